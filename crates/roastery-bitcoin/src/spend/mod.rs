@@ -29,7 +29,7 @@ pub use self::{
     proof::{Proof, ProofError},
     report::Report,
     request::{MAX_PARTS, Part},
-    warning::{HIGH_FEE, HIGH_FEE_PERCENT, HIGH_FEE_RATE, Warning},
+    warning::{HIGH_FEE, HIGH_FEE_PERCENT, HIGH_FEE_RATE, Level, Warning},
 };
 use self::{request::Task, signed::Signatures};
 use crate::{

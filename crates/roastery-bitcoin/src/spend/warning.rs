@@ -177,7 +177,69 @@ pub enum Warning {
     },
 }
 
+/// How much attention a warning needs.
+///
+/// Exhaustive: a further variant is a breaking change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// It is shown.
+    Look,
+    /// Money may go elsewhere than it seems to: a person confirms the amount that leaves.
+    Stop,
+}
+
 impl Warning {
+    /// A stable word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Warning::UnknownInput { .. } => "unknown_input",
+            Warning::UnrecognisedInput { .. } => "unrecognised_input",
+            Warning::InputClaim { .. } => "input_claim",
+            Warning::RawKey { .. } => "raw_key",
+            Warning::KeyHash { .. } => "key_hash",
+            Warning::MissingAmount { .. } => "missing_amount",
+            Warning::OtherTransaction { .. } => "other_transaction",
+            Warning::NoSuchOutput { .. } => "no_such_output",
+            Warning::AmountDiffers { .. } => "amount_differs",
+            Warning::ScriptDiffers { .. } => "script_differs",
+            Warning::AlreadySigned { .. } => "already_signed",
+            Warning::StaleSignature { .. } => "stale_signature",
+            Warning::Sighash { .. } => "sighash",
+            Warning::OutputClaim { .. } => "output_claim",
+            Warning::RawKeyOutput { .. } => "raw_key_output",
+            Warning::ForeignChange { .. } => "foreign_change",
+            Warning::ChangePath { .. } => "change_path",
+            Warning::ChangeScripts { .. } => "change_scripts",
+            Warning::NothingReturns { .. } => "nothing_returns",
+            Warning::Burnt { .. } => "burnt",
+            Warning::AnyoneCanSpend { .. } => "anyone_can_spend",
+            Warning::Dust { .. } => "dust",
+            Warning::Overspent => "overspent",
+            Warning::HighFee { .. } => "high_fee",
+            Warning::HighFeeRate { .. } => "high_fee_rate",
+            Warning::HighFeeShare { .. } => "high_fee_share",
+        }
+    }
+
+    /// How much attention it needs: more where money may go elsewhere than it seems to.
+    pub fn level(&self) -> Level {
+        match self {
+            Warning::UnrecognisedInput { .. }
+            | Warning::InputClaim { .. }
+            | Warning::OtherTransaction { .. }
+            | Warning::AmountDiffers { .. }
+            | Warning::ScriptDiffers { .. }
+            | Warning::Burnt { .. }
+            | Warning::AnyoneCanSpend { .. }
+            | Warning::Overspent
+            | Warning::HighFee { .. }
+            | Warning::HighFeeRate { .. }
+            | Warning::HighFeeShare { .. } => Level::Stop,
+            warning if warning.is_about_change() => Level::Stop,
+            _ => Level::Look,
+        }
+    }
+
     /// Whether an output goes elsewhere than to the wallet while it seems to be its change. Where
     /// nothing returns one of several payees may stand where the change was; a single one is paid
     /// everything, as the amounts show.

@@ -10,10 +10,11 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
+use super::json::SafeJson;
 use crate::{
     ServiceError,
     text::visible,
-    view::{Problem, ProblemCode},
+    view::{self, Problem, ProblemCode},
 };
 
 /// An error of the API: a status, a stable code, and one line.
@@ -22,11 +23,17 @@ pub(super) struct ApiError {
     status: StatusCode,
     code: ProblemCode,
     message: String,
+    request: Option<Box<view::Request>>,
 }
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, code: ProblemCode, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), request: None }
+    }
+
+    /// The same with the request as it is now.
+    pub(super) fn with_request(self, request: Option<view::Request>) -> Self {
+        Self { request: request.map(Box::new), ..self }
     }
 }
 
@@ -36,8 +43,9 @@ pub(super) struct Code(pub(super) ProblemCode);
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let problem = Problem { code: self.code, message: visible(&self.message) };
-        let mut response = (self.status, Json(problem)).into_response();
+        let message = visible(&self.message);
+        let problem = Problem { code: self.code, message, request: self.request };
+        let mut response = (self.status, SafeJson(problem)).into_response();
         response.extensions_mut().insert(Code(self.code));
         response
     }
@@ -51,6 +59,7 @@ impl From<ServiceError> for ApiError {
             E::Ambiguous { .. } => (StatusCode::CONFLICT, ProblemCode::Ambiguous),
             E::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, ProblemCode::Invalid),
             E::Conflict(_) => (StatusCode::CONFLICT, ProblemCode::Conflict),
+            E::Changed => (StatusCode::CONFLICT, ProblemCode::Changed),
             E::NameTaken { .. } => (StatusCode::CONFLICT, ProblemCode::NameTaken),
             E::Expired => (StatusCode::CONFLICT, ProblemCode::Expired),
             E::Refused(_) => (StatusCode::FORBIDDEN, ProblemCode::Refused),

@@ -22,6 +22,7 @@ impl<T: Serialize> IntoResponse for SafeJson<T> {
                 let problem = Problem {
                     code: ProblemCode::Internal,
                     message: text::visible(&error.to_string()),
+                    request: None,
                 };
                 (StatusCode::INTERNAL_SERVER_ERROR, Json(problem)).into_response()
             }

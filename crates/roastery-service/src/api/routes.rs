@@ -24,7 +24,8 @@ use super::{
     signed,
 };
 use crate::{
-    RequestFilter, RequestPage, Role, Service,
+    DecidedAbout, KnownRequest, NotSeen, RequestFilter, RequestPage, Role, Seen, Service,
+    ServiceError,
     service::MOST_LISTED,
     view::{
         AddCard, Bar, Evidence, GroupStatus, Health, PeerAddresses, Problem, ProblemCode, Propose,
@@ -259,7 +260,7 @@ async fn request(
     Ok(Json(service.request(&session, Duration::from_secs(wait), role).await?.into()))
 }
 
-/// Which revision is approved.
+/// What is approved.
 #[derive(Debug, Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -268,33 +269,65 @@ struct Approved {
     /// approved.
     #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
     revision: Option<u64>,
+    /// What was seen of the request: its `seen`, as it was shown. If it is another one when the
+    /// approval takes effect, nothing is approved, and the answer is `changed`.
+    #[param(pattern = "^[0-9a-fA-F]{64}$")]
+    seen: Option<String>,
 }
 
-/// Approves a request that waits for the operator.
+/// Approves a request that waits for the operator. Without `seen` or `revision` it is approved as
+/// it is now.
 #[utoipa::path(post, path = "/v1/requests/{session}/approve",
     params(("session" = String, Path, description = "Its session, all 64 digits of it", pattern = "^[0-9a-fA-F]{64}$"), Approved),
-    responses((status = 200, description = "Done", body = Request)))]
+    responses((status = 200, description = "Done", body = Request),
+        (status = 409, description = "changed: it is not what was seen; conflict: it has another revision, or is signed; expired", body = Problem)))]
 async fn approve(
     State(service): At,
     Path(session): Path<String>,
-    Query(Approved { revision }): Query<Approved>,
+    Query(Approved { revision, seen }): Query<Approved>,
 ) -> Answer<Request> {
     if let Some(revision) = revision {
         within("revision", revision, 0..=MAX_NUMBER)?;
     }
-    Ok(Json(service.approve(&session, revision).await?.into()))
+    let about = DecidedAbout { revision, seen: seen_of(seen)? };
+    let approved = service.approve(&session, about).await;
+    answer(&service, &session, approved).await
 }
 
 /// Rejects a request, also one that was approved and is not signed yet.
 #[utoipa::path(post, path = "/v1/requests/{session}/reject",
     params(("session" = String, Path, description = "Its session, all 64 digits of it", pattern = "^[0-9a-fA-F]{64}$")), request_body = Reject,
-    responses((status = 200, description = "Done", body = Request)))]
+    responses((status = 200, description = "Done", body = Request),
+        (status = 409, description = "changed: it is shown with another subject than was seen; conflict: it is signed", body = Problem)))]
 async fn reject(
     State(service): At,
     Path(session): Path<String>,
     Body(reject): Body<Reject>,
 ) -> Answer<Request> {
-    Ok(Json(service.reject(&session, reject.note).await?.into()))
+    let seen = seen_of(reject.seen)?;
+    let rejected = service.reject(&session, reject.note, seen).await;
+    answer(&service, &session, rejected).await
+}
+
+fn seen_of(seen: Option<String>) -> Result<Option<Seen>, ApiError> {
+    let seen = seen.map(|seen| seen.parse().map_err(|error: NotSeen| error.to_string()));
+    seen.transpose().map_err(ApiError::invalid)
+}
+
+/// The answer to a decision: with the request as it is now where it is not what was seen.
+async fn answer(
+    service: &Service,
+    session: &str,
+    decided: Result<KnownRequest, ServiceError>,
+) -> Answer<Request> {
+    match decided {
+        Ok(known) => Ok(Json(known.into())),
+        Err(error @ ServiceError::Changed) => {
+            let now = service.request(session, Duration::ZERO, Role::Operator).await;
+            Err(ApiError::from(error).with_request(now.ok().map(Into::into)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The proofs of misbehaviour that this node holds.

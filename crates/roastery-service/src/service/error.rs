@@ -52,6 +52,9 @@ pub enum ServiceError {
     /// It conflicts with the current state.
     #[error(transparent)]
     Conflict(BoxError),
+    /// It is not what was seen any more: the decision has no effect.
+    #[error("the request is not what was seen any more: look at it again")]
+    Changed,
     /// The name belongs to another group: the operator must choose another one.
     #[error(
         "the name {name:?} belongs to the group {group} here, now or before, or differs from its name in \

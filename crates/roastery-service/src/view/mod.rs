@@ -24,8 +24,8 @@ pub use self::{
     keygen::{KeygenState, KeygenStatus},
     problem::{Problem, ProblemCode},
     request::{
-        InputLeft, Message, MissingPart, NoState, Part, Payment, Progress, Request,
-        SignedTransaction, State, Subject, Summary, TextSignature,
+        Approver, InputLeft, Level, Message, MissingPart, NoState, Part, Payment, Progress,
+        Request, Ruling, SignedTransaction, State, Subject, Summary, TextSignature, Warning,
     },
 };
 
@@ -275,6 +275,10 @@ pub struct Reject {
     /// The reason, for this node's log: at most 512 bytes, without control characters.
     #[schema(max_length = 512, default = "")]
     pub note: String,
+    /// What was seen of the request. If it is shown with another subject now, it is not rejected,
+    /// and the answer is `changed`. A decision in between does not keep it from being rejected.
+    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
+    pub seen: Option<String>,
 }
 
 /// A proof that this node holds.

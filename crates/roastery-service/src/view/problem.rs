@@ -3,13 +3,18 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Request;
+
 /// An error of the API.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// What kind of error it is.
     pub code: ProblemCode,
     /// The error in one line, for people.
     pub message: String,
+    /// With `changed`: the request as it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Box<Request>>,
 }
 
 /// What kind of error it is: a stable word.
@@ -26,6 +31,8 @@ pub enum ProblemCode {
     Invalid,
     /// It conflicts with the current state.
     Conflict,
+    /// The request is not what was seen any more; nothing was decided.
+    Changed,
     /// The name belongs to another group.
     NameTaken,
     /// The request has expired.
@@ -67,6 +74,7 @@ impl ProblemCode {
             Self::Ambiguous => "ambiguous",
             Self::Invalid => "invalid",
             Self::Conflict => "conflict",
+            Self::Changed => "changed",
             Self::NameTaken => "name_taken",
             Self::Expired => "expired",
             Self::Refused => "refused",
@@ -92,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_code_is_its_word_in_json_and_an_unknown_word_is_no_error() {
-        for word in ["not_found", "name_taken", "wrong_host", "internal"] {
+        for word in ["not_found", "changed", "name_taken", "wrong_host", "internal"] {
             let code: ProblemCode = serde_json::from_value(word.into()).unwrap();
             assert_eq!(code.as_str(), word);
         }

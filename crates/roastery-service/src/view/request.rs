@@ -44,6 +44,14 @@ pub struct Request {
     pub text: String,
     /// Which members have approved and refused it.
     pub progress: Progress,
+    /// The hash of what is shown here: request, subject, revision, state, warnings, and what the
+    /// policy says. A decision that names it is about this and nothing else. Absent in lists.
+    pub seen: Option<String>,
+    /// The warnings to read before it is approved. Empty in lists.
+    pub warnings: Vec<Warning>,
+    /// What this node's policy says of it now. Absent in lists, and where there is nothing to
+    /// decide.
+    pub policy: Option<Ruling>,
     /// The signatures, one for each message.
     pub signatures: Option<Vec<String>>,
     /// The signature of a text in the forms of BIP-322. Absent in lists.
@@ -57,6 +65,54 @@ impl Request {
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Proposed | State::Approved)
     }
+}
+
+/// A warning about a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Warning {
+    /// A stable word; there may be new ones.
+    pub code: String,
+    /// How much attention it needs.
+    pub level: Level,
+    /// The warning in one line, for people.
+    pub text: String,
+}
+
+/// How much attention a warning needs.
+///
+/// Exhaustive: version 1 of the API has no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// It is shown.
+    Look,
+    /// Money may go elsewhere than it seems to: a person confirms the amount that leaves.
+    Stop,
+}
+
+/// What a node's policy says of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Ruling {
+    /// Whether its rules and limits allow the request now.
+    pub allowed: bool,
+    /// The rule that it breaks; or, if it is allowed, why only a person approves it. May be empty.
+    pub text: String,
+    /// Who approves it, if it is allowed.
+    pub by: Approver,
+}
+
+/// Who approves a request that a node's policy allows.
+///
+/// Exhaustive: version 1 of the API has no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Approver {
+    /// A person.
+    Person,
+    /// A local command.
+    Command,
+    /// The rules alone.
+    Rules,
 }
 
 /// The signature of a text by an address, in the forms of BIP-322.

@@ -3,16 +3,21 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use roastery_service::view::{Reject as RejectBody, Request};
+use roastery_service::{
+    api::{Client, ClientError},
+    view::{ProblemCode, Reject as RejectBody, Request},
+};
+use serde::Serialize;
 
 use super::{
-    At, post,
-    question::{asked, check_terminal},
+    At,
+    question::{asked, check_terminal, is_asked},
     requests::{find, request_id},
     show,
     sign::{Waiting, see_through, tell},
+    wait_for,
 };
-use crate::output::remark;
+use crate::{output::remark, values};
 
 #[derive(Args)]
 pub(crate) struct Approve {
@@ -20,8 +25,12 @@ pub(crate) struct Approve {
     /// of a transaction is about all its parts
     #[arg(value_parser = request_id)]
     request: String,
-    /// Approve without asking, as scripts must
-    #[arg(long)]
+    /// Approve without asking what was seen: the 64 digits that roastery requests ID shows. If the
+    /// request shows something else when the approval takes effect, nothing is approved
+    #[arg(long, value_name = "HASH", value_parser = values::hash_text)]
+    seen: Option<String>,
+    /// Approve without asking, whatever the request shows then
+    #[arg(long, conflicts_with = "seen")]
     yes: bool,
     #[command(flatten)]
     waiting: Waiting,
@@ -36,34 +45,141 @@ pub(crate) struct Reject {
     /// The reason, for this node's own records
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
+    /// Reject without asking what was seen: the 64 digits that roastery requests ID shows. If the
+    /// request shows another subject then, nothing is rejected
+    #[arg(long, value_name = "HASH", value_parser = values::hash_text)]
+    seen: Option<String>,
+    /// Reject without asking, whatever the request shows; the default without a terminal
+    #[arg(long, conflicts_with = "seen")]
+    yes: bool,
+}
+
+/// What has become of a decision.
+pub(super) enum Decided {
+    /// It is in effect; this is the request now.
+    Done(Box<Request>),
+    /// The request is not what was seen; this is what it is now. Nothing was decided.
+    Changed(Box<Request>),
+}
+
+/// Approves a request, if it still shows what was seen; whatever it shows if that is not given.
+pub(super) fn approve_seen(
+    client: &Client,
+    session: &str,
+    seen: Option<&str>,
+) -> anyhow::Result<Decided> {
+    let seen = seen.map(|seen| format!("?seen={seen}")).unwrap_or_default();
+    decide(client, &format!("/v1/requests/{session}/approve{seen}"), &())
+}
+
+/// Rejects a request, if it still shows the subject that was seen; whatever it shows if that is not
+/// given.
+pub(super) fn reject_seen(
+    client: &Client,
+    session: &str,
+    seen: Option<&str>,
+    note: &str,
+) -> anyhow::Result<Decided> {
+    let body = RejectBody { note: note.to_owned(), seen: seen.map(str::to_owned) };
+    decide(client, &format!("/v1/requests/{session}/reject"), &body)
+}
+
+fn decide(client: &Client, path: &str, body: &impl Serialize) -> anyhow::Result<Decided> {
+    let answer = wait_for(async { Ok(client.post::<Request>(path, body).await) })?;
+    match answer {
+        Ok(request) => Ok(Decided::Done(Box::new(request))),
+        Err(ClientError::Problem(problem)) if problem.code == ProblemCode::Changed => {
+            match problem.request {
+                Some(now) => Ok(Decided::Changed(now)),
+                None => Err(ClientError::Problem(problem).into()),
+            }
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Shows a request and asks until the answer is no, or the decision is in effect: what has changed
+/// meanwhile is shown again.
+fn shown_and_asked(
+    mut request: Request,
+    question: &str,
+    decide: impl Fn(&Request) -> anyhow::Result<Decided>,
+) -> anyhow::Result<Option<Request>> {
+    loop {
+        show::whole(&request);
+        if !asked(question)? {
+            return Ok(None);
+        }
+        match decide(&request)? {
+            Decided::Done(request) => return Ok(Some(*request)),
+            Decided::Changed(now) => {
+                remark(CHANGED);
+                request = *now;
+            }
+        }
+    }
+}
+
+/// Shown where a decision was about something else than the request shows now.
+pub(super) const CHANGED: &str =
+    "the request has changed since it was shown, so nothing was decided; it is now:";
+
+/// The end of a decision that needs no answer.
+fn at_once(decided: Decided) -> Option<Request> {
+    match decided {
+        Decided::Done(request) => Some(*request),
+        Decided::Changed(now) => {
+            remark(CHANGED);
+            show::whole(&now);
+            None
+        }
+    }
 }
 
 pub(super) fn approve(at: &At, options: &Approve) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
-    if !options.yes {
-        check_terminal("look at the request with roastery requests ID, then approve it")?;
+    let asks = options.seen.is_none() && !options.yes;
+    if asks {
+        check_terminal(
+            "look at the request with roastery requests ID, then approve it with --seen HASH, or \
+             with --yes whatever it shows",
+        )?;
     }
     let request = find(&client, &options.request)?;
-    if !options.yes {
-        show::whole(&request);
-        if !asked("Approve it? [y/N] ")? {
-            remark("nothing was approved");
-            return Ok(ExitCode::FAILURE);
-        }
-    }
     // The whole id of the session that was shown, for another request with the same prefix may have
-    // appeared; and only in the revision that was shown.
-    let shown = if options.yes { String::new() } else { format!("?revision={}", request.revision) };
-    let path = format!("/v1/requests/{}/approve{shown}", request.session);
-    let request: Request = post(&client, &path, &())?;
+    // appeared.
+    let approved = if asks {
+        let approve =
+            |shown: &Request| approve_seen(&client, &shown.session, shown.seen.as_deref());
+        let approved = shown_and_asked(request, "Approve it? [y/N] ", approve)?;
+        if approved.is_none() {
+            remark("nothing was approved");
+        }
+        approved
+    } else {
+        at_once(approve_seen(&client, &request.session, options.seen.as_deref())?)
+    };
+    let Some(request) = approved else { return Ok(ExitCode::FAILURE) };
     tell(&see_through(&client, request, options.waiting.wait)?, &options.waiting)
 }
 
 pub(super) fn reject(at: &At, options: Reject) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
     let request = find(&client, &options.request)?;
-    let path = format!("/v1/requests/{}/reject", request.session);
-    let request: Request = post(&client, &path, &RejectBody { note: options.note })?;
+    let reject =
+        |session: &str, seen: Option<&str>| reject_seen(&client, session, seen, &options.note);
+    let rejected = if options.seen.is_none() && !options.yes && is_asked() {
+        let question = "Reject it, for all to see? [y/N] ";
+        let reject = |shown: &Request| reject(&shown.session, shown.seen.as_deref());
+        let rejected = shown_and_asked(request, question, reject)?;
+        if rejected.is_none() {
+            remark("nothing was rejected");
+        }
+        rejected
+    } else {
+        at_once(reject(&request.session, options.seen.as_deref())?)
+    };
+    let Some(request) = rejected else { return Ok(ExitCode::FAILURE) };
     show::whole(&request);
     Ok(ExitCode::SUCCESS)
 }

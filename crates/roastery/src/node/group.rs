@@ -254,7 +254,7 @@ fn rename(at: &At, options: Rename) -> anyhow::Result<ExitCode> {
 fn bar(at: &At, options: Bar) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
     if !options.yes {
-        check_terminal("look at roastery status, then bar the member")?;
+        check_terminal("look at roastery status, then bar the member with --yes")?;
         let group: GroupStatus = get(&client, &format!("/v1/groups/{}", encoded(&options.group)))?;
         show::group(&group);
         let question = format!(

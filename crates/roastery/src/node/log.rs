@@ -127,7 +127,7 @@ fn export(at: &At, file: &Path, from: u64) -> anyhow::Result<ExitCode> {
 
 fn cut(at: &At, file: &Path, before: Before, yes: bool) -> anyhow::Result<ExitCode> {
     if !yes {
-        check_terminal("cut")?;
+        check_terminal("cut with --yes")?;
     }
     check_new(file)?;
     let client = at.client()?;

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     fn problem(code: ProblemCode, message: &str) -> ClientError {
-        ClientError::Problem(Problem { code, message: message.to_owned() })
+        ClientError::Problem(Problem { code, message: message.to_owned(), request: None })
     }
 
     /// Accepts the name "new" only. Returns the result and the names that were tried.

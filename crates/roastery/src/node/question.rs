@@ -4,14 +4,17 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use anyhow::{Context as _, anyhow};
 
-/// Refuses to ask where there is no terminal, and says what a script does instead, with --yes.
+/// Whether a person can be asked.
+pub(super) fn is_asked() -> bool {
+    std::io::stdin().is_terminal()
+}
+
+/// Refuses to ask where there is no terminal, and says what a script does instead.
 pub(super) fn check_terminal(instead: &str) -> anyhow::Result<()> {
-    if std::io::stdin().is_terminal() {
+    if is_asked() {
         return Ok(());
     }
-    Err(anyhow!(
-        "standard input is no terminal, so nothing can be asked there; {instead} with --yes"
-    ))
+    Err(anyhow!("standard input is no terminal, so nothing can be asked there; {instead}"))
 }
 
 /// Asks on the terminal; any answer but y or yes is a no.

@@ -3,14 +3,16 @@ use bitcoin::{
     base64::{Engine as _, prelude::BASE64_STANDARD},
     hex::DisplayHex as _,
 };
-use roastery_bitcoin::message::TextSignature;
+use roastery_bitcoin::{message::TextSignature, spend::Level};
 use roastery_protocol::request::{Derivation, Subject, Taproot};
 use roastery_store::RequestState;
 
 use super::numbers;
 use crate::{
-    KnownRequest, MemberDecisions, Payment, RequestDetails, State, Summary, Time,
-    config::SubjectKind, view,
+    KnownRequest, MemberDecisions, Payment, RequestDetails, RequestWarning, Ruling, State, Summary,
+    Time,
+    config::{ApprovalMode, SubjectKind},
+    view,
 };
 
 impl From<KnownRequest> for view::Request {
@@ -39,6 +41,11 @@ impl From<KnownRequest> for view::Request {
             .as_ref()
             .and_then(|details| details.signer.as_ref()?.signature.clone())
             .map(Into::into);
+        let shown = details.as_ref().map(|details| (&details.seen, &details.ruling));
+        let seen = shown.map(|(seen, _)| seen.to_string());
+        let policy = shown.and_then(|(_, ruling)| ruling.clone()).map(Into::into);
+        let warnings = details.iter().flat_map(|details| details.warnings.clone());
+        let warnings = warnings.map(Into::into).collect();
         let origin = outcome.and_then(|outcome| outcome.origin.as_ref());
         Self {
             session: kept.request.session_id().to_string(),
@@ -60,6 +67,9 @@ impl From<KnownRequest> for view::Request {
             state: current.state.into(),
             text: current.text,
             progress: decisions.into(),
+            seen,
+            warnings,
+            policy,
             signatures,
             text_signature,
             signers: origin.map(|origin| numbers(&origin.signers)),
@@ -131,6 +141,28 @@ impl From<view::State> for State {
             view::State::Expired => Self::Expired,
             view::State::Failed => Self::Failed,
         }
+    }
+}
+
+impl From<RequestWarning> for view::Warning {
+    fn from(warning: RequestWarning) -> Self {
+        let level = match warning.level {
+            Level::Look => view::Level::Look,
+            Level::Stop => view::Level::Stop,
+        };
+        Self { code: warning.code.to_owned(), level, text: warning.text }
+    }
+}
+
+impl From<Ruling> for view::Ruling {
+    fn from(ruling: Ruling) -> Self {
+        let Ruling { refused, by, left } = ruling;
+        let by = match (by, &left) {
+            (ApprovalMode::Manual, _) | (_, Some(_)) => view::Approver::Person,
+            (ApprovalMode::Command, None) => view::Approver::Command,
+            (ApprovalMode::Automatic, None) => view::Approver::Rules,
+        };
+        Self { allowed: refused.is_none(), text: refused.or(left).unwrap_or_default(), by }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use roastery_bitcoin::{message::TextSignature, spend::Report};
+use roastery_bitcoin::{
+    message::TextSignature,
+    spend::{Report, Spend},
+};
 use roastery_protocol::{
     SessionId,
     request::{SigningRequest, Subject},
@@ -10,13 +13,16 @@ use roastery_protocol::{
 use roastery_store::{KeptRequest, RequestState};
 
 use crate::{
-    policy::{Examined, PolicyEngine},
+    policy::{Examined, PolicyEngine, Refusal},
     service::group::{
+        coins::CoinsElsewhere,
         progress::MemberDecisions,
         service::GroupService,
+        shown::{Ruling, Seen, Shown},
         state::CurrentState,
         summaries::{Summary, summary},
         turns::Lane,
+        warning::RequestWarning,
     },
 };
 
@@ -52,6 +58,12 @@ pub struct RequestDetails {
     /// The address that signs its text; `None` if the subject is another, or the key is not that of
     /// an address.
     pub signer: Option<TextSigner>,
+    /// The warnings to read before it is approved.
+    pub warnings: Vec<RequestWarning>,
+    /// What the policy says of it now; `None` if it is signed or has expired.
+    pub ruling: Option<Ruling>,
+    /// The hash of what is shown of it, by which a decision says what was seen.
+    pub seen: Seen,
 }
 
 /// The address as which the group signs a text.
@@ -99,7 +111,7 @@ impl GroupService {
     /// The same, with the keys of its messages and the description of its transaction, which is
     /// parsed unless it was examined.
     pub(in crate::service) async fn known_whole(
-        &self,
+        self: &Arc<Self>,
         kept: KeptRequest,
         lane: Lane,
         examined: Option<&Examined>,
@@ -115,42 +127,106 @@ impl GroupService {
         });
         // If they are missing it is shown all the same.
         let (keys, signer) = computed.await.unwrap_or_default();
-        let mut details = RequestDetails { keys, report: None, parts: Vec::new(), signer };
-        if let Subject::Transaction(psbt) = &known.kept.subject {
-            let (spend, psbt) = (examined.and_then(Examined::spend).cloned(), psbt.clone());
-            let request = known.kept.request.clone();
-            let conflicts = self.conflicts(&known.kept).await;
-            let read = self
-                .with_policy(lane, move |policy| {
-                    let spend = match spend {
-                        Some(spend) => spend,
-                        None => Arc::new(policy.read(&psbt)?),
-                    };
-                    let report = Report::of(&spend, policy.network()).to_string();
-                    let summary = summary(&spend, &request, policy.network());
-                    let parts = match summary.part {
-                        None => Vec::new(),
-                        Some(_) => policy.parts_of(&spend, &request)?,
-                    };
-                    let sessions = parts.iter().map(SigningRequest::session_id).collect();
-                    Ok((report, summary, sessions))
-                })
-                .await;
-            details.report = Some(match read {
-                Ok((mut report, mut summary, parts)) => {
-                    details.parts = parts;
-                    for conflict in conflicts {
-                        report.push_str(&format!("Warning       {conflict}\n"));
-                        summary.warning_count += 1;
-                        summary.warnings.push(conflict);
-                    }
-                    known.summary = Some(summary);
-                    report
-                }
-                Err(refusal) => refusal.to_string(),
-            });
+        let (spend, examined) = self.read_whole(&known.kept, lane, examined).await;
+        let elsewhere = self.read_elsewhere(&known.kept).await;
+        let Shown { warnings, ruling, seen } =
+            self.shown(&known.kept, spend.as_deref(), &examined, &elsewhere);
+        let mut details = RequestDetails {
+            keys,
+            report: None,
+            parts: Vec::new(),
+            signer,
+            warnings,
+            ruling,
+            seen,
+        };
+        match (&known.kept.subject, spend) {
+            (Subject::Transaction(_), Some(spend)) => {
+                self.describe(&mut known, &mut details, spend, lane).await;
+            }
+            (Subject::Transaction(_), None) => {
+                details.report = examined.err().map(|refusal| refusal.to_string());
+            }
+            _ => {}
         }
         known.details = Some(details);
         known
+    }
+
+    /// The transaction of a request, if it can be read, and its examination.
+    async fn read_whole(
+        &self,
+        kept: &KeptRequest,
+        lane: Lane,
+        examined: Option<&Examined>,
+    ) -> (Option<Arc<Spend>>, Result<Examined, Refusal>) {
+        if let Some(examined) = examined {
+            return (examined.spend().cloned(), Ok(examined.clone()));
+        }
+        let Subject::Transaction(psbt) = &kept.subject else {
+            return (None, self.policy.examine(kept, None));
+        };
+        let (psbt, asked) = (psbt.clone(), kept.clone());
+        let read = self
+            .with_policy(lane, move |policy| {
+                let spend = Arc::new(policy.read(&psbt)?);
+                Ok((spend.clone(), policy.examine(&asked, Some(spend))))
+            })
+            .await;
+        match read {
+            Ok((spend, examined)) => {
+                if let Ok(examined) = &examined {
+                    self.note_examined(&kept.request, examined);
+                }
+                (Some(spend), examined)
+            }
+            Err(refusal) => (None, Err(refusal)),
+        }
+    }
+
+    /// The description of a transaction, with all warnings.
+    async fn describe(
+        &self,
+        known: &mut KnownRequest,
+        details: &mut RequestDetails,
+        spend: Arc<Spend>,
+        lane: Lane,
+    ) {
+        let request = known.kept.request.clone();
+        let read = self
+            .with_policy(lane, move |policy| {
+                let report = Report::of(&spend, policy.network()).to_string();
+                let summary = summary(&spend, &request, policy.network());
+                let parts = match summary.part {
+                    None => Vec::new(),
+                    Some(_) => policy.parts_of(&spend, &request)?,
+                };
+                let sessions = parts.iter().map(SigningRequest::session_id).collect();
+                Ok((report, summary, sessions, spend.warnings().len()))
+            })
+            .await;
+        details.report = Some(match read {
+            Ok((mut report, mut summary, parts, own)) => {
+                details.parts = parts;
+                for RequestWarning { text, .. } in details.warnings.iter().skip(own) {
+                    report.push_str(&format!("Warning       {text}\n"));
+                    summary.warning_count += 1;
+                    summary.warnings.push(text.clone());
+                }
+                known.summary = Some(summary);
+                report
+            }
+            Err(refusal) => refusal.to_string(),
+        });
+    }
+
+    /// The other requests that spend coins of this one.
+    async fn read_elsewhere(self: &Arc<Self>, kept: &KeptRequest) -> CoinsElsewhere {
+        let (group, asked) = (self.clone(), kept.clone());
+        let read = self
+            .shared
+            .store(move |store| group.elsewhere(&asked, |other| store.request(other)))
+            .await;
+        read.unwrap_or_else(|_| self.elsewhere_unread(kept))
     }
 }

@@ -17,7 +17,10 @@ use crate::{
     service::{
         ServiceError,
         decisions::decision::{may_approve, overtaken},
-        group::service::{GroupService, OpenSession, key_of},
+        group::{
+            service::{GroupService, OpenSession, key_of},
+            shown::Seen,
+        },
         now,
         rejections::files::REJECTED,
     },
@@ -30,6 +33,8 @@ pub(in crate::service) enum ApprovalBasis {
     Operator {
         /// The number of the last rejection when the operator approved: a later rejection stays.
         after: u64,
+        /// What the operator saw, if the decision says so.
+        seen: Option<Seen>,
     },
     /// A decision that is made now without the operator, for the request as it was examined.
     Decider(Decider),
@@ -157,9 +162,9 @@ impl GroupService {
             return Err(ServiceError::Conflict(text.into()));
         }
         // The last rejection that this approval reverses.
-        let undone = match basis {
-            ApprovalBasis::Operator { after } => after,
-            ApprovalBasis::Decider(_) | ApprovalBasis::Resumed(_) => 0,
+        let (undone, what) = match basis {
+            ApprovalBasis::Operator { after, seen } => (after, seen),
+            ApprovalBasis::Decider(_) | ApprovalBasis::Resumed(_) => (0, None),
         };
         if self.shared.rejections.is_later(session, undone) {
             return Err(ServiceError::Conflict(REJECTED.into()));
@@ -176,7 +181,7 @@ impl GroupService {
                 return Err(ServiceError::Conflict(reason.into()));
             }
         };
-        self.take_effect(seen, &decision).await?;
+        self.take_effect(seen, &decision, what.map(|what| (what, examined.clone()))).await?;
         if undone > 0
             // The file of a rejection must not reverse a later approval at the next start.
             && let Err(error) = self.shared.forget_rejection(session, undone).await
@@ -224,21 +229,25 @@ impl GroupService {
         Ok(())
     }
 
-    /// Stores an approval, if the request is still as it was examined. One from before a restart is
-    /// in the store already.
+    /// Stores an approval, if the request is still as it was examined, and what was seen if that is
+    /// given. One from before a restart is in the store already.
     async fn take_effect(
-        &self,
+        self: &Arc<Self>,
         seen: &KeptRequest,
         decision: &Decision,
+        what: Option<(Seen, Examined)>,
     ) -> Result<(), ServiceError> {
         let (before, deciding) = (seen.clone(), decision.clone());
-        let change = self
-            .change(seen.request.session_id(), Durability::Deferred, move |known| {
-                let stands = known.state == RequestState::Approved(deciding.clone());
-                let may = !stands && may_approve(&deciding.by, &before, known);
-                may.then_some(RequestState::Approved(deciding))
-            })
-            .await?;
+        let decide = move |known: &KeptRequest| {
+            let stands = known.state == RequestState::Approved(deciding.clone());
+            let may = !stands && may_approve(&deciding.by, &before, known);
+            may.then_some(RequestState::Approved(deciding))
+        };
+        let session = seen.request.session_id();
+        let change = match what {
+            None => self.change(session, Durability::Deferred, decide).await?,
+            Some((what, examined)) => self.change_if_seen(session, what, examined, decide).await?,
+        };
         match change {
             Change::Made(_) => Ok(()),
             Change::Left(known) if known.state == RequestState::Approved(decision.clone()) => {
@@ -261,6 +270,10 @@ impl GroupService {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn by_operator(after: u64) -> ApprovalBasis {
+        ApprovalBasis::Operator { after, seen: None }
+    }
     use crate::service::fixture::TestNode;
 
     #[tokio::test(flavor = "multi_thread")]
@@ -273,7 +286,7 @@ mod tests {
         // cannot be written.
         let after = node.shared.rejections.last();
         node.shared.keep_rejection(session, "not this one".to_owned()).await.unwrap();
-        let begun = node.group.approve(&seen, &examined, ApprovalBasis::Operator { after }).await;
+        let begun = node.group.approve(&seen, &examined, by_operator(after)).await;
         let Err(ServiceError::Conflict(why)) = begun else { panic!("{begun:?}") };
         assert_eq!(why.to_string(), REJECTED);
         assert_eq!(node.kept(session).await, seen);
@@ -281,7 +294,7 @@ mod tests {
         assert!(node.shared.rejections.of(session).is_some());
 
         let after = node.shared.rejections.last();
-        node.group.approve(&seen, &examined, ApprovalBasis::Operator { after }).await.unwrap();
+        node.group.approve(&seen, &examined, by_operator(after)).await.unwrap();
         assert!(matches!(node.kept(session).await.state, RequestState::Approved(_)));
         assert!(node.group.is_running(session));
         assert_eq!(node.shared.rejections.of(session), None);

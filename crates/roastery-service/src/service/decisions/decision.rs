@@ -1,13 +1,16 @@
 //! Which decision about a request may take effect, and how its state changes.
 
+use std::sync::Arc;
+
 use roastery_protocol::SessionId;
 use roastery_store::{Change, Decider, Durability, KeptRequest, MAX_TEXT, RequestState};
 
 use crate::{
     limits::Limit,
+    policy::Examined,
     service::{
         ServiceError,
-        group::{service::GroupService, state::state_of},
+        group::{service::GroupService, shown::Seen, state::state_of},
         now,
     },
 };
@@ -77,6 +80,41 @@ impl GroupService {
             .await;
         self.shared.waiters.wake(session);
         changed
+    }
+
+    /// The same, if the request still shows what was seen: both are compared in one transaction of
+    /// the store, in which the decision takes effect.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Changed`] if it shows something else.
+    pub(in crate::service) async fn change_if_seen(
+        self: &Arc<Self>,
+        session: SessionId,
+        seen: Seen,
+        examined: Examined,
+        decide: impl FnOnce(&KeptRequest) -> Option<RequestState> + Send + 'static,
+    ) -> Result<Change, ServiceError> {
+        let (at, group) = (now(), self.clone());
+        let changed = self
+            .shared
+            .write(Durability::Deferred, move |change| {
+                let shows = match change.request(session)? {
+                    Some(known) => group.still_shows(change, &known, &examined, seen)?,
+                    None => false,
+                };
+                if !shows {
+                    return Ok(None);
+                }
+                let changed = change.change_request(session, at, decide)?;
+                if let Change::Made(kept) = &changed {
+                    group.holdings.note(kept);
+                }
+                Ok(Some(changed))
+            })
+            .await;
+        self.shared.waiters.wake(session);
+        changed?.ok_or(ServiceError::Changed)
     }
 
     /// Shortens a text to what fits into the store, and reports that.

@@ -110,7 +110,7 @@ mod tests {
 
     use crate::{
         config::{ApprovalMode, PolicyConfig, SubjectKind},
-        service::{DraftSubject, RequestDraft, State, fixture::TestNode, now},
+        service::{DecidedAbout, DraftSubject, RequestDraft, State, fixture::TestNode, now},
     };
 
     async fn node(approval: ApprovalMode) -> TestNode {
@@ -166,7 +166,8 @@ mod tests {
         let session = proposed(&node, "pending").await;
         let before = node.group.policy.reads();
         let kept = node.kept(session).await;
-        let answer = node.group.approve_as_operator(kept, None, 0).await.unwrap();
+        let answer =
+            node.group.approve_as_operator(kept, DecidedAbout::default(), 0).await.unwrap();
         assert_eq!(answer.current.state, State::Approved);
         assert_eq!(node.group.policy.reads(), before + 1);
     }

@@ -13,36 +13,46 @@ use crate::{
         answers::known::KnownRequest,
         decisions::decision::overtaken,
         exactly_one,
-        group::{holdings::is_unshown, service::GroupService, turns::Lane},
+        group::{holdings::is_unshown, service::GroupService, shown::Seen, turns::Lane},
         now,
         rejections::files::REJECTED,
     },
 };
 
+/// What a decision of the operator is about, where it says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DecidedAbout {
+    /// The revision that was seen.
+    pub revision: Option<u64>,
+    /// What was seen.
+    pub seen: Option<Seen>,
+}
+
 /// The longest note with a rejection, in bytes.
 const MAX_NOTE: usize = 512;
 
 impl Service {
-    /// Approves a waiting request, and opens its session: the request as it is now, or in the
-    /// revision that the operator has seen. A decision or a change of its subject before the
+    /// Approves a waiting request, and opens its session: the request as it is now, or as the
+    /// operator has seen it. A decision or a change of its subject before the
     /// approval takes effect cancels it. It is one of all parts of its transaction. Of a request
     /// that is signed nothing is approved but its other parts: others can have signed it a moment
     /// before, which is what an approval is for.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Conflict`] if it has changed, or is not for this operator to approve;
+    /// [`ServiceError::Changed`] if it does not show what was seen; [`ServiceError::Conflict`] if
+    /// it has another revision, or is not for this operator to approve;
     /// [`ServiceError::Refused`] if the rules do not allow it.
     pub async fn approve(
         self: &Arc<Self>,
         session: &str,
-        revision: Option<u64>,
+        about: DecidedAbout,
     ) -> Result<KnownRequest, ServiceError> {
         check_decisive(session)?;
         // A rejection after this stays.
         let after = self.shared.rejections.last();
         let (group, kept) = self.find_request(session).await?;
-        match group.approve_as_operator(kept, revision, after).await {
+        match group.approve_as_operator(kept, about, after).await {
             Ok(approved) => Ok(approved),
             Err(error) => {
                 let (group, kept) = self.find_request(session).await?;
@@ -58,19 +68,29 @@ impl Service {
 
     /// Rejects a request, with all parts of its transaction, and sends the refusal to all. Shares
     /// that have left cannot be taken back: a part that is signed stays, and the others are
-    /// rejected.
+    /// rejected. What was seen is compared as far as the subject goes: no decision in between and
+    /// no examination keeps a rejection waiting.
     ///
     /// # Errors
     ///
+    /// [`ServiceError::Changed`] if it is shown with another subject than was seen;
     /// [`ServiceError::Conflict`] if it is signed, with all parts of its transaction;
     /// [`ServiceError::Unrecorded`] if the store fails: the rejection is in force all the same.
-    pub async fn reject(&self, session: &str, note: String) -> Result<KnownRequest, ServiceError> {
+    pub async fn reject(
+        &self,
+        session: &str,
+        note: String,
+        seen: Option<Seen>,
+    ) -> Result<KnownRequest, ServiceError> {
         if note.len() > MAX_NOTE || note.chars().any(char::is_control) {
             let reason = format!("a note has at most {MAX_NOTE} bytes and no control characters");
             return Err(ServiceError::Invalid(reason.into()));
         }
         check_decisive(session)?;
         let (group, kept) = self.find_request(session).await?;
+        if seen.is_some_and(|seen| !seen.is_of_subject(&kept.request, &kept.subject)) {
+            return Err(ServiceError::Changed);
+        }
         let text = match note.as_str() {
             "" => REJECTED.to_owned(),
             note => format!("{REJECTED}: {note}"),
@@ -82,14 +102,18 @@ impl Service {
 }
 
 impl GroupService {
-    /// Approves a request as it is now, or in the revision that the operator has seen. A rejection
-    /// after the one of number `after` stays.
+    /// Approves a request as it is now, or as the operator has seen it. A rejection after the one
+    /// of number `after` stays.
     pub(in crate::service) async fn approve_as_operator(
         self: &Arc<Self>,
         kept: KeptRequest,
-        revision: Option<u64>,
+        about: DecidedAbout,
         after: u64,
     ) -> Result<KnownRequest, ServiceError> {
+        let DecidedAbout { revision, seen } = about;
+        if seen.is_some_and(|seen| !seen.is_of_subject(&kept.request, &kept.subject)) {
+            return Err(ServiceError::Changed);
+        }
         if revision.is_some_and(|revision| revision != kept.revision) {
             return Err(overtaken(&kept));
         }
@@ -116,14 +140,14 @@ impl GroupService {
             let reason = "requests of this group are approved by a command";
             return Err(ServiceError::Conflict(reason.into()));
         }
-        self.approve_parts(&kept, &examined, after).await?;
+        self.approve_parts(&kept, &examined, after, seen).await?;
         self.acknowledge(&kept, Some(&examined)).await
     }
 
     /// The answer to an operator after a decision: it is on the disk then, and so are deferred
     /// changes before it. The transaction is not parsed again if it is the one that was examined.
     pub(in crate::service) async fn acknowledge(
-        &self,
+        self: &Arc<Self>,
         seen: &KeptRequest,
         examined: Option<&Examined>,
     ) -> Result<KnownRequest, ServiceError> {
@@ -137,7 +161,7 @@ impl GroupService {
     }
 
     async fn known_decided(
-        &self,
+        self: &Arc<Self>,
         seen: &KeptRequest,
         examined: Option<&Examined>,
     ) -> Result<KnownRequest, ServiceError> {

@@ -15,7 +15,7 @@ use crate::{
     service::{
         ServiceError,
         decisions::{approval::ApprovalBasis, decision::cut},
-        group::{service::GroupService, turns::Lane},
+        group::{service::GroupService, shown::Seen, turns::Lane},
         now,
     },
 };
@@ -37,10 +37,11 @@ impl GroupService {
         kept: &KeptRequest,
         examined: &Examined,
         after: u64,
+        seen: Option<Seen>,
     ) -> Result<(), ServiceError> {
         self.check_parts(examined, after)?;
         let OtherParts { all, new } = self.other_parts(kept, examined).await?;
-        let approved = self.approve_with(kept, examined, all, after).await;
+        let approved = self.approve_with(kept, examined, all, after, seen).await;
         if let Err(error) = &approved {
             // No decision about these is under way yet.
             for part in new {
@@ -70,17 +71,19 @@ impl GroupService {
         examined: &Examined,
         parts: Vec<KeptRequest>,
         after: u64,
+        seen: Option<Seen>,
     ) -> Result<(), ServiceError> {
-        let basis = ApprovalBasis::Operator { after };
         // All are stored and examined before the first takes effect.
         let others = self.parts_to_approve(kept, examined, parts).await?;
         self.check_parts(examined, after)?;
         // Of a part that is signed there is nothing to approve.
         if !matches!(kept.state, RequestState::Signed(_)) {
-            self.approve(kept, examined, basis.clone()).await?;
+            self.approve(kept, examined, ApprovalBasis::Operator { after, seen }).await?;
         }
+        // What was seen is one part; the others have its subject.
         for (part, of_part) in others {
-            self.approve(&part, &of_part, basis.clone()).await?;
+            let basis = ApprovalBasis::Operator { after, seen: None };
+            self.approve(&part, &of_part, basis).await?;
         }
         Ok(())
     }
@@ -258,7 +261,7 @@ pub(in crate::service) mod tests {
     use super::*;
     use crate::{
         config::{ApprovalMode, PolicyConfig, SubjectKind},
-        service::{DraftSubject, RequestDraft, fixture::TestNode},
+        service::{DecidedAbout, DraftSubject, RequestDraft, fixture::TestNode},
     };
 
     /// A node that signs transactions if its operator approves them.
@@ -330,14 +333,18 @@ pub(in crate::service) mod tests {
         let parts = proposed(&node, &spend(&node)).await;
         let after = node.shared.rejections.last();
         reject_alone(&node, &parts[1]).await;
-        let approved = node.group.approve_as_operator(parts[0].clone(), None, after).await;
+        let approved =
+            node.group.approve_as_operator(parts[0].clone(), DecidedAbout::default(), after).await;
         assert!(matches!(approved, Err(ServiceError::Conflict(_))), "{approved:?}");
         assert!(!parts.iter().any(|part| is_running(&node, part)));
         let state = node.kept(parts[1].request.session_id()).await.state;
         assert!(matches!(state, RequestState::Refused(_)), "{state:?}");
         // An approval that comes after it is about all parts.
         let after = node.shared.rejections.last();
-        node.group.approve_as_operator(parts[0].clone(), None, after).await.unwrap();
+        node.group
+            .approve_as_operator(parts[0].clone(), DecidedAbout::default(), after)
+            .await
+            .unwrap();
         assert!(parts.iter().all(|part| is_running(&node, part)));
     }
 
@@ -346,13 +353,13 @@ pub(in crate::service) mod tests {
         let mut node = node().await;
         let parts = proposed(&node, &spend(&node)).await;
         let examined = node.group.examine(&parts[2]).await.unwrap();
-        let basis = ApprovalBasis::Operator { after: 0 };
+        let basis = ApprovalBasis::Operator { after: 0, seen: None };
         node.group.approve(&parts[2], &examined, basis).await.unwrap();
         let signed = node.signed_by_both(&parts[2].request).await;
         assert!(matches!(signed, RequestState::Signed(_)), "{signed:?}");
         let named = node.kept(parts[2].request.session_id()).await;
         assert!(node.group.has_unsigned_parts(&named).await.unwrap());
-        node.group.approve_as_operator(named, None, 0).await.unwrap();
+        node.group.approve_as_operator(named, DecidedAbout::default(), 0).await.unwrap();
         assert!(is_running(&node, &parts[0]) && is_running(&node, &parts[1]));
         assert!(!is_running(&node, &parts[2]));
     }
@@ -376,7 +383,7 @@ pub(in crate::service) mod tests {
         reject_alone(&node, &node.kept(requests[2].session_id()).await).await;
         let mut events = node.shared.events.subscribe();
         let after = node.shared.rejections.last();
-        let approved = node.group.approve_as_operator(first, None, after).await;
+        let approved = node.group.approve_as_operator(first, DecidedAbout::default(), after).await;
         assert!(matches!(approved, Err(ServiceError::Conflict(_))), "{approved:?}");
         let between = requests[1].session_id().to_string();
         let evaluated = async {
@@ -406,7 +413,8 @@ pub(in crate::service) mod tests {
         assert!(shown.await.unwrap());
         reject_alone(&node, &node.kept(parts[2].request.session_id()).await).await;
         let after = node.shared.rejections.last();
-        let approved = node.group.approve_as_operator(parts[0].clone(), None, after).await;
+        let approved =
+            node.group.approve_as_operator(parts[0].clone(), DecidedAbout::default(), after).await;
         assert!(matches!(approved, Err(ServiceError::Conflict(_))), "{approved:?}");
         assert!(!parts.iter().any(|part| is_running(&node, part)));
     }

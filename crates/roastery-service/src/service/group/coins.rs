@@ -6,17 +6,20 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use roastery_bitcoin::spend::Part;
+use roastery_bitcoin::spend::{Level, Part};
 use roastery_protocol::SessionId;
 use roastery_store::{Coin, KeptRequest};
 
-use crate::service::group::{service::GroupService, state::State};
+use crate::service::group::{service::GroupService, state::State, warning::RequestWarning};
 
 /// The most requests of each kind whose coins are remembered; the oldest are evicted.
 pub(in crate::service) const MOST_REMEMBERED: usize = 4096;
 
 /// The most other requests that are named in one request.
 const MOST_NAMED: usize = 8;
+
+/// The most other requests that are read for one request.
+const MOST_READ: usize = 64;
 
 /// The coins of the requests that were examined since the start, and of those that were approved
 /// here. They are kept separately, so that proposals evict no approved request.
@@ -103,23 +106,46 @@ fn are_parts_of_one(one: &KeptRequest, other: &KeptRequest) -> bool {
     Part::may_be_of_one(a, b) && one.subject == other.subject && a.messages() != b.messages()
 }
 
+/// The other requests that spend coins of one, as they are stored.
+#[derive(Debug, Default)]
+pub(in crate::service) struct CoinsElsewhere {
+    known: Vec<KeptRequest>,
+    /// The number of those that were not read.
+    unread: usize,
+}
+
 impl GroupService {
-    /// Warnings about other requests that are open or signed and spend the same coins, or were
-    /// refused and have the same messages: a line for each.
-    pub(in crate::service) async fn conflicts(&self, kept: &KeptRequest) -> Vec<String> {
+    /// The other requests that spend a coin of this one; `read` gives a request from the store.
+    pub(in crate::service) fn elsewhere<E>(
+        &self,
+        kept: &KeptRequest,
+        mut read: impl FnMut(SessionId) -> Result<Option<KeptRequest>, E>,
+    ) -> Result<CoinsElsewhere, E> {
         let others = self.coins.others(kept.request.session_id());
-        if others.is_empty() {
-            return Vec::new();
+        let unread = others.len().saturating_sub(MOST_READ);
+        let mut known = Vec::new();
+        for other in others.into_iter().take(MOST_READ) {
+            known.extend(read(other)?);
         }
-        let read = self
-            .shared
-            .store(move |store| others.into_iter().map(|other| store.request(other)).collect())
-            .await;
-        let Ok(known): Result<Vec<Option<KeptRequest>>, _> = read else {
-            return vec!["other requests spend the same coins, and could not be read".to_owned()];
-        };
-        let others = known.iter().flatten().filter(|other| !are_parts_of_one(kept, other));
-        let open_or_signed = others.filter_map(|other| {
+        known.retain(|other| !are_parts_of_one(kept, other));
+        Ok(CoinsElsewhere { known, unread })
+    }
+
+    /// The same where the store does not answer.
+    pub(in crate::service) fn elsewhere_unread(&self, kept: &KeptRequest) -> CoinsElsewhere {
+        let unread = self.coins.others(kept.request.session_id()).len();
+        CoinsElsewhere { known: Vec::new(), unread }
+    }
+
+    /// Warnings about other requests that are open or signed and spend the same coins, or were
+    /// refused and have the same messages: one for each.
+    pub(in crate::service) fn conflicts(
+        &self,
+        kept: &KeptRequest,
+        elsewhere: &CoinsElsewhere,
+    ) -> Vec<RequestWarning> {
+        let CoinsElsewhere { known, unread } = elsewhere;
+        let open_or_signed = known.iter().filter_map(|other| {
             let state = self.current_state(other).state;
             let same = other.request.messages() == kept.request.messages();
             let matters = match state {
@@ -134,18 +160,27 @@ impl GroupService {
             let session = other.request.session_id().to_string();
             let id = &session[..8];
             if other.request.messages() == kept.request.messages() {
-                return format!("the same transaction as request {id}, which is {state}");
+                let text = format!("the same transaction as request {id}, which is {state}");
+                return RequestWarning { code: "same_transaction", level: Level::Look, text };
             }
-            format!(
+            let text = format!(
                 "spends a coin that request {id} spends, which is {state}: one replaces the other, \
                  and only one can be confirmed"
-            )
+            );
+            RequestWarning { code: "spent_twice", level: Level::Stop, text }
         });
-        let mut lines: Vec<String> = lines.collect();
+        let mut lines: Vec<RequestWarning> = lines.collect();
         let more = lines.len().saturating_sub(MOST_NAMED);
         lines.truncate(MOST_NAMED);
+        let also = |number: usize, text: &str| {
+            let text = format!("{number} {text}");
+            RequestWarning { code: "spent_twice", level: Level::Stop, text }
+        };
         if more > 0 {
-            lines.push(format!("{more} more requests spend the same coins"));
+            lines.push(also(more, "more requests spend the same coins"));
+        }
+        if *unread > 0 {
+            lines.push(also(*unread, "further requests have the same coins, and were not read"));
         }
         lines
     }

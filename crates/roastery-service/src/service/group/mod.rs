@@ -6,6 +6,8 @@ pub(super) mod journal;
 pub(super) mod observer;
 pub(super) mod progress;
 pub(super) mod service;
+pub(super) mod shown;
 pub(super) mod state;
 pub(super) mod summaries;
 pub(super) mod turns;
+pub(super) mod warning;

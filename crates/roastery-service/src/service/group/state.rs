@@ -123,6 +123,11 @@ impl GroupService {
     }
 }
 
+/// Whether there is nothing to decide about a request in this state any more.
+pub(in crate::service) fn is_decided(state: State) -> bool {
+    matches!(state, State::Signed | State::Expired)
+}
+
 /// The states in the store of requests that are shown in this state.
 pub(in crate::service) fn kinds_of(state: State) -> Vec<StateKind> {
     match state {

@@ -97,7 +97,7 @@ impl GroupService {
             let spend = Some(spend).filter(|_| waiting.subject == kept.subject);
             let examined = self.examine_for(Lane::Operator, waiting, spend).await;
             let examined = examined.map_err(ServiceError::Refused)?;
-            self.approve_parts(waiting, &examined, after).await?;
+            self.approve_parts(waiting, &examined, after, None).await?;
             let of_first = Some(&examined).filter(|_| waiting.subject == first.subject);
             return self.acknowledge(first, of_first).await;
         }
@@ -114,7 +114,7 @@ impl GroupService {
             .await?;
         let begun = match self.approval_mode() {
             ApprovalMode::Command => self.evaluate_parts(&kept, &examined).await,
-            _ => self.approve_parts(&kept, &examined, after).await,
+            _ => self.approve_parts(&kept, &examined, after, None).await,
         };
         if let Err(error) = begun {
             self.give_up_parts(&kept, &examined, &error).await;
@@ -225,7 +225,7 @@ mod tests {
         let spend = spend(&node);
         let known = proposed(&node, &spend).await;
         let examined = node.group.examine(&known[0]).await.unwrap();
-        let basis = ApprovalBasis::Operator { after: 0 };
+        let basis = ApprovalBasis::Operator { after: 0, seen: None };
         node.group.approve(&known[0], &examined, basis).await.unwrap();
         assert!(!are_running(&node, &known).await);
         let again = node.group.propose(draft(&spend), 0).await.unwrap().kept;

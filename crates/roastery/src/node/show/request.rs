@@ -4,7 +4,7 @@ use bitcoin::Amount;
 use roastery_service::{
     config::SubjectKind,
     text::{block, visible},
-    view::{LogEntry, Part, Progress, Request, State, Summary, TextSignature},
+    view::{Approver, LogEntry, Part, Progress, Request, Ruling, State, Summary, TextSignature},
 };
 
 use crate::{
@@ -162,6 +162,21 @@ pub(crate) fn whole(request: &Request) {
     }
     for warning in request.summary.iter().flat_map(|summary| &summary.warnings) {
         say(Paint::Careful, &format!("Warning       {}", visible(warning)));
+    }
+    if let Some(Ruling { allowed, text, by }) = &request.policy {
+        let text = if text.is_empty() { String::new() } else { format!(": {}", visible(text)) };
+        let by = match by {
+            Approver::Person => "you approve it",
+            Approver::Command => "a command approves it",
+            Approver::Rules => "the rules alone approve it",
+        };
+        match allowed {
+            true => say!("Policy        allowed; {by}{text}"),
+            false => say(Paint::Bad, &format!("Policy        refused{text}")),
+        }
+    }
+    if let Some(seen) = &request.seen {
+        say!("Seen          {seen}");
     }
     for (number, message) in request.messages.iter().enumerate() {
         say!("Message {number:<5} {}", message.message);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::nodes::support::{Group, until};
 
@@ -117,6 +117,39 @@ fn rules_alone_approve_what_they_allow_and_so_many_in_an_hour() {
         own.err.trim(),
         "error: refused by this node's policy: policy.kinds: this node does not sign a hash"
     );
+}
+
+#[test]
+fn a_decision_names_what_was_seen_and_has_no_effect_on_anything_else() {
+    let group = Group::start("seen", 2, 2);
+    let session = group.propose(0, "Wait for it");
+    let shown = group.request_in(1, &session, "proposed");
+    let seen = shown["seen"].as_str().unwrap().to_owned();
+    let policy = json!({ "allowed": true, "text": "", "by": "person" });
+    assert_eq!((&shown["policy"], &shown["warnings"]), (&policy, &json!([])));
+    let listed = group.tell(1, &["requests", "--json"]).json();
+    assert_eq!(listed[0]["seen"], serde_json::Value::Null);
+
+    // Another hash: nothing is decided, and the answer has the request as it is.
+    let other = seen.replace(|digit: char| digit != '0', "0");
+    for decision in ["approve", "reject"] {
+        let said = group.tell(1, &[decision, &session[..8], "--seen", &other]);
+        assert_eq!(said.status, 1, "{said:?}");
+        assert!(said.err.contains("nothing was decided") && said.out.contains(&seen), "{said:?}");
+    }
+    let late = group.post(1, &format!("/v1/requests/{session}/approve?seen={other}"));
+    assert_eq!((&late["code"], &late["request"]["seen"]), (&json!("changed"), &json!(seen)));
+    assert_eq!(group.request(1, &session)["state"], "proposed");
+
+    // A rejection in between changes what is seen, and what was seen before approves nothing more.
+    group.tell(1, &["reject", &session, "--seen", &seen]).well();
+    let approve = |seen: &str| group.tell(1, &["approve", &session, "--wait", "0", "--seen", seen]);
+    assert_eq!(approve(&seen).status, 1);
+    assert_eq!(group.request(1, &session)["state"], "refused");
+    assert_eq!(group.log(1, &session).len(), 0);
+    let now = group.request(1, &session)["seen"].as_str().unwrap().to_owned();
+    approve(&now).well();
+    group.request_in(0, &session, "signed");
 }
 
 #[test]

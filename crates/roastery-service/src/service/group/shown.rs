@@ -1,0 +1,301 @@
+//! What a person sees of a request, and whether a decision is about the same.
+
+use std::{fmt, str::FromStr};
+
+use bitcoin::hex::{DisplayHex as _, FromHex as _};
+use roastery_bitcoin::spend::{Level, Spend};
+use roastery_frost::hash::tagged_hash;
+use roastery_protocol::request::{SigningRequest, Subject};
+use roastery_store::{Examination, KeptRequest, StoreError, Transaction};
+use thiserror::Error;
+
+use crate::{
+    config::ApprovalMode,
+    policy::{Examined, Refusal},
+    service::group::{
+        coins::CoinsElsewhere,
+        service::GroupService,
+        state::{State, is_decided},
+        warning::{RequestWarning, warnings_of},
+    },
+};
+
+const SUBJECT: &str = "roastery/service/1/seen/subject";
+const WHOLE: &str = "roastery/service/1/seen";
+
+/// The length of each half of [`Seen`], in bytes.
+const HALF: usize = 16;
+
+/// What a person saw of a request: 16 bytes over the request and the subject that is shown with it,
+/// and 16 bytes over that with the revision, the state, the warnings and what the policy says of
+/// it. Opaque to clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen([u8; 2 * HALF]);
+
+impl Seen {
+    fn of_subject(request: &SigningRequest, subject: &Subject) -> [u8; HALF] {
+        first_half(tagged_hash(SUBJECT, &[&Examination::new(request, subject, b"").to_bytes()]))
+    }
+
+    /// Whether it is of this request with this subject, whatever its state is.
+    pub(in crate::service) fn is_of_subject(
+        self,
+        request: &SigningRequest,
+        subject: &Subject,
+    ) -> bool {
+        self.0.starts_with(&Self::of_subject(request, subject))
+    }
+}
+
+fn first_half(hash: [u8; 32]) -> [u8; HALF] {
+    let mut half = [0; HALF];
+    half.copy_from_slice(&hash[..HALF]);
+    half
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hex().fmt(f)
+    }
+}
+
+/// A text that is no [`Seen`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("seen has 64 hexadecimal digits, as the request was shown with them")]
+pub struct NotSeen;
+
+impl FromStr for Seen {
+    type Err = NotSeen;
+
+    fn from_str(text: &str) -> Result<Self, NotSeen> {
+        <[u8; 2 * HALF]>::from_hex(text).map(Self).map_err(|_| NotSeen)
+    }
+}
+
+/// What the policy of this node says of a request now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// The rule or the limit that it breaks; `None` if it is allowed.
+    pub refused: Option<String>,
+    /// Who approves what is allowed.
+    pub by: ApprovalMode,
+    /// Why only the operator may approve it, whatever approves the others.
+    pub left: Option<String>,
+}
+
+/// What a person sees of a request when deciding about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::service) struct Shown {
+    pub(in crate::service) warnings: Vec<RequestWarning>,
+    /// `None` if there is nothing to decide any more.
+    pub(in crate::service) ruling: Option<Ruling>,
+    pub(in crate::service) seen: Seen,
+}
+
+impl Shown {
+    fn new(
+        kept: &KeptRequest,
+        state: State,
+        warnings: Vec<RequestWarning>,
+        ruling: Option<Ruling>,
+    ) -> Self {
+        let subject = Seen::of_subject(&kept.request, &kept.subject);
+        let mut bytes = subject.to_vec();
+        bytes.extend(kept.revision.to_le_bytes());
+        put(&mut bytes, &state.to_string());
+        bytes.extend(length(warnings.len()));
+        for RequestWarning { code, level, text } in &warnings {
+            bytes.push(u8::from(*level == Level::Stop));
+            put(&mut bytes, code);
+            put(&mut bytes, text);
+        }
+        if let Some(Ruling { refused, by, left }) = &ruling {
+            put(&mut bytes, by.as_str());
+            for text in [refused, left] {
+                bytes.push(u8::from(text.is_some()));
+                put(&mut bytes, text.as_deref().unwrap_or_default());
+            }
+        }
+        let mut seen = [0; 2 * HALF];
+        seen[..HALF].copy_from_slice(&subject);
+        seen[HALF..].copy_from_slice(&first_half(tagged_hash(WHOLE, &[&bytes])));
+        Self { warnings, ruling, seen: Seen(seen) }
+    }
+}
+
+fn length(length: usize) -> [u8; 8] {
+    (length as u64).to_le_bytes()
+}
+
+/// Appends a text, its length first.
+fn put(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend(length(text.len()));
+    bytes.extend(text.as_bytes());
+}
+
+impl GroupService {
+    /// What is shown of a request, with its transaction if that could be read, what its examination
+    /// gave, and the other requests that spend its coins.
+    pub(in crate::service) fn shown(
+        &self,
+        kept: &KeptRequest,
+        spend: Option<&Spend>,
+        examined: &Result<Examined, Refusal>,
+        elsewhere: &CoinsElsewhere,
+    ) -> Shown {
+        let mut warnings = spend.map(warnings_of).unwrap_or_default();
+        warnings.extend(self.conflicts(kept, elsewhere));
+        let state = self.current_state(kept).state;
+        let ruling = (!is_decided(state)).then(|| {
+            let checked = examined.as_ref().map(|examined| (examined, self.check(examined)));
+            let (refused, left) = match checked {
+                Err(refusal) => (Some(refusal.to_string()), None),
+                Ok((examined, check)) => (
+                    check.err().map(|refusal| refusal.to_string()),
+                    self.left_to_operator(&kept.request, examined),
+                ),
+            };
+            Ruling { refused, by: self.approval_mode(), left }
+        });
+        Shown::new(kept, state, warnings, ruling)
+    }
+
+    /// Whether a request that was examined still shows what was seen: the request of this change,
+    /// with the others that spend its coins as they are in it.
+    pub(in crate::service) fn still_shows(
+        &self,
+        change: &Transaction<'_>,
+        kept: &KeptRequest,
+        examined: &Examined,
+        seen: Seen,
+    ) -> Result<bool, StoreError> {
+        let elsewhere = self.elsewhere(kept, |other| change.request(other))?;
+        let spend = examined.spend().cloned();
+        let shown = self.shown(kept, spend.as_deref(), &Ok(examined.clone()), &elsewhere);
+        Ok(shown.seen == seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roastery_bitcoin::{spend::Spend, wallet::Wallet};
+    use roastery_protocol::SessionId;
+    use roastery_store::{Durability, RequestState};
+    use roastery_testkit::{
+        payments::{ordinary, spend_of},
+        seat,
+    };
+
+    use super::*;
+    use crate::{
+        config::{PolicyConfig, SubjectKind},
+        service::{
+            ServiceError,
+            decisions::{approval::ApprovalBasis, decision::tests::request},
+            fixture::TestNode,
+            group::turns::Lane,
+            now,
+        },
+    };
+
+    fn warning() -> RequestWarning {
+        RequestWarning { code: "spent_twice", level: Level::Stop, text: "look".to_owned() }
+    }
+
+    fn ruling() -> Ruling {
+        Ruling { refused: None, by: ApprovalMode::Manual, left: None }
+    }
+
+    #[test]
+    fn what_was_seen_is_one_subject_revision_state_warning_and_ruling() {
+        let kept = request();
+        let seen = |kept: &KeptRequest, state, warnings: &[RequestWarning], ruling| {
+            Shown::new(kept, state, warnings.to_vec(), ruling).seen
+        };
+        let other = KeptRequest { subject: Subject::Transaction(vec![1]), ..kept.clone() };
+        let later = KeptRequest { revision: 1, ..kept.clone() };
+        let (mut milder, mut named) = (warning(), warning());
+        milder.level = Level::Look;
+        named.code = "burnt";
+        let proposed = State::Proposed;
+        let refused = Ruling { refused: Some("too much".to_owned()), ..ruling() };
+        let left = Ruling { left: Some("too much".to_owned()), ..ruling() };
+        let all = [
+            seen(&kept, proposed, &[], Some(ruling())),
+            seen(&other, proposed, &[], Some(ruling())),
+            seen(&later, proposed, &[], Some(ruling())),
+            seen(&kept, State::Failed, &[], Some(ruling())),
+            seen(&kept, proposed, &[warning()], Some(ruling())),
+            seen(&kept, proposed, &[milder], Some(ruling())),
+            seen(&kept, proposed, &[named], Some(ruling())),
+            seen(&kept, proposed, &[warning(), warning()], Some(ruling())),
+            seen(&kept, proposed, &[], Some(refused)),
+            seen(&kept, proposed, &[], Some(left)),
+            seen(&kept, proposed, &[], Some(Ruling { by: ApprovalMode::Automatic, ..ruling() })),
+            seen(&kept, proposed, &[], None),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            assert_eq!(all.iter().position(|other| other == one), Some(at));
+            let of_subject = one.is_of_subject(&kept.request, &kept.subject);
+            assert_eq!(of_subject, at != 1);
+        }
+        assert_eq!(seen(&kept, proposed, &[], Some(ruling())), all[0]);
+        assert_eq!(all[0].to_string().parse(), Ok(all[0]));
+        assert_eq!("12".parse::<Seen>(), Err(NotSeen));
+    }
+
+    /// The other member proposes this under another id for each number.
+    async fn proposed(node: &TestNode, spend: &Spend, id: u8) -> KeptRequest {
+        let request = spend.requests([id; 32], now() + 600).unwrap().remove(0);
+        let session: SessionId = request.session_id();
+        let subject = Subject::Transaction(spend.document().bytes().to_vec());
+        node.shared
+            .write(Durability::Synced, move |change| {
+                change.add_request(&request, &subject, Some(seat(1)), now())
+            })
+            .await
+            .unwrap();
+        node.kept(session).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_approval_of_what_was_seen_has_no_effect_once_a_coin_of_it_is_spent_elsewhere_too() {
+        let kinds = vec![SubjectKind::Transaction];
+        let node = TestNode::with(PolicyConfig { kinds, ..Default::default() }).await;
+        let wallet = Wallet::new(node.members().clone()).unwrap();
+        let spend = spend_of(ordinary(&wallet), &wallet);
+        let kept = proposed(&node, &spend, 1).await;
+        let session = kept.request.session_id();
+        let shown = async || {
+            let known =
+                node.group.known_whole(node.kept(session).await, Lane::Operator, None).await;
+            known.details.unwrap()
+        };
+        let before = shown().await;
+        assert!(before.warnings.is_empty(), "{:?}", before.warnings);
+        let examined = node.group.examine(&kept).await.unwrap();
+
+        // Another one that spends a coin of it comes while the approval is under way.
+        let mut psbt = ordinary(&wallet);
+        psbt.unsigned_tx.lock_time = bitcoin::absolute::LockTime::from_height(1).unwrap();
+        let twin = proposed(&node, &spend_of(psbt, &wallet), 2).await;
+        node.group.examine(&twin).await.unwrap();
+        let approve = async |seen| {
+            let basis = ApprovalBasis::Operator { after: 0, seen: Some(seen) };
+            node.group.approve(&kept, &examined, basis).await
+        };
+        let approved = approve(before.seen).await;
+        assert!(matches!(approved, Err(ServiceError::Changed)), "{approved:?}");
+        assert_eq!(node.kept(session).await, kept);
+        assert!(!node.group.is_running(session));
+
+        let after = shown().await;
+        assert_ne!(after.seen, before.seen);
+        let [RequestWarning { code, level, .. }] = &after.warnings[..] else {
+            panic!("{:?}", after.warnings)
+        };
+        assert_eq!((*code, *level), ("spent_twice", Level::Stop));
+        approve(after.seen).await.unwrap();
+        assert!(matches!(node.kept(session).await.state, RequestState::Approved(_)));
+    }
+}

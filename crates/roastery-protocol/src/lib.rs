@@ -135,6 +135,7 @@ pub mod keygen;
 pub mod keys;
 pub mod machine;
 pub mod member;
+pub mod pairing;
 pub mod request;
 pub mod tags;
 mod verdict;

@@ -2,9 +2,9 @@
 //!
 //! Every hash and every signature that the protocol makes is a BIP-340 tagged hash under one of
 //! these tags. The version is part of each tag, so that nothing made by another version can be
-//! mistaken for this one: signing by [`member`](crate::member) has version 2, everything else
-//! version 1. Every variable part that goes into a hash is framed (fixed
-//! length, or length first), so that two different inputs never have the same bytes.
+//! mistaken for this one: signing by [`member`](crate::member) and [`pairing`](crate::pairing)
+//! have version 2, everything else version 1. Every variable part that goes into a hash is framed
+//! (fixed length, or length first), so that two different inputs never have the same bytes.
 
 use roastery_frost::hash::tagged_hash;
 
@@ -17,7 +17,7 @@ pub const VERSION: u8 = 1;
 pub const SIGNING_VERSION: u8 = 2;
 
 /// A domain tag of the form `roastery/1/...`, or `roastery/2/...` for signing with
-/// [`member`](crate::member).
+/// [`member`](crate::member) and for [`pairing`](crate::pairing).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tag {
     /// The group file: gives the [`GroupId`](crate::GroupId).
@@ -92,6 +92,18 @@ pub enum Tag {
     CardTransport,
     /// What a transport key signs of where its node is called.
     Whereabouts,
+    /// The secret of an invitation line: its first 8 bytes name the line to the inviter.
+    PairLine,
+    /// What a joiner proves with the secret of its line: secret, joiner's peer, inviter's peer.
+    PairHello,
+    /// What a member commits itself to before a pairing's roster is made.
+    PairCommitment,
+    /// A pairing's roster: offered terms, attempt, and all entries.
+    PairRoster,
+    /// A pairing's words: key generation, roster and all revealed numbers.
+    PairWords,
+    /// One word of one member of a pairing.
+    PairWord,
     /// The slots that a package names of one signer: gives the [`SlotHash`](crate::SlotHash).
     NamedSlots,
     /// A body of a statement or a control frame: gives the [`BodyHash`](crate::BodyHash).
@@ -114,7 +126,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the specification.
-    pub const ALL: [Tag; 45] = [
+    pub const ALL: [Tag; 51] = [
         Tag::Group,
         Tag::Key,
         Tag::Session,
@@ -151,6 +163,12 @@ impl Tag {
         Tag::CardIdentity,
         Tag::CardTransport,
         Tag::Whereabouts,
+        Tag::PairLine,
+        Tag::PairHello,
+        Tag::PairCommitment,
+        Tag::PairRoster,
+        Tag::PairWords,
+        Tag::PairWord,
         Tag::NamedSlots,
         Tag::StatementBody,
         Tag::ProposalStatement,
@@ -201,6 +219,12 @@ impl Tag {
             Tag::CardIdentity => "roastery/1/card/identity",
             Tag::CardTransport => "roastery/1/card/transport",
             Tag::Whereabouts => "roastery/1/whereabouts",
+            Tag::PairLine => "roastery/2/pair/line",
+            Tag::PairHello => "roastery/2/pair/hello",
+            Tag::PairCommitment => "roastery/2/pair/commit",
+            Tag::PairRoster => "roastery/2/pair/roster",
+            Tag::PairWords => "roastery/2/pair/words",
+            Tag::PairWord => "roastery/2/pair/word",
             Tag::NamedSlots => "roastery/2/slots",
             Tag::StatementBody => "roastery/2/body",
             Tag::ProposalStatement => "roastery/2/statement/proposal",

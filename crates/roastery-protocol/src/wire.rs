@@ -152,6 +152,16 @@ pub(crate) fn take_bytes<const MOST: usize, R: io::Read>(reader: &mut R) -> io::
     Ok(bytes)
 }
 
+/// Borsh field function for a text of at most `MOST` bytes of printable ASCII.
+pub(crate) fn take_text<const MOST: usize, R: io::Read>(reader: &mut R) -> io::Result<String> {
+    let bytes = take_bytes::<MOST, R>(reader)?;
+    let text = String::from_utf8(bytes).map_err(invalid)?;
+    match text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(text),
+        false => Err(invalid("a text with other characters than printable ASCII")),
+    }
+}
+
 fn take_length<const MOST: u32, R: io::Read>(reader: &mut R) -> io::Result<u32> {
     let length = u32::deserialize_reader(reader)?;
     if length > MOST {

@@ -1,6 +1,9 @@
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, io, str::FromStr, sync::Arc};
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
+
+use crate::wire;
 
 /// The name of a member or a group, for people.
 ///
@@ -83,6 +86,22 @@ impl FromStr for Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+/// Length (u32) and bytes.
+impl BorshSerialize for Name {
+    fn serialize<W: io::Write>(&self, writer: &mut W) -> io::Result<()> {
+        self.as_str().serialize(writer)
+    }
+}
+
+impl BorshDeserialize for Name {
+    fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
+        let bytes = wire::take_bytes::<{ Self::MAX_LENGTH }, R>(reader)?;
+        let invalid = |error: String| io::Error::new(io::ErrorKind::InvalidData, error);
+        let text = String::from_utf8(bytes).map_err(|error| invalid(error.to_string()))?;
+        text.parse().map_err(|error: NameError| invalid(error.to_string()))
     }
 }
 

@@ -7,4 +7,5 @@ mod engines;
 mod frames;
 mod keygen;
 mod keys_and_requests;
+mod pairing;
 mod switch;

@@ -1,0 +1,7 @@
+//! Pairing: who holds a line is admitted, and the words show whether all have one roster.
+
+mod attacks;
+mod bytes;
+mod ends;
+mod honest;
+mod world;

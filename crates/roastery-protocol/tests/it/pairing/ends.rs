@@ -1,0 +1,147 @@
+//! How a pairing ends, and what goes on.
+
+use roastery_protocol::{
+    machine::{Link, Machine as _},
+    pairing::{Checked, CompareError, EndReason, Event, Pairing, PairingError},
+};
+
+use super::world::*;
+
+#[test]
+fn three_wrong_words_of_the_list_end_it_at_all_and_what_is_not_in_the_list_is_no_try() {
+    let mut world = World::three().with_words();
+    let (now, words) = (world.now, world.words());
+    let right = words[&seat(0)][0];
+    let wrong = ["abandon", "zoo", "canyon", "drift"].into_iter().filter(|word| *word != right);
+    let bert = world.node(2);
+    for typed in ["dirft", "", "no such word", "\u{202e}"] {
+        let said = bert.machine.compare(seat(0), typed, now).unwrap();
+        assert!(matches!(said, Checked::NotInList { .. }), "{typed}");
+    }
+    assert_eq!(bert.machine.compare(seat(1), "zoo", now), Err(CompareError::NotAnother));
+    assert_eq!(bert.machine.compare(seat(3), "zoo", now), Err(CompareError::NotAnother));
+    for (typed, left) in wrong.take(3).zip([2, 1, 0]) {
+        let said = bert.machine.compare(seat(0), typed, now).unwrap();
+        assert_eq!(said, Checked::Wrong { tries_left: left });
+        // Also over a restart.
+        bert.turn(now);
+        if left > 0 {
+            bert.restart(now);
+            bert.machine.handle_link(&peer(1), Link::Up, now);
+        }
+    }
+    assert_eq!(bert.machine.compare(seat(0), right, now), Err(CompareError::NoWords));
+    let said = bert.left.clone();
+    for (to, bytes) in said {
+        let _ =
+            world.nodes.get_mut(&to).map(|node| node.machine.handle_message(&peer(2), &bytes, now));
+    }
+    world.settle();
+    for node in world.nodes.values() {
+        let ended = node.machine.ended().unwrap();
+        assert_eq!((ended.seat, ended.reason), (Some(seat(1)), EndReason::Differ));
+        assert!(node.machine.agreed().is_none());
+    }
+}
+
+#[test]
+fn who_has_compared_all_words_is_not_stopped_by_another_member() {
+    let mut world = World::three().with_words();
+    let (now, words) = (world.now, world.words());
+    for number in [0, 2] {
+        let word = words[&seat(number)][0];
+        world.node(2).machine.compare(seat(number), word, now).unwrap();
+    }
+    world.settle();
+    world.node(3).machine.cancel(now);
+    world.settle();
+    assert!(world.node(2).machine.agreed().is_some());
+    assert!(world.node(2).machine.ended().is_none());
+    for key in [1, 3] {
+        let ended = world.node(key).machine.ended().unwrap();
+        assert_eq!((ended.seat, ended.reason), (Some(seat(2)), EndReason::Cancelled));
+    }
+}
+
+#[test]
+fn a_member_that_declines_leaves_its_place_to_a_new_line() {
+    let mut world = World::three();
+    world.connect_all();
+    let now = world.now;
+    world.node(3).machine.decline(now);
+    world.node(2).machine.accept(now).unwrap();
+    world.settle();
+    assert!(world.node(1).machine.declined(seat(2)));
+    assert!(world.node(1).machine.ended().is_none());
+    let invite = invite(&["anna", "bert", "cleo"], 2);
+    world.node(1).machine.again(seat(2), &invite, now).unwrap();
+    let line = world.node(1).machine.lines()[1].1.clone();
+    let machine = Pairing::join(line, peer(1), own(4, 7), now).unwrap();
+    world.disconnect(&peer(3));
+    world.nodes.remove(&peer(3));
+    world.nodes.insert(peer(4), Node::new(4, machine));
+    world.connect(&peer(4));
+    world.node(4).machine.accept(now).unwrap();
+    world.settle();
+    // Nothing was revealed, so the attempt is still the first.
+    assert_eq!(world.node(2).machine.attempt(), 1);
+    world.reach_all();
+    world.compare_all();
+    assert!(world.nodes.values().all(|node| node.machine.agreed().is_some()));
+}
+
+#[test]
+fn a_further_attempt_has_other_numbers_and_words_and_there_are_five() {
+    let mut world = World::three().with_words();
+    let mut words = vec![world.words()];
+    for attempt in 2..=5 {
+        let now = world.now;
+        world.node(1).machine.attempt_again(now).unwrap();
+        world.settle();
+        assert!(world.node(2).machine.own_words().is_empty());
+        world.reach_all();
+        assert!(world.nodes.values().all(|node| node.machine.attempt() == attempt));
+        assert!(world.node(2).events.contains(&Event::Attempt(attempt)));
+        assert!(!words.contains(&world.words()));
+        words.push(world.words());
+        world.pass(5);
+    }
+    let now = world.now;
+    let sixth = world.node(1).machine.attempt_again(now);
+    assert!(matches!(sixth, Err(PairingError::NotNow(_))));
+    let again = world.node(1).machine.again(seat(1), &invite(&["anna", "bert", "cleo"], 2), now);
+    assert!(matches!(again, Err(PairingError::NotNow(_))));
+    assert!(world.nodes.values().all(|node| node.revealed().len() == 5));
+    world.compare_all();
+    assert!(world.nodes.values().all(|node| node.machine.agreed().is_some()));
+}
+
+#[test]
+fn what_cannot_be_offered_is_refused_with_the_reason() {
+    let begin = |names: &[&str], threshold| {
+        let begun = Pairing::invite(&invite(names, threshold), own(1, 1), at(0));
+        begun.err().map(|error| error.to_string())
+    };
+    assert_eq!(begin(&["anna", "bert"], 2), None);
+    for (names, threshold, said) in [
+        (&["anna"][..], 1, "1 of 1"),
+        (&["anna", "bert"], 3, "3 of 2"),
+        (&["anna", "bert", "Anna"], 2, "two members are called Anna"),
+    ] {
+        assert!(begin(names, threshold).unwrap().contains(said));
+    }
+    let mut silent = own(1, 1);
+    silent.entropy = Box::new(|| None);
+    let begun = Pairing::invite(&invite(&["a", "b"], 2), silent, at(0));
+    assert!(matches!(begun, Err(PairingError::Randomness)));
+}
+
+#[test]
+fn a_line_that_has_expired_or_is_the_nodes_own_is_not_joined() {
+    let world = World::three();
+    let line = world.nodes[&peer(1)].machine.lines()[0].1.clone();
+    let join = |line, key, now| Pairing::join(line, peer(1), own(key, 1), now).err();
+    assert!(matches!(join(line.clone(), 2, at(86_400)), Some(PairingError::Expired)));
+    assert!(matches!(join(line.clone(), 1, at(0)), Some(PairingError::OwnLine)));
+    assert!(join(line, 2, at(86_399)).is_none());
+}

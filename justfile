@@ -86,6 +86,8 @@ simulate runs="500":
     scripts/timed cargo run --release -p roastery-sim -- campaign --runs {{runs}}
     scripts/timed cargo run --release -p roastery-sim -- keygen --runs 100
     scripts/timed cargo run --release -p roastery-sim -- change --runs 100
+    scripts/timed cargo run --release -p roastery-sim -- pairing --runs 200
+    for cheat in roster chat stolen-line altered-card grinding breaking-off; do scripts/timed cargo run --release -p roastery-sim -- pairing --runs 200 --cheat $cheat; done
 
 # Bad input to the demo.
 refusals:

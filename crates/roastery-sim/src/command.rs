@@ -1,6 +1,7 @@
 mod campaign;
 mod change;
 mod keygen;
+mod pairing;
 mod replay;
 mod run;
 mod series;
@@ -29,6 +30,8 @@ enum Command {
     Keygen(keygen::Keygen),
     /// Plays random chains of changes of a group in the same way, or shows one of them.
     Change(change::Change),
+    /// Plays pairings, honest or with an attacker, and compares its success with what was derived.
+    Pairing(pairing::Pairing),
     /// Plays one scenario of a campaign again and shows all that happens.
     Replay(replay::Replay),
 }
@@ -42,6 +45,7 @@ impl Arguments {
             Command::Campaign(campaign) => campaign.execute(),
             Command::Keygen(keygen) => keygen.execute(),
             Command::Change(change) => change.execute(),
+            Command::Pairing(pairing) => pairing.execute(),
             Command::Replay(replay) => replay.execute(),
         }
     }

@@ -205,8 +205,8 @@ impl Pairing {
         Ok(())
     }
 
-    /// A roster must have the offered names, this node's own entry as it was sent, and the inviter's
-    /// node at the inviter's seat.
+    /// A roster must have the offered names, this node's own entry as it was sent, and the
+    /// inviter's node at the inviter's seat.
     fn check_roster(&self, entries: Vec<super::Entry>) -> Result<Roster, Rejected> {
         let (Some(terms), Some(own)) = (self.kept.terms(), self.own_seat()) else {
             return Err(Rejected::OutOfTurn);

@@ -32,8 +32,8 @@ pub const MAX_LINE: usize = 6 + ((HEAD + MOST_LINE_ADDRESSES * 259) * 8).div_cei
 /// received, until when it can be used, and where the inviting node is dialled.
 ///
 /// Its text is `roast1` and bech32m of: form (1 byte) || the inviter's Ed25519 key (32) || secret
-/// (16) || expiry in seconds since 1970 (4, big-endian) || number of addresses (1) || addresses. The
-/// secret admits who has it first; it authenticates no member.
+/// (16) || expiry in seconds since 1970 (4, big-endian) || number of addresses (1) || addresses.
+/// The secret admits who has it first; it authenticates no member.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Line {
     /// The Ed25519 key of the node that invites.

@@ -23,9 +23,8 @@
 //!
 //! The rules of their own are in files that can be read alone: `line`, `card`, `whereabouts`,
 //! `terms`, `roster`, `frame`, `reach`, `words`, `comparing`, `outbox`. The machine puts them
-//! together: `machine` (what both ends do), `sealed` (what follows a fixed roster), `inviting`, `joining`,
-//! `reports`, and `kept` (what outlives a
-//! restart).
+//! together: `machine` (what both ends do), `sealed` (what follows a fixed roster), `inviting`,
+//! `joining`, `reports`, and `kept` (what outlives a restart).
 
 mod card;
 mod comparing;

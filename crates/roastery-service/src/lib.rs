@@ -26,11 +26,11 @@ pub use self::{
     service::{
         AuditCuts, BoxError, CardAddresses, ChangeStatus, CurrentState, DecidedAbout, DraftSubject,
         Failure, FailureKind, GroupStatus, HeldProof, KeygenPhase, KeygenStatus, KnownRequest,
-        LineOf, LoggedShare, MemberDecisions, MemberStatus, NodeStatus, NotSeen, OutputVersion,
-        Payment, PeerStatus, PolicyStatus, RecordedIn, RequestDetails, RequestDraft, RequestFilter,
-        RequestPage, RequestWarning, Role, Ruling, Seen, Service, ServiceError, ServiceEvent,
-        SessionStatus, SignedForm, State, Summary, TextSigner, approval_text, nothing_to_cut,
-        too_young,
+        LineOf, LoggedShare, MemberDecision, MemberDecisions, MemberStatus, NodeStatus, NotSeen,
+        OutputVersion, PaidOutput, Payment, PaymentDetails, PeerStatus, PolicyStatus, RecordedIn,
+        RequestDetails, RequestDraft, RequestFilter, RequestPage, RequestWarning, Role, Ruling,
+        Seen, Service, ServiceError, ServiceEvent, SessionStatus, SignedForm, State, Summary,
+        TextSigner, approval_text, nothing_to_cut, too_young,
     },
     time::Time,
 };

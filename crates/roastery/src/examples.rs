@@ -5,6 +5,8 @@ use clap::Command;
 /// The examples of each command, by its words.
 const EXAMPLES: &[(&str, &[&str])] = &[
     ("", &["roastery demo", "roastery local --signers 5 --threshold 3", "roastery help sign"]),
+    ("review", &["roastery review", "roastery review 57515554"]),
+    ("fetch", &["roastery fetch 57515554 --out signed.psbt"]),
     ("demo", &["roastery demo", "roastery demo --signers 100 --threshold 67 --offline 33"]),
     ("recover", &["roastery recover treasury.recovery --host-key host-key --share share-of-anna"]),
     ("evidence", &["roastery evidence list --out proofs"]),

@@ -19,6 +19,7 @@ mod demo;
 mod evidence;
 mod examples;
 mod exported;
+mod fetch;
 mod files;
 mod node;
 mod output;
@@ -42,7 +43,7 @@ struct Arguments {
     #[command(flatten)]
     at: node::At,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -80,6 +81,10 @@ enum Command {
     Sign(node::SignOptions),
     /// Show the requests that the node knows, one a line, or all of one.
     Requests(node::ListOptions),
+    /// Show what waits for a decision here, one request after the other, and ask.
+    Review(node::ReviewOptions),
+    /// Write the result of a request, also after its session has ended, or say who has said what.
+    Fetch(fetch::Options),
     /// Approve a request that waits for it.
     Approve(node::ApproveOptions),
     /// Reject a request; all members receive the refusal.
@@ -128,7 +133,15 @@ fn main() -> ExitCode {
     let at = &arguments.at;
     let finish =
         |done: anyhow::Result<ExitCode>| done.unwrap_or_else(|error| output::failure(&error));
-    match arguments.command {
+    let Some(command) = arguments.command else {
+        return match at.has_node() {
+            true => node::run(at, node::Command::Today),
+            false => {
+                usage::refuse(&self::command().error(clap::error::ErrorKind::MissingSubcommand, ""))
+            }
+        };
+    };
+    match command {
         Command::Demo(options) => demo::run(&options),
         Command::Recover(options) => finish(recover::run(&options)),
         Command::Evidence(command) => finish(evidence::run(at, command)),
@@ -143,6 +156,8 @@ fn main() -> ExitCode {
         Command::Stop => node::run(at, node::Command::Stop),
         Command::Sign(options) => node::run(at, node::Command::Sign(options)),
         Command::Requests(options) => node::run(at, node::Command::Requests(options)),
+        Command::Review(options) => node::run(at, node::Command::Review(options)),
+        Command::Fetch(options) => finish(fetch::run(at, &options)),
         Command::Approve(options) => node::run(at, node::Command::Approve(options)),
         Command::Reject(options) => node::run(at, node::Command::Reject(options)),
         Command::Verify(options) => finish(verify::run(&options)),

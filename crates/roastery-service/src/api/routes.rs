@@ -289,7 +289,9 @@ async fn approve(
     if let Some(revision) = revision {
         within("revision", revision, 0..=MAX_NUMBER)?;
     }
-    let about = DecidedAbout { revision, seen: seen_of(seen)? };
+    let seen = seen_of(seen)
+        .map_err(|reason| ApiError::new(StatusCode::BAD_REQUEST, ProblemCode::Invalid, reason))?;
+    let about = DecidedAbout { revision, seen };
     let approved = service.approve(&session, about).await;
     answer(&service, &session, approved).await
 }
@@ -304,14 +306,14 @@ async fn reject(
     Path(session): Path<String>,
     Body(reject): Body<Reject>,
 ) -> Answer<Request> {
-    let seen = seen_of(reject.seen)?;
+    let seen = seen_of(reject.seen).map_err(ApiError::invalid)?;
     let rejected = service.reject(&session, reject.note, seen).await;
     answer(&service, &session, rejected).await
 }
 
-fn seen_of(seen: Option<String>) -> Result<Option<Seen>, ApiError> {
+fn seen_of(seen: Option<String>) -> Result<Option<Seen>, String> {
     let seen = seen.map(|seen| seen.parse().map_err(|error: NotSeen| error.to_string()));
-    seen.transpose().map_err(ApiError::invalid)
+    seen.transpose()
 }
 
 /// The answer to a decision: with the request as it is now where it is not what was seen.

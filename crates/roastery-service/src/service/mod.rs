@@ -42,6 +42,7 @@ pub use self::{
     answers::{
         cutting::{AuditCuts, LineOf, nothing_to_cut, too_young},
         known::{KnownRequest, RequestDetails, TextSigner},
+        payment::{PaidOutput, PaymentDetails},
         records::{HeldProof, LoggedShare},
         requests::{OutputVersion, RequestFilter, RequestPage, SignedForm},
         status::{GroupStatus, MemberStatus, NodeStatus, PeerStatus, PolicyStatus, SessionStatus},
@@ -51,7 +52,7 @@ pub use self::{
     error::{BoxError, RecordedIn, ServiceError},
     event::ServiceEvent,
     group::{
-        progress::MemberDecisions,
+        progress::{MemberDecision, MemberDecisions},
         shown::{NotSeen, Ruling, Seen},
         state::{CurrentState, State, approval_text},
         summaries::{Payment, Summary},

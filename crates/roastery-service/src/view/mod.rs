@@ -24,8 +24,9 @@ pub use self::{
     keygen::{KeygenState, KeygenStatus},
     problem::{Problem, ProblemCode},
     request::{
-        Approver, InputLeft, Level, Message, MissingPart, NoState, Part, Payment, Progress,
-        Request, Ruling, SignedTransaction, State, Subject, Summary, TextSignature, Warning,
+        Approver, Decided, InputLeft, Level, MemberDecision, Message, MissingPart, NoState,
+        PaidOutput, Part, Payment, PaymentDetails, Progress, Request, Ruling, SignedTransaction,
+        State, Subject, Summary, TextSignature, Warning,
     },
 };
 

@@ -17,6 +17,8 @@ pub struct Request {
     pub subject: Subject,
     /// A short summary; absent if it is not a text and could not be parsed yet.
     pub summary: Option<Summary>,
+    /// What its transaction pays. Absent if it pays nothing, and in lists.
+    pub payment: Option<PaymentDetails>,
     /// The messages to sign.
     pub messages: Vec<Message>,
     /// The sessions of all parts of its transaction, in the order of their signatures, this one
@@ -265,6 +267,38 @@ pub struct Summary {
     pub warning_count: usize,
 }
 
+/// What a transaction pays. Amounts are in satoshi.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PaymentDetails {
+    /// The transaction id.
+    pub txid: String,
+    /// The outputs, in their order.
+    pub outputs: Vec<PaidOutput>,
+    /// The number of inputs that the group signs for.
+    pub coins: usize,
+    /// The sum of these inputs.
+    pub spent: u64,
+    /// The amount that leaves the group, fee included.
+    pub leaves: u64,
+    /// The fee, if all amounts are known.
+    pub fee: Option<u64>,
+    /// The fee rate in satoshi per virtual byte, if the fee is known.
+    pub fee_rate: Option<u64>,
+    /// The size of the signed transaction, in virtual bytes.
+    pub virtual_size: u64,
+}
+
+/// An output of a transaction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PaidOutput {
+    /// The amount in satoshi.
+    pub amount: u64,
+    /// The address, or the script where it has none.
+    pub to: String,
+    /// The path of its key, like 1/0, if it pays the wallet of the group.
+    pub own_path: Option<String>,
+}
+
 /// A part of a transaction that is signed in several sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Part {
@@ -298,6 +332,38 @@ pub struct Progress {
     pub refused: Vec<String>,
     /// Whether enough seats are left that have not refused.
     pub can_succeed: bool,
+    /// What each member has said, in the order of the seats.
+    pub said: Vec<MemberDecision>,
+}
+
+/// What a member has said of a request, as far as this node knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MemberDecision {
+    /// The name of the member.
+    pub name: String,
+    /// Whether it is this node.
+    pub here: bool,
+    /// What it has said.
+    pub said: Decided,
+    /// Why it does not take part, or not for now; may be empty. Members send a kind of reason, and
+    /// no text.
+    pub why: String,
+    /// When this node learned of it. Absent if that was before its last start.
+    pub at: Option<Time>,
+}
+
+/// What a member has said of a request.
+///
+/// Exhaustive: version 1 of the API has no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Decided {
+    /// It has approved.
+    Approved,
+    /// It has refused.
+    Refused,
+    /// Nothing, or that it does not take part for now.
+    Nothing,
 }
 
 /// A message and its key.

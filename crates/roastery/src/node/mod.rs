@@ -15,10 +15,13 @@ mod passphrase;
 mod peers;
 mod question;
 mod requests;
+mod review;
 mod run;
+mod screen;
 mod show;
 mod sign;
 mod store;
+mod today;
 mod url;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -53,6 +56,11 @@ impl At {
             .or_else(home)
             .map(Folder::new)
             .context("the node's folder is not known: give --folder FOLDER, or set ROASTERY_FOLDER")
+    }
+
+    /// Whether there is a node in the folder.
+    pub(crate) fn has_node(&self) -> bool {
+        self.folder().is_ok_and(|folder| folder.config().exists())
     }
 
     pub(crate) fn config(&self) -> anyhow::Result<(Folder, Config)> {
@@ -108,6 +116,8 @@ pub(crate) enum Command {
     Approve(decide::Approve),
     Reject(decide::Reject),
     Requests(requests::List),
+    Review(review::Review),
+    Today,
     Status(client::Status),
     Health(run::Health),
     Log(log::Log),
@@ -127,7 +137,8 @@ pub(crate) use self::{
     hwi::Options as HwiOptions,
     init::Options as InitOptions,
     log::Log as LogOptions,
-    requests::{List as ListOptions, find, request_id},
+    requests::{List as ListOptions, find, request_id, said},
+    review::Review as ReviewOptions,
     run::Health as HealthOptions,
     show::short_id,
     sign::{Sign as SignOptions, see_all_through, send},
@@ -150,6 +161,8 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Approve(options) => decide::approve(at, &options),
         Command::Reject(options) => decide::reject(at, options),
         Command::Requests(options) => requests::list(at, &options),
+        Command::Review(options) => review::review(at, &options),
+        Command::Today => today::today(at),
         Command::Status(options) => client::status(at, &options),
         Command::Health(options) => run::health(at, &options),
         Command::Log(options) => log::log(at, &options),

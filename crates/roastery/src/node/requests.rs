@@ -10,8 +10,12 @@ use roastery_service::{
     view::{ProblemCode, Request, State},
 };
 
-use super::{At, get, show, url::encoded, wait_for};
-use crate::{output::remark, values};
+use super::{At, get, screen, show, url::encoded, wait_for};
+use crate::{
+    output::{remark, say},
+    values,
+    when::Clock,
+};
 
 /// The most requests that a node lists in one answer.
 const MOST_AT_ONCE: usize = 200;
@@ -24,9 +28,13 @@ pub(crate) struct List {
     /// Only requests of this group: its name or its id
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
-    /// Only requests in this state: proposed, approved, refused, signed, stopped, expired or failed
-    #[arg(long, value_name = "STATE")]
+    /// Only requests in this state: waiting (proposed), signing (approved), refused, signed,
+    /// stopped, expired or failed
+    #[arg(long, value_name = "STATE", value_parser = state)]
     state: Option<State>,
+    /// All requests
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
     /// The most requests
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = values::limit)]
     limit: usize,
@@ -57,7 +65,8 @@ pub(super) fn list(at: &At, options: &List) -> anyhow::Result<ExitCode> {
     } else if options.request.is_some() {
         requests.iter().for_each(show::whole);
     } else {
-        requests.iter().for_each(show::line);
+        let lines = screen::lines(&requests, &Clock::system());
+        requests.iter().zip(lines).for_each(|(request, line)| say(show::paint(request), &line));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -77,7 +86,7 @@ fn listed(client: &Client, options: &List) -> anyhow::Result<Vec<Request>> {
         pages(client, &chosen, options)?
     };
     if let Some(next) = next {
-        remark(&format!("older ones, if there are any: --before {next}"));
+        remark(&format!("older ones, if there are any: --all, or --before {next}"));
     }
     Ok(requests)
 }
@@ -88,10 +97,11 @@ fn pages(
     chosen: &[String],
     options: &List,
 ) -> anyhow::Result<(Vec<Request>, Option<u64>)> {
+    let most = if options.all { usize::MAX } else { options.limit };
     let (mut listed, mut before) = (Vec::new(), options.before);
-    while listed.len() < options.limit {
+    while listed.len() < most {
         let mut query = chosen.to_vec();
-        query.push(format!("limit={}", (options.limit - listed.len()).min(MOST_AT_ONCE)));
+        query.push(format!("limit={}", (most - listed.len()).min(MOST_AT_ONCE)));
         query.extend(before.map(|before| format!("before={before}")));
         let path = format!("/v1/requests?{}", query.join("&"));
         let (page, next): (Vec<Request>, _) =
@@ -103,6 +113,48 @@ fn pages(
         }
     }
     Ok((listed, before))
+}
+
+/// A state, by its name in the API or on the screens.
+fn state(word: &str) -> Result<State, String> {
+    match word {
+        "waiting" => Ok(State::Proposed),
+        "signing" => Ok(State::Approved),
+        word => word.parse().map_err(|_| {
+            "allowed are waiting, signing, refused, signed, stopped, expired and failed".to_owned()
+        }),
+    }
+}
+
+/// The requests that wait for a decision here, the oldest first.
+pub(super) fn waiting(client: &Client) -> anyhow::Result<Vec<Request>> {
+    let (mut all, mut before) = (Vec::new(), None);
+    loop {
+        let from = before.map(|before: u64| format!("&before={before}")).unwrap_or_default();
+        let path = format!("/v1/requests?limit={MOST_AT_ONCE}&state={}{from}", State::Proposed);
+        let (page, next): (Vec<Request>, _) =
+            wait_for(async { client.page(&path).await.map_err(anyhow::Error::from) })?;
+        all.extend(page);
+        before = next;
+        if before.is_none() {
+            break;
+        }
+    }
+    all.sort_by_key(|request| request.since);
+    Ok(all)
+}
+
+/// Who has said what of a request that is not signed, and whether it can still succeed.
+pub(crate) fn said(request: &Request) -> Vec<String> {
+    let id = show::short_id(&request.session);
+    let clock = Clock::system();
+    let over = clock.seconds_until(request.expiry) == 0;
+    let prospect = match over {
+        true => "it has expired".to_owned(),
+        false => screen::prospect(&request.progress),
+    };
+    let words = screen::words(&request.progress, &clock);
+    screen::wrapped(&format!("{id} is not signed. {words}. {prospect}."), "", screen::WIDTH)
 }
 
 /// A request by a prefix of its session.

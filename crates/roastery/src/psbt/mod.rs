@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Fetch(Fetch),
 }
 
+pub(crate) use self::sign::fetch_signed;
+
 #[derive(Args)]
 pub(crate) struct Options {
     /// The PSBT: binary, base64 or hexadecimal digits, version 0 or 2

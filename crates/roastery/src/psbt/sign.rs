@@ -112,6 +112,16 @@ pub(super) fn fetch(at: &At, options: &Fetch) -> anyhow::Result<ExitCode> {
     finish(&client, request, &options.result, options.wait)
 }
 
+/// Writes the result of a request that is signed, in all parts of its transaction or not.
+pub(crate) fn fetch_signed(
+    client: &Client,
+    request: Request,
+    out: Option<PathBuf>,
+) -> anyhow::Result<ExitCode> {
+    let result = Completed { out, binary: false, partial: false, v0: false, json: false };
+    finish(client, request, &result, 0)
+}
+
 fn finish(
     client: &Client,
     request: Request,

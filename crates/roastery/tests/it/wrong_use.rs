@@ -79,7 +79,7 @@ const USES: &[(&str, &[&str])] = &[
     ("local --port 70000", &["--port", "1 to 65535"]),
     ("local --only x", &["--only", "0 to 31"]),
     ("local --only 1 --stop", &["--only", "--stop", "exclude each other"]),
-    ("requests --state bogus", &["--state", "\"bogus\"", "proposed, approved, refused, signed"]),
+    ("requests --state bogus", &["--state", "\"bogus\"", "waiting, signing, refused, signed"]),
     ("requests --limit 0", &["--limit", "\"0\"", "whole numbers from 1"]),
     ("requests --before x", &["--before", "whole numbers from 0"]),
     ("requests 123", &["\"123\"", "8 to 64 hexadecimal digits", "roastery requests"]),

@@ -9,8 +9,8 @@ use roastery_store::RequestState;
 
 use super::numbers;
 use crate::{
-    KnownRequest, MemberDecisions, Payment, RequestDetails, RequestWarning, Ruling, State, Summary,
-    Time,
+    KnownRequest, MemberDecision, MemberDecisions, PaidOutput, Payment, PaymentDetails,
+    RequestDetails, RequestWarning, Ruling, State, Summary, Time,
     config::{ApprovalMode, SubjectKind},
     view,
 };
@@ -44,6 +44,8 @@ impl From<KnownRequest> for view::Request {
         let shown = details.as_ref().map(|details| (&details.seen, &details.ruling));
         let seen = shown.map(|(seen, _)| seen.to_string());
         let policy = shown.and_then(|(_, ruling)| ruling.clone()).map(Into::into);
+        let payment = details.as_ref().and_then(|details| details.payment.clone());
+        let payment = payment.map(Into::into);
         let warnings = details.iter().flat_map(|details| details.warnings.clone());
         let warnings = warnings.map(Into::into).collect();
         let origin = outcome.and_then(|outcome| outcome.origin.as_ref());
@@ -67,6 +69,7 @@ impl From<KnownRequest> for view::Request {
             state: current.state.into(),
             text: current.text,
             progress: decisions.into(),
+            payment,
             seen,
             warnings,
             policy,
@@ -168,9 +171,50 @@ impl From<Ruling> for view::Ruling {
 
 impl From<MemberDecisions> for view::Progress {
     fn from(decisions: MemberDecisions) -> Self {
-        let MemberDecisions { needed, members, approved_seats, approved, refused, can_succeed } =
-            decisions;
-        Self { needed, members, approved_seats, approved, refused, can_succeed }
+        let MemberDecisions {
+            needed,
+            members,
+            approved_seats,
+            approved,
+            refused,
+            can_succeed,
+            said,
+        } = decisions;
+        let said = said.into_iter().map(Into::into).collect();
+        Self { needed, members, approved_seats, approved, refused, can_succeed, said }
+    }
+}
+
+impl From<MemberDecision> for view::MemberDecision {
+    fn from(decision: MemberDecision) -> Self {
+        let MemberDecision { name, here, approved, why, at } = decision;
+        let said = match approved {
+            Some(true) => view::Decided::Approved,
+            Some(false) => view::Decided::Refused,
+            None => view::Decided::Nothing,
+        };
+        Self { name, here, said, why, at: at.map(Time::from_seconds) }
+    }
+}
+
+impl From<PaymentDetails> for view::PaymentDetails {
+    fn from(payment: PaymentDetails) -> Self {
+        let PaymentDetails { txid, outputs, coins, spent, leaves, fee, fee_rate, virtual_size } =
+            payment;
+        let outputs = outputs.into_iter().map(|output| {
+            let PaidOutput { amount, to, own_path } = output;
+            view::PaidOutput { amount: amount.to_sat(), to, own_path }
+        });
+        Self {
+            txid,
+            outputs: outputs.collect(),
+            coins,
+            spent: spent.to_sat(),
+            leaves: leaves.to_sat(),
+            fee: fee.map(Amount::to_sat),
+            fee_rate,
+            virtual_size,
+        }
     }
 }
 

@@ -14,15 +14,18 @@ use roastery_store::{KeptRequest, RequestState};
 
 use crate::{
     policy::{Examined, PolicyEngine, Refusal},
-    service::group::{
-        coins::CoinsElsewhere,
-        progress::MemberDecisions,
-        service::GroupService,
-        shown::{Ruling, Seen, Shown},
-        state::CurrentState,
-        summaries::{Summary, summary},
-        turns::Lane,
-        warning::RequestWarning,
+    service::{
+        answers::payment::PaymentDetails,
+        group::{
+            coins::CoinsElsewhere,
+            progress::MemberDecisions,
+            service::GroupService,
+            shown::{Ruling, Seen, Shown},
+            state::CurrentState,
+            summaries::{Summary, summary},
+            turns::Lane,
+            warning::RequestWarning,
+        },
     },
 };
 
@@ -58,6 +61,8 @@ pub struct RequestDetails {
     /// The address that signs its text; `None` if the subject is another, or the key is not that of
     /// an address.
     pub signer: Option<TextSigner>,
+    /// What its transaction pays; `None` if the subject is another, or it pays nothing.
+    pub payment: Option<PaymentDetails>,
     /// The warnings to read before it is approved.
     pub warnings: Vec<RequestWarning>,
     /// What the policy says of it now; `None` if it is signed or has expired.
@@ -136,6 +141,9 @@ impl GroupService {
             report: None,
             parts: Vec::new(),
             signer,
+            payment: spend
+                .as_deref()
+                .and_then(|spend| PaymentDetails::of(spend, self.policy.network())),
             warnings,
             ruling,
             seen,

@@ -3,6 +3,7 @@
 pub(super) mod cutting;
 pub(super) mod known;
 pub(super) mod paging;
+pub(super) mod payment;
 pub(super) mod records;
 pub(super) mod requests;
 pub(super) mod status;

@@ -8,7 +8,7 @@ use std::{
 use roastery_protocol::{Seat, SessionId, member::machine::Event, request::RefusalReason};
 use roastery_store::{KeptRequest, RequestState};
 
-use crate::service::group::service::GroupService;
+use crate::service::{group::service::GroupService, now};
 
 /// The most requests whose approvals and refusals are remembered.
 const MOST_REMEMBERED: usize = 4096;
@@ -29,6 +29,23 @@ pub struct MemberDecisions {
     /// Whether enough seats are left that have not refused: with this node, which does not sign
     /// with a member that it has barred, or without it.
     pub can_succeed: bool,
+    /// What each member has said, in the order of the seats.
+    pub said: Vec<MemberDecision>,
+}
+
+/// What a member has said of a request, as far as this node knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberDecision {
+    /// The name of the member.
+    pub name: String,
+    /// Whether it is this node.
+    pub here: bool,
+    /// Whether it has approved; `None` if it has not said, or does not take part for now.
+    pub approved: Option<bool>,
+    /// Why it does not take part, or not for now; may be empty.
+    pub why: String,
+    /// When this node learned of it, in seconds since 1970; `None` before its last start.
+    pub at: Option<u64>,
 }
 
 /// The members that have approved or refused, by request. In memory only: after a restart the
@@ -44,13 +61,23 @@ struct Seats {
     author: Option<Seat>,
     approved: BTreeSet<Seat>,
     refused: BTreeMap<Seat, RefusalReason>,
+    /// When the last new word of each was heard, in seconds since 1970.
+    heard: BTreeMap<Seat, u64>,
+}
+
+impl Seats {
+    fn approve(&mut self, seat: Seat) {
+        if self.approved.insert(seat) {
+            self.heard.insert(seat, now());
+        }
+    }
 }
 
 impl Progress {
     /// A member has proposed a request, its own or one that it has approved.
     pub(in crate::service) fn proposed(&self, session: SessionId, by: Seat) {
         self.change(session, |seats| {
-            seats.approved.insert(by);
+            seats.approve(by);
             seats.author.get_or_insert(by);
         });
     }
@@ -58,9 +85,7 @@ impl Progress {
     /// Records what a session's event shows about the members.
     pub(in crate::service) fn note(&self, event: &Event) {
         if let Event::TakesPart { session, seat } = event {
-            self.change(*session, |seats| {
-                seats.approved.insert(*seat);
-            });
+            self.change(*session, |seats| seats.approve(*seat));
         }
     }
 
@@ -78,6 +103,7 @@ impl Progress {
             if new {
                 seats.approved.remove(&seat);
                 seats.refused.insert(seat, reason);
+                seats.heard.insert(seat, now());
             }
         });
         new
@@ -120,7 +146,7 @@ impl GroupService {
     /// How many seats have approved a request, and the names of their members.
     pub(in crate::service) fn decisions_on(&self, kept: &KeptRequest) -> MemberDecisions {
         let session = kept.request.session_id();
-        let Seats { mut approved, .. } = self.progress.of(session);
+        let Seats { mut approved, refused: mut reasons, heard, .. } = self.progress.of(session);
         let mut refused: BTreeSet<Seat> = self.progress.refusals(session).into_keys().collect();
         approved.extend(kept.proposer);
         match &kept.state {
@@ -138,6 +164,8 @@ impl GroupService {
             RequestState::Stopped(_) => {}
         }
         approved.retain(|seat| !refused.contains(seat));
+        reasons.retain(|seat, _| !approved.contains(seat));
+        let said = self.said_of(kept, &approved, &refused, &reasons, &heard);
         let (threshold, size) = (self.group.threshold(), self.group.size());
         let signed = matches!(kept.state, RequestState::Signed(_));
         // A member of several seats is named once.
@@ -161,7 +189,47 @@ impl GroupService {
                 let barred = bars.into_iter().map(|bar| bar.seat).collect();
                 enough_are_left(self.group.seats(), threshold, &refused, &barred, &self.seats)
             },
+            said,
         }
+    }
+
+    /// What each member has said, each once.
+    fn said_of(
+        &self,
+        kept: &KeptRequest,
+        approved: &BTreeSet<Seat>,
+        refused: &BTreeSet<Seat>,
+        reasons: &BTreeMap<Seat, RefusalReason>,
+        heard: &BTreeMap<Seat, u64>,
+    ) -> Vec<MemberDecision> {
+        let own = |seat: Seat| self.seats.contains(&seat);
+        let decided = match &kept.state {
+            RequestState::Approved(decision) => Some((decision.at, "")),
+            RequestState::Refused(rejection) => Some((rejection.decision.at, &*rejection.text)),
+            _ => None,
+        };
+        let mut said: Vec<MemberDecision> = Vec::new();
+        for seat in self.group.seats() {
+            let name = self.shown_as(seat);
+            if said.iter().any(|one| one.name == name) {
+                continue;
+            }
+            let word = match (approved.contains(&seat), refused.contains(&seat)) {
+                (_, true) => Some(false),
+                (true, false) => Some(true),
+                (false, false) => None,
+            };
+            let (at, why) = match decided.filter(|_| own(seat)) {
+                Some((at, why)) => (Some(at), why.to_owned()),
+                None => {
+                    let proposed = (kept.proposer == Some(seat)).then_some(kept.since);
+                    let why = reasons.get(&seat).map(ToString::to_string).unwrap_or_default();
+                    (heard.get(&seat).copied().or(proposed), why)
+                }
+            };
+            said.push(MemberDecision { name, here: own(seat), approved: word, why, at });
+        }
+        said
     }
 
     /// A member's name, or its seat if it has none; both if another peer has the same name.

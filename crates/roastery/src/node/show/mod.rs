@@ -9,7 +9,7 @@ use roastery_service::{
 };
 
 pub(crate) use self::change::change;
-pub(crate) use self::request::{line, progress, share, short_id, whole};
+pub(crate) use self::request::{paint, progress, share, short_id, whole};
 use crate::when;
 
 /// A cut of the audit log.

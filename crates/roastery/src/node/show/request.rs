@@ -20,25 +20,6 @@ pub(crate) fn short_id(session: &str) -> &str {
     session.get(..DIGITS).unwrap_or(session)
 }
 
-/// One line for each request.
-pub(crate) fn line(request: &Request) {
-    let warnings = match request.summary.as_ref().map_or(0, |summary| summary.warning_count) {
-        0 => String::new(),
-        1 => "; 1 warning".to_owned(),
-        more => format!("; {more} warnings"),
-    };
-    let line = format!(
-        "{}  {}  {}  {}: {}{warnings}; {}",
-        short_id(&request.session),
-        when::short(request.since),
-        visible(&request.group),
-        visible(&request.proposer_name),
-        about(request.subject.kind, request.summary.as_ref()),
-        state(request)
-    );
-    say(paint(request), &line);
-}
-
 /// The subject in a few words.
 fn about(kind: SubjectKind, summary: Option<&Summary>) -> String {
     let Some(summary) = summary else {
@@ -96,31 +77,8 @@ fn is_expired(request: &Request) -> bool {
     request.is_open() && request.expiry <= when::now()
 }
 
-fn state(request: &Request) -> String {
-    let more = |text: &str| match text {
-        "" => String::new(),
-        text => format!(": {}", visible(text)),
-    };
-    match request.state {
-        State::Signed => match request.signers.as_ref() {
-            Some(_) => format!("signed by {}", request.progress.approved.join(", ")),
-            None => "signed".to_owned(),
-        },
-        _ if is_expired(request) => {
-            format!("expired; {}", progress(&request.progress))
-        }
-        State::Expired => format!("expired; {}", progress(&request.progress)),
-        State::Failed => progress(&request.progress),
-        State::Proposed => format!("waits for you; {}", progress(&request.progress)),
-        State::Approved => progress(&request.progress),
-        State::Refused => {
-            format!("refused here{}; {}", more(&request.text), progress(&request.progress))
-        }
-        State::Stopped => format!("stopped{}", more(&request.text)),
-    }
-}
-
-fn paint(request: &Request) -> Paint {
+/// The colour of a request, by its state and its warnings.
+pub(crate) fn paint(request: &Request) -> Paint {
     let warned = request.summary.as_ref().is_some_and(|summary| summary.warning_count > 0);
     match request.state {
         State::Signed => Paint::Good,

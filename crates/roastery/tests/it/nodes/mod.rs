@@ -8,6 +8,7 @@ mod barring;
 mod by_hand;
 mod changes;
 pub(crate) mod clock;
+mod day;
 mod evidence;
 mod failures;
 mod files;

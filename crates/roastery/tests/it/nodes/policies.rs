@@ -139,6 +139,8 @@ fn a_decision_names_what_was_seen_and_has_no_effect_on_anything_else() {
     }
     let late = group.post(1, &format!("/v1/requests/{session}/approve?seen={other}"));
     assert_eq!((&late["code"], &late["request"]["seen"]), (&json!("changed"), &json!(seen)));
+    let none = group.post(1, &format!("/v1/requests/{session}/approve?seen=12"));
+    assert_eq!(none["code"], "invalid", "{none}");
     assert_eq!(group.request(1, &session)["state"], "proposed");
 
     // A rejection in between changes what is seen, and what was seen before approves nothing more.

@@ -145,8 +145,9 @@ fn a_request_is_decided_on_by_8_digits_and_a_script_says_that_it_need_not_be_ask
     group.request_in(1, &session, "proposed");
     let line = group.tell(1, &["requests"]).well();
     assert_eq!(line.lines().count(), 1, "{line}");
-    let told = "  local  node-0: text \"which one?\"; waits for you; 1 of 2 approved: node-0";
-    assert!(line.starts_with(&session[..8]) && line.trim_end().ends_with(told), "{line}");
+    let (begin, told) = (format!("{} today ", &session[..8]), "  node-0  text \"which one?\" ");
+    assert!(line.starts_with(&begin) && line.contains(told), "{line}");
+    assert!(line.trim_end().ends_with(" waits for you") && line.trim_end().len() == 80, "{line}");
     // Without a terminal nothing is asked, and nothing is approved.
     let unasked = group.tell(1, &["approve", &session[..8]]);
     assert_eq!(unasked.status, 2);

@@ -1,0 +1,195 @@
+//! What waits for a decision here, one request after the other.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use roastery_service::{
+    api::Client,
+    config::SubjectKind,
+    view::{Request, State},
+};
+
+use super::{
+    At,
+    decide::{CHANGED, Decided, approve_seen, reject_seen},
+    get,
+    question::{ask, check_terminal},
+    requests::{find, request_id, waiting},
+    screen::{leaves, prospect, screen, stops, words},
+    show::{self, short_id},
+};
+use crate::{
+    output::{one_line, remark, say},
+    when::Clock,
+};
+
+#[derive(Args)]
+pub(crate) struct Review {
+    /// Only this request: the first 8 digits of its session, or more of them
+    #[arg(value_parser = request_id)]
+    request: Option<String>,
+}
+
+/// How long the end of a session is waited for after an approval, in seconds.
+const SIGNING: u64 = 5;
+
+/// What a person answers.
+enum Answer {
+    Approve,
+    Reject,
+    Later,
+    Details,
+    Quit,
+    /// None of these words.
+    Other,
+}
+
+pub(super) fn review(at: &At, options: &Review) -> anyhow::Result<ExitCode> {
+    let client = at.client()?;
+    check_terminal(
+        "roastery requests --state waiting lists what waits, and roastery approve ID --seen HASH \
+         decides",
+    )?;
+    let sessions = match &options.request {
+        Some(id) => vec![find(&client, id)?.session],
+        None => waiting(&client)?.into_iter().map(|request| request.session).collect(),
+    };
+    if sessions.is_empty() {
+        say!("Nothing waits for you.");
+    }
+    for (at, session) in sessions.iter().enumerate() {
+        say!("{:>80}", format!("{} of {}", at + 1, sessions.len()));
+        if !one(&client, session)? {
+            break;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows a request until there is a decision about what it shows; whether the next one follows.
+fn one(client: &Client, session: &str) -> anyhow::Result<bool> {
+    let mut request: Request = get(client, &format!("/v1/requests/{session}"))?;
+    loop {
+        if !matches!(request.state, State::Proposed) {
+            say!("{} is {} now.", short_id(session), request.state);
+            return Ok(true);
+        }
+        for (paint, line) in screen(&request, &Clock::system()) {
+            say(paint, &line);
+        }
+        let decided = match answer(&request)? {
+            Answer::Approve => approve_seen(client, session, request.seen.as_deref()),
+            Answer::Reject => {
+                let note = ask("Reason, for this node's own records (may be empty): ")?;
+                reject_seen(client, session, request.seen.as_deref(), &note)
+            }
+            Answer::Later => return Ok(true),
+            Answer::Quit => return Ok(false),
+            Answer::Details => {
+                show::whole(&request);
+                continue;
+            }
+            Answer::Other => continue,
+        };
+        match decided {
+            Ok(Decided::Done(request)) => {
+                outcome(client, *request)?;
+                return Ok(true);
+            }
+            Ok(Decided::Changed(now)) => {
+                remark(CHANGED);
+                request = *now;
+            }
+            Err(error) => {
+                remark(&format!("not done: {}", one_line(&error)));
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// Asks about a request. An approval of one with warnings of level stop is the amount that leaves.
+fn answer(request: &Request) -> anyhow::Result<Answer> {
+    let typed = match (stops(request), leaves(request)) {
+        (0, _) => None,
+        (_, amount) => Some(amount.unwrap_or_else(|| "yes, all the same".to_owned())),
+    };
+    let said = match &typed {
+        None => ask("y approve  n reject, for all to see  l later  d all details  q quit : ")?,
+        Some(typed) => {
+            say!(
+                "What is marked with ! can take the money elsewhere. n rejects, l leaves it, d shows"
+            );
+            say!("all, q quits. To approve all the same, type what leaves: {typed}");
+            ask(": ")?
+        }
+    };
+    Ok(meaning(&said, typed.as_deref()))
+}
+
+/// The meaning of an answer; `typed` is what approves where a letter does not. No answer decides
+/// nothing.
+fn meaning(said: &str, typed: Option<&str>) -> Answer {
+    match (said, typed) {
+        (said, Some(typed)) if said == typed => Answer::Approve,
+        ("y", None) => Answer::Approve,
+        ("n", _) => Answer::Reject,
+        ("l" | "", _) => Answer::Later,
+        ("d", _) => Answer::Details,
+        ("q", _) => Answer::Quit,
+        _ => Answer::Other,
+    }
+}
+
+/// Says what has become of a decision.
+fn outcome(client: &Client, mut request: Request) -> anyhow::Result<()> {
+    let session = request.session.clone();
+    let id = short_id(&session);
+    if request.state == State::Refused {
+        let clock = Clock::system();
+        say!("Rejected. {}. {}.", words(&request.progress, &clock), prospect(&request.progress));
+        return Ok(());
+    }
+    if request.is_open() && request.progress.can_succeed {
+        request = get(client, &format!("/v1/requests/{session}?wait={SIGNING}"))?;
+    }
+    match request.state {
+        State::Signed => {
+            say!("Approved, and signed: {}", words(&request.progress, &Clock::system()));
+            say!("  roastery fetch {id} --out {}", usual_name(&request));
+        }
+        _ => {
+            say!("Approved. {}.", words(&request.progress, &Clock::system()));
+            say!(
+                "{}. roastery fetch {id} gives the result when it is signed.",
+                prospect(&request.progress)
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The name of a file for the result of a request, as examples have it.
+fn usual_name(request: &Request) -> &'static str {
+    match request.subject.kind {
+        SubjectKind::Transaction => "signed.psbt",
+        SubjectKind::Text | SubjectKind::Hash => "signature",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_money_may_go_elsewhere_only_the_amount_that_leaves_approves() {
+        let approves = |said, typed| matches!(meaning(said, typed), Answer::Approve);
+        assert!(approves("y", None));
+        assert!(approves("0.12001850", Some("0.12001850")));
+        for said in ["y", "yes", "0.1200185", "0.12001851", "", "n"] {
+            assert!(!approves(said, Some("0.12001850")), "{said}");
+        }
+        assert!(!approves("", None));
+        assert!(matches!(meaning("", None), Answer::Later));
+    }
+}

@@ -1,0 +1,279 @@
+//! The screens, as people see them at 80 columns.
+
+use roastery_service::{
+    config::SubjectKind,
+    view::{
+        Approver, Decided, GroupStatus, Health, Level, MemberDecision, PaidOutput, Request, Ruling,
+        State, Status, Warning,
+    },
+};
+use serde_json::{from_value, json};
+
+use super::*;
+use crate::when::tests::{friday, time};
+
+const TO: &str = "bc1pp2zd3m67pu0w9t7jdfm7rku5lqu6439q4x3em3g7quvj5fl4vehs6mqusv";
+
+fn said(name: &str, said: Decided, at: Option<&str>, why: &str) -> MemberDecision {
+    let (name, why, at) = (name.to_owned(), why.to_owned(), at.map(time));
+    MemberDecision { here: name == "anna", name, said, why, at }
+}
+
+/// A payment that bert has proposed and that waits for anna.
+fn payment() -> Request {
+    let mut request: Request = from_value(json!({
+        "session": format!("57515554{:056}", 0),
+        "group": "treasury",
+        "subject": { "kind": "transaction" },
+        "summary": {
+            "pays": [{ "amount": 12_000_000, "to": TO }], "more": 0, "returns": 50_338_150,
+            "fee": 1_850, "warnings": [], "warning_count": 0,
+        },
+        "payment": {
+            "txid": "a0a1f146",
+            "outputs": [
+                { "amount": 12_000_000, "to": TO },
+                { "amount": 50_338_150, "to": "bc1p0wn", "own_path": "1/0" },
+            ],
+            "coins": 2, "spent": 62_340_000, "leaves": 12_001_850, "fee": 1_850, "fee_rate": 8,
+            "virtual_size": 212,
+        },
+        "messages": [], "parts": [], "proposer": 1, "proposer_name": "bert",
+        "since": "2026-05-01T14:02:00Z", "changed": "2026-05-01T14:02:00Z", "position": 1,
+        "expiry": "2026-05-01T15:02:00Z", "revision": 0, "state": "proposed", "text": "",
+        "progress": {
+            "needed": 2, "members": 3, "approved_seats": 1, "approved": ["bert"], "refused": [],
+            "can_succeed": true, "said": [],
+        },
+        "warnings": [],
+    }))
+    .unwrap();
+    request.progress.said = vec![
+        said("anna", Decided::Nothing, None, ""),
+        said("bert", Decided::Approved, Some("2026-05-01T14:02:00Z"), ""),
+        said("cleo", Decided::Nothing, None, ""),
+    ];
+    request.policy = Some(Ruling { allowed: true, text: String::new(), by: Approver::Person });
+    request
+}
+
+/// The manual shows this screen as it is.
+#[track_caller]
+fn is_in_the_manual(screen: &str) {
+    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operators.md");
+    let manual = std::fs::read_to_string(manual).unwrap();
+    assert!(manual.contains(&format!("```text\n{screen}\n```\n")), "{screen}");
+}
+
+fn text(lines: Vec<(crate::output::Paint, String)>) -> String {
+    let lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+    for line in &lines {
+        assert!(line.chars().count() <= WIDTH, "{line}");
+        assert!(line.is_ascii(), "{line}");
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn a_payment_is_shown_with_its_address_in_fours_and_what_leaves() {
+    assert_eq!(
+        text(screen(&payment(), &friday())),
+        "\
+PAYMENT from treasury, proposed by bert today 14:02 (12 min ago)        57515554
+  pays        0.12000000  to
+  bc1p p2zd 3m67 pu0w 9t7j dfm7 rku5 lqu6 439q 4x3e m3g7 quvj 5fl4 vehs 6mqu sv
+  fee         0.00001850  8 sat/vB, 212 vB
+  comes back  0.50338150  this wallet, 1/0
+  leaves      0.12001850  of 0.62340000 in 2 coins
+  warnings    none
+  policy      allowed. Needs a person: you
+  members     anna (you): nothing yet, bert approved today 14:02, cleo: nothing
+              yet. 1 of 2: it can still succeed
+  expires     today 15:02 (in 48 min)"
+    );
+    is_in_the_manual(&text(screen(&payment(), &friday())));
+    assert_eq!((stops(&payment()), leaves(&payment())), (0, Some("0.12001850".to_owned())));
+}
+
+#[test]
+fn what_does_not_fit_on_the_screen_is_said() {
+    let mut request = payment();
+    let outputs = &mut request.payment.as_mut().unwrap().outputs;
+    let own = PaidOutput { amount: 1, to: "bc1p0wn".to_owned(), own_path: Some("1/1".to_owned()) };
+    outputs.extend(vec![outputs[0].clone(); 15]);
+    outputs.extend(vec![own; 14]);
+    let shown = text(screen(&request, &friday()));
+    assert_eq!(shown.matches(" to\n").count(), 12);
+    assert!(shown.contains("  pays        4 more: d shows them\n"), "{shown}");
+    assert!(shown.contains("  comes back  in 3 more outputs: d shows them\n"), "{shown}");
+    request.payment = None;
+    request.summary = None;
+    request.subject.text = Some("no transaction: it is cut off".to_owned());
+    let shown = text(screen(&request, &friday()));
+    assert!(shown.starts_with("TRANSACTION THAT IS NOT READ from treasury"), "{shown}");
+    assert!(shown.contains("  | no transaction: it is cut off\n"), "{shown}");
+}
+
+#[test]
+fn warnings_come_first_those_that_stop_before_those_to_look_at() {
+    let mut request = payment();
+    let warning = |code: &str, level, text: &str| Warning {
+        code: code.to_owned(),
+        level,
+        text: text.to_owned(),
+    };
+    request.warnings = vec![
+        warning("dust", Level::Look, "output 1 is dust"),
+        warning(
+            "spent_twice",
+            Level::Stop,
+            "spends a coin that request 9c41d0aa spends, which is signed: one replaces the other, \
+             and only one can be confirmed",
+        ),
+    ];
+    let shown = text(screen(&request, &friday()));
+    let begin: Vec<&str> = shown.lines().skip(1).take(4).collect();
+    assert_eq!(
+        begin,
+        [
+            "! SPENT TWICE: spends a coin that request 9c41d0aa spends, which is signed: one",
+            "  replaces the other, and only one can be confirmed",
+            "? DUST: output 1 is dust",
+            "  pays        0.12000000  to",
+        ]
+    );
+    assert!(!shown.contains("warnings    none"));
+    assert_eq!(stops(&request), 1);
+}
+
+#[test]
+fn texts_of_others_stand_behind_a_bar_and_hide_nothing() {
+    let mut request = payment();
+    request.payment = None;
+    request.summary = None;
+    request.subject.kind = SubjectKind::Text;
+    request.subject.text = Some("pay\n  warnings    none\u{202e}\u{200b}".to_owned());
+    request.proposer_name = "be\u{202e}rt\nx".to_owned();
+    let shown = text(screen(&request, &friday()));
+    assert!(shown.contains("proposed by be\\u{202e}rt\\nx today 14:02"), "{shown}");
+    assert!(shown.starts_with("TEXT from treasury "), "{shown}");
+    assert!(shown.contains("  | pay\n  |   warnings    none\\u{202e}\\u{200b}\n"), "{shown}");
+}
+
+#[test]
+fn a_list_has_a_line_of_80_columns_for_each_request() {
+    let waits = payment();
+    let mut signed = payment();
+    signed.session = "77ab01c3".to_owned();
+    signed.since = time("2026-04-29T18:11:00Z");
+    signed.state = State::Signed;
+    signed.signers = Some(vec![0, 2]);
+    signed.proposer_name = "cleopatra-of-the-nile".to_owned();
+    signed.progress.said[0].said = Decided::Approved;
+    let mut text_of = payment();
+    text_of.session = "3a0be911".to_owned();
+    text_of.state = State::Approved;
+    text_of.summary.as_mut().unwrap().words = Some("Quarterly report, second half of".repeat(3));
+    let mut over = payment();
+    over.expiry = time("2026-05-01T14:00:00Z");
+    over.summary.as_mut().unwrap().warning_count = 2;
+    let requests = [waits, text_of, signed, over];
+    let shown = lines(&requests, &friday());
+    assert!(shown.iter().all(|line| line.chars().count() == WIDTH), "{shown:#?}");
+    assert_eq!(
+        shown,
+        [
+            "57515554 today 14:02  bert          pays 0.12000000 to bc1pp2z...  waits for you",
+            "3a0be911 today 14:02  bert          text \"Quarterly report, s..  1 of 2 approved",
+            "77ab01c3 Wed 18:11    cleopatra-..  pays 0.12000000 to bc1..  signed: anna, bert",
+            "57515554 today 14:02  bert          pays 0.12000000 to bc1pp2z..mqusv    expired",
+        ]
+    );
+}
+
+#[test]
+fn what_is_to_be_done_names_members_and_who_is_missing() {
+    let status: Status = from_value(json!({
+        "name": "anna", "peer": "A", "version": "0.2.0", "pid": 1, "now": "2026-05-01T14:14:00Z",
+        "uptime_seconds": 518_400, "groups": [], "ceremonies": [], "warnings": [],
+        "peers": [
+            { "peer": "B", "name": "bert", "connected": true, "round_trip_ms": 12.3,
+              "addresses": [], "dropped": 0, "clock_offset_ms": -240, "clock_differs": false },
+            { "peer": "C", "name": "cleo", "connected": false, "awaited_seconds": 180,
+              "addresses": [], "dropped": 0, "clock_differs": false },
+        ],
+    }))
+    .unwrap();
+    let group: GroupStatus = from_value(json!({
+        "name": "treasury", "id": "00", "key_id": "00", "epoch": 0, "seats": [0], "threshold": 2,
+        "key": "02", "reachable": 2, "sessions": [], "pending": 1,
+        "members": [
+            { "seat": 0, "name": "anna", "peer": "A", "reachable": true },
+            { "seat": 1, "name": "bert", "peer": "B", "reachable": true },
+            { "seat": 2, "name": "cleo", "peer": "C", "reachable": false },
+        ],
+        "policy": { "section": "policy", "approval": "manual", "kinds": [] },
+    }))
+    .unwrap();
+    let none = Today {
+        status: status.clone(),
+        health: Health { ok: true, problems: Vec::new() },
+        waiting: Vec::new(),
+        signing: Vec::new(),
+        signed: None,
+    };
+    assert_eq!(
+        text(today(&none, &friday())),
+        "anna       up 6 days, 0.2.0, healthy\n\
+         groups     no group yet: roastery group new, or roastery group join FILE"
+    );
+    let mut signed = payment();
+    signed.state = State::Signed;
+    let known = Today {
+        status: Status { groups: vec![group], ..status },
+        waiting: vec![payment()],
+        signed: Some(signed),
+        ..none
+    };
+    assert_eq!(
+        text(today(&known, &friday())),
+        "\
+anna       up 6 days, 0.2.0, healthy
+treasury   2 of 3 must sign; 2 are here: NONE TO SPARE
+  bert     12 ms, clock -0.2 s
+  cleo     missing for 3 min
+  waits    1 request for you, 12 min old                         roastery review
+  signing  nothing. Last: pays 0.12000000 to bc1pp2z..mqusv, today 14:02"
+    );
+    is_in_the_manual(&text(today(&known, &friday())));
+}
+
+#[test]
+fn who_has_said_what_names_members_reasons_and_whether_it_can_succeed() {
+    let mut progress = payment().progress;
+    progress.said = vec![
+        said("anna", Decided::Approved, Some("2026-05-01T14:02:00Z"), ""),
+        said(
+            "bert",
+            Decided::Refused,
+            Some("2026-04-30T14:20:00Z"),
+            "its policy does not allow it",
+        ),
+        said("cleo", Decided::Refused, None, "its operator said no"),
+    ];
+    progress.can_succeed = false;
+    assert_eq!(
+        words(&progress, &friday()),
+        "anna (you) approved today 14:02, bert refused Thu 14:20 (its policy does not allow it), \
+         cleo refused (its operator said no)"
+    );
+    assert_eq!(prospect(&progress), "1 of 2: it cannot succeed");
+}
+
+#[test]
+fn amounts_have_eight_digits_and_addresses_their_ends() {
+    assert_eq!(btc(0), "0.00000000");
+    assert_eq!(btc(2_100_000_000_000_001), "21000000.00000001");
+    assert_eq!(short_address(TO), "bc1pp2z..mqusv");
+    assert_eq!(short_address("bc1qshort"), "bc1qshort");
+}

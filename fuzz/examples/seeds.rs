@@ -12,13 +12,19 @@ use roastery_frost::{
     change::{Certificate, Transcript, deal, open, take},
     danger_trusted_dealer,
 };
-use roastery_fuzz::{CHANGE, INVITATION, members};
+use roastery_fuzz::{CHANGE, IDENTITY, INVITATION, members};
 use roastery_protocol::{
+    Seat,
+    change::{
+        EpochFile, EpochOrder, Holding, Parent, Party, Plan, Question, Receipt, Terms,
+        message::{Body, Envelope, LineageContent, LineageMessage},
+    },
     clock::Moment,
-    group::Group,
+    group::{Group, NamedMember},
     keygen::{self, Keygen, Seed},
     keys::{HostKey, IdentityKey},
     machine::{Destination, Machine},
+    member::Incarnation,
     request::{Derivation, MessageToSign, SigningRequest},
 };
 
@@ -64,7 +70,44 @@ fn change() -> Result<(), Box<dyn Error>> {
             chosen.iter().map(|dealing| open(&key, dealing)).collect::<Result<Vec<_>, _>>()?;
         signatures.push(take(&key, &transcript, &dealt, &[0; 32])?.1);
     }
-    write("change_certificate", 0, &Certificate::new(transcript, signatures)?.to_bytes())?;
+    let certificate = Certificate::new(transcript, signatures)?;
+    write("change_certificate", 0, &certificate.to_bytes())?;
+    plan_and_epoch(&certificate)
+}
+
+/// A plan, the files and messages about an epoch, and a receipt of each kind.
+fn plan_and_epoch(certificate: &Certificate) -> Result<(), Box<dyn Error>> {
+    let (keys, _) = danger_trusted_dealer::deal(3, 5, &mut SysRng)?;
+    let group = Group::new(keys, [0x22; 32], members())?;
+    let named = |(at, member)| {
+        let name = format!("node {at}").parse().expect("letters, a space, a digit");
+        NamedMember { name, member }
+    };
+    let members = members().into_iter().enumerate().map(named).collect();
+    let expiry = NOW.wall_seconds() + 60;
+    let terms = Terms { number: 1, threshold: 3, expiry, excluded: Vec::new(), members };
+    let plan = Plan::new(Parent::of(&group), terms)?;
+    write("change_plan", 0, &plan.encode())?;
+    let file = EpochFile::new(plan.clone(), certificate);
+    write("epoch_file", 0, &file.encode())?;
+    let current = EpochOrder::last_of(&plan);
+    let contents = [LineageContent::Ask { current, epoch: 2 }, LineageContent::Epoch(file)];
+    for (number, content) in contents.into_iter().enumerate() {
+        let message = LineageMessage { key: group.key_id(), content };
+        write("lineage_message", number, &message.encode())?;
+    }
+    let incarnation = Incarnation::after(None, 7, [8; 8]);
+    let answers = Some(Question { incarnation, number: 3 });
+    let holdings =
+        [Holding::Adopted, Holding::Lacking, Holding::Erased { host_key: true }, Holding::Adopted];
+    for (number, holding) in holdings.into_iter().enumerate() {
+        let transcript = current.transcript();
+        let answers = answers.filter(|_| number == 0);
+        let receipt = Receipt { transcript, incarnation, counter: 1, holding, answers };
+        let sender = Party::new(Seat::new(u32::try_from(number)?)?);
+        let sealed = Envelope::seal(plan.id(), sender, &Body::Receipt(receipt), &IDENTITY);
+        write("change_message", number, sealed.as_bytes())?;
+    }
     Ok(())
 }
 

@@ -9,14 +9,22 @@ use crate::curve;
 
 /// A secret scalar in `1..order`, overwritten on drop, with constant-time arithmetic.
 ///
-/// Not `Clone`, not `Copy`. libsecp256k1 works on copies on the stack, which no caller can reach;
-/// what this type guarantees is that no long-lived copy stays behind.
-pub(crate) struct SecretScalar(SecretKey);
+/// Not `Clone`, not `Copy`, and in a place of its own: a move of it leaves no copy where it was, be
+/// it in a list that grows or a future that ends. libsecp256k1 works on copies on the stack, which
+/// no caller can reach; what this type guarantees is that no long-lived copy stays behind.
+pub(crate) struct SecretScalar(Box<SecretKey>);
 
 impl SecretScalar {
+    /// Overwrites the copy that the caller has made it of, as far as it can.
+    fn of(mut key: SecretKey) -> SecretScalar {
+        let boxed = Box::new(key);
+        key.non_secure_erase();
+        SecretScalar(boxed)
+    }
+
     /// *scalar_from_bytes_nonzero_checked* of BIP-445; `None` for zero and for the order and above.
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Option<SecretScalar> {
-        SecretKey::from_byte_array(*bytes).ok().map(SecretScalar)
+        SecretKey::from_byte_array(*bytes).ok().map(Self::of)
     }
 
     /// *scalar_from_bytes_wrapping* of BIP-445; `None` where the result is zero.
@@ -31,7 +39,7 @@ impl SecretScalar {
 
     /// The value, for what has ceased to be a secret.
     pub(crate) fn disclose(&self) -> Scalar {
-        self.0.into()
+        (*self.0).into()
     }
 
     pub(crate) fn public(&self) -> Point {
@@ -59,22 +67,22 @@ impl SecretScalar {
     pub(crate) fn times(&self, factor: Scalar) -> SecretScalar {
         let product = self.0.mul_tweak(&factor.into());
         // The order is prime, so two factors that are not zero have a product that is not.
-        SecretScalar(product.expect("a product of two nonzero scalars is nonzero"))
+        Self::of(product.expect("a product of two nonzero scalars is nonzero"))
     }
 
     pub(crate) fn negated(&self) -> SecretScalar {
-        SecretScalar(self.0.negate())
+        Self::of(self.0.negate())
     }
 
     /// The sum, or `None` if it is zero.
     pub(crate) fn plus(&self, other: &SecretScalar) -> Option<SecretScalar> {
-        self.0.add_tweak(&other.0.into()).ok().map(SecretScalar)
+        self.0.add_tweak(&(*other.0).into()).ok().map(Self::of)
     }
 }
 
 impl From<Scalar> for SecretScalar {
     fn from(scalar: Scalar) -> SecretScalar {
-        SecretScalar(scalar.into())
+        SecretScalar::of(scalar.into())
     }
 }
 

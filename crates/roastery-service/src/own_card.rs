@@ -93,7 +93,7 @@ pub fn current(folder: &Folder, config: &Config) -> Option<NodeCard> {
 ///
 /// An error of the store.
 pub fn known_members(store: &Store, peer: &PeerId) -> Result<Vec<Member>, StoreError> {
-    let groups = store.groups()?.into_iter().flat_map(|kept| kept.group.members().to_vec());
+    let groups = store.known_groups()?.into_iter().flat_map(|known| known.group.members().to_vec());
     let under_way = store.keygens()?;
     let under_way = under_way.iter().flat_map(|kept| kept.invitation.members().to_vec());
     Ok(groups.chain(under_way).filter(|member| member.peer == *peer).collect())

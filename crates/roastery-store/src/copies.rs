@@ -7,7 +7,7 @@ use std::{
 use redb::{ReadableTable, backends::FileBackend};
 
 use super::{
-    Durability, Part, Passphrase, Store, StoreError,
+    ChangeEntry, Durability, MadeBackups, Part, Passphrase, Store, StoreError,
     audit::{self, AuditRecord},
     bars::BarRecord,
     cipher::Cipher,
@@ -18,6 +18,7 @@ use super::{
     incarnations::IncarnationRecord,
     keygens::KeygenRecord,
     keys::KeysRecord,
+    lineages::EpochRecord,
     messages,
     names::NameRecord,
     open_file,
@@ -148,6 +149,9 @@ fn check(snapshot: &Snapshot<'_>, open: OpenEpoch<'_>) -> Result<(), StoreError>
     snapshot.each(|record: HostKeyRecord| record.read(snapshot, open).map(drop))?;
     snapshot.each(|record: PlanRecord| record.read().map(drop))?;
     snapshot.each(|_: NameRecord| Ok(()))?;
+    snapshot.each(|record: EpochRecord| record.read().map(drop))?;
+    snapshot.each(|_: ChangeEntry| Ok(()))?;
+    snapshot.each(|_: MadeBackups| Ok(()))?;
     snapshot.each(|record: KeygenRecord| record.read().map(drop))?;
     check_requests(snapshot)?;
     snapshot.each(|record: ProofRecord| record.read().map(drop))?;

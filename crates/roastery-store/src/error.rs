@@ -154,6 +154,12 @@ pub enum ContentError {
         /// The plan that it has accepted.
         plan: PlanId,
     },
+    /// Shares of the epoch that the plan has made are here, and its host keys give them.
+    #[error("the host keys of plan {plan:#} give shares that are here, and are erased with them")]
+    HostKeyNeeded {
+        /// The plan.
+        plan: PlanId,
+    },
     /// The request has its signatures, which is final.
     #[error("session {session:#} has its signatures, which is final")]
     AlreadySigned {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::SecretShare;
-use roastery_protocol::{GroupId, Seat, group::Group, keygen::RecoveryFile};
+use roastery_protocol::{GroupId, PlanId, Seat, group::Group, keygen::RecoveryFile};
 
 use super::{
     ContentError, Durability, Entry, Part, Store, StoreError, Transaction,
@@ -23,6 +23,17 @@ pub struct KeptGroup {
     pub seats: Vec<(Seat, SecretShare)>,
     /// The recovery file, from which the host keys compute the shares again; a group from a trusted
     /// dealer has none.
+    pub recovery: Option<RecoveryFile>,
+}
+
+/// A group of this node without its shares.
+#[derive(Debug)]
+pub struct KnownGroup {
+    /// The group.
+    pub group: Arc<Group>,
+    /// Whether this node's shares of it are erased.
+    pub erased: bool,
+    /// The recovery file of its key generation, if there was one.
     pub recovery: Option<RecoveryFile>,
 }
 
@@ -79,9 +90,10 @@ impl SharesRecord {
     fn read(self, group: &Group) -> Result<Vec<(Seat, SecretShare)>, StoreError> {
         let damaged = damaged::<Self>;
         let mut seats = Vec::with_capacity(self.0.len());
-        for SeatRecord { seat, share } in self.0 {
-            let seat = Seat::new(seat.into()).map_err(|_| damaged())?;
-            let share = SecretShare::from_bytes(share.0).map_err(|_| damaged())?;
+        // By reference: what is moved out of a list leaves a copy there.
+        for SeatRecord { seat, share } in &self.0 {
+            let seat = Seat::new((*seat).into()).map_err(|_| damaged())?;
+            let share = SecretShare::from_bytes(share.0.clone()).map_err(|_| damaged())?;
             if !share.matches(group.keys(), seat) {
                 return Err(damaged());
             }
@@ -106,15 +118,24 @@ impl GroupRecord {
         Group::decode(&self.group).map_err(|_| damaged::<Self>())
     }
 
+    /// The group without its shares.
+    pub(super) fn known(&self) -> Result<KnownGroup, StoreError> {
+        let (group, recovery) = (Arc::new(self.group()?), self.recovery()?);
+        Ok(KnownGroup { group, erased: self.erased, recovery })
+    }
+
+    fn recovery(&self) -> Result<Option<RecoveryFile>, StoreError> {
+        let recovery = self.recovery.as_deref().map(RecoveryFile::decode).transpose();
+        recovery.map_err(|_| damaged::<Self>())
+    }
+
     /// The group with its shares; none if they are erased.
     pub(super) fn read(
         self,
         snapshot: &Snapshot<'_>,
         open: OpenEpoch<'_>,
     ) -> Result<Option<KeptGroup>, StoreError> {
-        let group = self.group()?;
-        let recovery = self.recovery.as_deref().map(RecoveryFile::decode).transpose();
-        let recovery = recovery.map_err(|_| damaged::<Self>())?;
+        let (group, recovery) = (self.group()?, self.recovery()?);
         let Some(key) = self.epoch_key() else { return Ok(None) };
         let shares = snapshot.sealed_by(&open(key)?, group.id().as_bytes())?;
         let shares: SharesRecord = shares.ok_or_else(damaged::<SharesRecord>)?;
@@ -214,6 +235,16 @@ impl Store {
         snapshot.collect(|record: GroupRecord| record.read(&snapshot, &|key| self.open_epoch(key)))
     }
 
+    /// All groups of this node, also those whose shares are erased, in no particular order. No
+    /// share is opened.
+    ///
+    /// # Errors
+    ///
+    /// [`Part::Value`] if one was altered.
+    pub fn known_groups(&self) -> Result<Vec<KnownGroup>, StoreError> {
+        self.vault.snapshot()?.collect(|record: GroupRecord| record.known().map(Some))
+    }
+
     /// Erases this node's shares of the epoch that this group is, in all groups that are it: those
     /// with a newer binding have the same public shares. A plan may have come to two certificates,
     /// which make two groups of one epoch number and plan; the other one is left as it is. With the
@@ -256,6 +287,29 @@ impl Store {
                 transaction.remove_row(Table::Shares, row.to_vec());
             }
             Ok(())
+        })?;
+        self.finish_erasing()
+    }
+
+    /// Erases the host keys that have accepted a plan, and nothing else: of a plan that has made no
+    /// group here. The steps are those of [`Store::erase_epoch`]. Nothing happens if there are
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// [`ContentError::HostKeyNeeded`] if shares of the plan's epoch are here, which the host keys
+    /// give as well: those are erased with the group. After an error of the disk it may be called
+    /// again.
+    pub fn erase_host_keys(&self, plan: PlanId) -> Result<(), StoreError> {
+        let hosts = self.host_keys_of(plan)?;
+        let shares = self.vault.snapshot()?.collect(|record: GroupRecord| {
+            Ok((!record.erased && record.group()?.epoch().plan() == plan).then_some(()))
+        })?;
+        if !shares.is_empty() {
+            return Err(ContentError::HostKeyNeeded { plan }.into());
+        }
+        self.write(Durability::Synced, |transaction| {
+            hosts.iter().try_for_each(|host| transaction.erase_host_key(host))
         })?;
         self.finish_erasing()
     }

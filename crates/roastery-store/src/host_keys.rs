@@ -97,6 +97,16 @@ impl Store {
         record.map_or(Ok(None), |record| record.read(&snapshot, &|key| self.open_epoch(key)))
     }
 
+    /// The plans whose host keys are here and not erased. No host key is opened.
+    ///
+    /// # Errors
+    ///
+    /// [`Part::Value`] if one was altered.
+    pub fn plans_with_host_keys(&self) -> Result<Vec<PlanId>, StoreError> {
+        let of = |record: HostKeyRecord| Ok(record.plan.filter(|_| !record.erased));
+        self.vault.snapshot()?.collect(of)
+    }
+
     /// The host keys that have accepted this plan.
     pub(super) fn host_keys_of(&self, plan: PlanId) -> Result<Vec<HostKeyRecord>, StoreError> {
         let snapshot = self.vault.snapshot()?;

@@ -6,9 +6,9 @@ use super::{
     table::{Record, Table},
 };
 
-/// The last incarnation of a group at this node.
+/// The last incarnation of a group, or of the switch of a key, at this node.
 #[derive(BorshSerialize, BorshDeserialize)]
-pub(super) struct IncarnationRecord(Incarnation);
+pub(super) struct IncarnationRecord(pub(super) Incarnation);
 
 impl Record for IncarnationRecord {
     const TABLE: Table = Table::Incarnations;

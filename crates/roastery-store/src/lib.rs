@@ -38,6 +38,9 @@
 //! | groups | the group, this node's seats and secret shares, the recovery file. The shares are sealed under the key of their epoch, which is in a small file beside the store and can be erased |
 //! | host keys | those made here for changes, sealed like shares, and which plan each has accepted |
 //! | plans | the plans of changes that were shown to this node, with the records of their changes and their certificates |
+//! | epochs | the recovery files of the epochs of this node's keys, and the records of the switch |
+//! | log of changes | what this node and its person have done in changes; entries are added and never changed |
+//! | made backups | when backups were made, and of which groups they have shares |
 //! | names | which group a name means; final |
 //! | key generations | while under way: invitation, and of each own seat its seed and the transcript that it has signed. Afterwards the id only, so that none is begun again with another seed |
 //! | requests | with their state: proposed, approved, refused, signed (with the signatures), stopped |
@@ -95,7 +98,9 @@
 //! `docs/store.md` describes the file.
 
 mod audit;
+mod backups;
 mod bars;
+mod change_log;
 mod cipher;
 mod copies;
 mod cuts;
@@ -110,6 +115,7 @@ mod incarnations;
 mod index;
 mod keygens;
 mod keys;
+mod lineages;
 mod list;
 mod messages;
 mod names;
@@ -139,14 +145,17 @@ use redb::{Database, StorageBackend, backends::FileBackend};
 
 pub use self::{
     audit::{AuditEntry, Release},
+    backups::MadeBackups,
     bars::KeptBar,
+    change_log::{ChangeAct, ChangeEntry},
     cuts::AuditCut,
     decision::{Coin, Decider, Decision, Examination, MAX_COINS, Rejection, Spending},
     error::{ContentError, Entry, Part, StoreError},
     evidence::KeptProof,
-    groups::KeptGroup,
+    groups::{KeptGroup, KnownGroup},
     keygens::{KeptKeygen, KeptSeat},
     keys::{NodeKeys, TransportSecret},
+    lineages::KeptEpochs,
     list::Listing,
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
     plans::KeptPlan,

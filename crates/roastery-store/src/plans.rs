@@ -9,7 +9,7 @@ use roastery_protocol::{
 };
 
 use super::{
-    ContentError, Durability, Entry, Part, Store, StoreError,
+    ChangeAct, ChangeEntry, ContentError, Durability, Entry, Part, Store, StoreError,
     groups::GroupRecord,
     names::NameRecord,
     table::{Record, Table},
@@ -80,7 +80,8 @@ impl Store {
     /// Keeps a record of a change: when this returns it is on the disk, and
     /// [`Machine::persisted`](roastery_protocol::machine::Machine::persisted) may be called. With
     /// the record that it is certified goes the certificate. An acceptance binds the plan's host
-    /// keys that are here to it.
+    /// keys that are here to it. What this node or its person does in the change has an entry of
+    /// the log of changes, with this time in milliseconds since 1970.
     ///
     /// # Errors
     ///
@@ -91,6 +92,7 @@ impl Store {
         plan: &Plan,
         record: &change::machine::Record,
         certificate: Option<&[u8]>,
+        time_ms: u64,
     ) -> Result<(), StoreError> {
         let id = plan.id();
         self.write(Durability::Synced, |transaction| {
@@ -99,11 +101,16 @@ impl Store {
             if *record == change::machine::Record::Accepted {
                 transaction.use_host_keys(plan)?;
             }
-            if !known.records.contains(record) {
+            let is_new = match certificate {
+                Some(certificate) => known.certify(record.clone(), certificate.to_vec()),
+                None => !known.records.contains(record),
+            };
+            if is_new && certificate.is_none() {
                 known.records.push(record.clone());
             }
-            if let Some(certificate) = certificate {
-                known.certificate = Some(certificate.to_vec());
+            if let Some(act) = act_of(record).filter(|_| is_new) {
+                let (key, epoch) = (plan.parent().key, plan.epoch());
+                transaction.append_change(&ChangeEntry { time_ms, key, epoch, plan: id, act })?;
             }
             transaction.put(id.as_bytes(), &known)
         })
@@ -166,6 +173,19 @@ impl Store {
     }
 }
 
+/// What the log of changes says of a record.
+fn act_of(record: &change::machine::Record) -> Option<ChangeAct> {
+    use change::machine::Record;
+    match record {
+        Record::Approved | Record::ApprovedAgain => Some(ChangeAct::Approved),
+        Record::Withdrawn => Some(ChangeAct::Withdrawn),
+        Record::Accepted => Some(ChangeAct::Accepted),
+        Record::Dealt(_) => Some(ChangeAct::Dealt),
+        Record::Signed { .. } => Some(ChangeAct::Signed),
+        Record::Certified(_) | Record::Expired | Record::Restored => None,
+    }
+}
+
 impl KeptPlan {
     /// The places of the epochs that the plan has made, as far as they are known here.
     pub fn certified(&self) -> impl Iterator<Item = EpochOrder> + '_ {
@@ -179,6 +199,30 @@ impl KeptPlan {
 }
 
 impl PlanRecord {
+    /// Adds a certificate; of two the greater one stays. Returns whether anything is new.
+    pub(super) fn certify(
+        &mut self,
+        record: change::machine::Record,
+        certificate: Vec<u8>,
+    ) -> bool {
+        if self.records.contains(&record) {
+            return false;
+        }
+        // Of one plan the transcript alone tells which is greater.
+        let is_greater = self.records.iter().all(|known| match (known, &record) {
+            (
+                change::machine::Record::Certified(known),
+                change::machine::Record::Certified(new),
+            ) => known < new,
+            _ => true,
+        });
+        if is_greater {
+            self.certificate = Some(certificate);
+        }
+        self.records.push(record);
+        true
+    }
+
     /// The id of the plan and its row in a store that is restored from a backup: unless it is
     /// certified, the change counts as one that went on after the backup, and no approval that was
     /// given again after an earlier restore stands.

@@ -28,10 +28,14 @@ pub(super) enum Table {
     AuditLength,
     AuditBegin,
     AuditCuts,
+    Epochs,
+    ChangeLog,
+    ChangeLogLength,
+    Backups,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 20] = [
+    pub(super) const ALL: [Table; 24] = [
         Table::Keys,
         Table::Groups,
         Table::Shares,
@@ -52,6 +56,10 @@ impl Table {
         Table::AuditLength,
         Table::AuditBegin,
         Table::AuditCuts,
+        Table::Epochs,
+        Table::ChangeLog,
+        Table::ChangeLogLength,
+        Table::Backups,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -76,6 +84,10 @@ impl Table {
             Table::AuditLength => "audit-length",
             Table::AuditBegin => "audit-begin",
             Table::AuditCuts => "audit-cuts",
+            Table::Epochs => "epochs",
+            Table::ChangeLog => "change-log",
+            Table::ChangeLogLength => "change-log-length",
+            Table::Backups => "backups",
         }
     }
 

@@ -41,6 +41,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("group rename", &["roastery group rename treasury old-treasury"]),
+    (
+        "group acknowledge",
+        &["roastery group acknowledge 3 4a55 6b25 8865 7c28 76ed c154 47db 396c --group treasury"],
+    ),
     ("group bar", &["roastery group bar carol --group treasury"]),
     ("group recover", &["roastery group recover treasury.recovery"]),
     (
@@ -83,6 +87,17 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("change withdraw", &["roastery change withdraw 8d2f6a1b"]),
     ("change status", &["roastery change status", "roastery change status --json"]),
+    ("change epochs", &["roastery change epochs", "roastery change epochs --json"]),
+    (
+        "change erase",
+        &[
+            "roastery change erase --group treasury --backup",
+            "roastery change erase --group treasury --single-copy --without cleo",
+        ],
+    ),
+    ("change log", &["roastery change log", "roastery change log --from 100 --json"]),
+    ("hostkey", &["roastery hostkey check host.key"]),
+    ("hostkey check", &["roastery hostkey check host.key"]),
     ("config", &["roastery config check"]),
     ("config check", &["roastery config check", "roastery config check --folder anna/node"]),
     ("node", &["roastery node", "roastery node --folder anna/node"]),

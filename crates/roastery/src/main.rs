@@ -70,6 +70,9 @@ enum Command {
     /// Change a group's shares, members or threshold, and keep its key.
     #[command(subcommand)]
     Change(node::ChangeCommand),
+    /// Host keys: which are to be kept.
+    #[command(subcommand, name = "hostkey")]
+    HostKey(node::HostKeyCommand),
     /// The configuration of the node.
     #[command(subcommand)]
     Config(node::ConfigCommand),
@@ -151,6 +154,7 @@ fn main() -> ExitCode {
         Command::Group(command) => node::run(at, node::Command::Group(command)),
         Command::Keygen(options) => node::run(at, node::Command::Keygen(options)),
         Command::Change(command) => node::run(at, node::Command::Change(command)),
+        Command::HostKey(command) => node::run(at, node::Command::HostKey(command)),
         Command::Config(command) => node::run(at, node::Command::Config(command)),
         Command::Node => node::run(at, node::Command::Run),
         Command::Stop => node::run(at, node::Command::Stop),

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::bus::{Bus, BusEvent};
 
-/// A node in a change of a group, with its bus: one change, up to its certificate and after it as
-/// long as others may lack that.
+/// A node in a change of a group, with its bus: one change, up to its certificate. Members that
+/// lack that get it from the [`SwitchDriver`](super::SwitchDriver) of the key.
 #[derive(Debug)]
 pub struct ChangeDriver<B, E> {
     bus: B,
@@ -89,6 +89,19 @@ pub enum ChangePhase {
         /// Whether it can still take effect.
         open: bool,
     },
+}
+
+impl ChangePhase {
+    /// Its place among the phases, each of which comes after those below it.
+    fn step(self) -> u8 {
+        match self {
+            Self::Waiting => 0,
+            Self::Dealing => 1,
+            Self::Signed => 2,
+            Self::Expired { .. } => 3,
+            Self::Certified(_) => 4,
+        }
+    }
 }
 
 /// Why a decision is not in force.
@@ -198,8 +211,9 @@ impl<B: Bus, E: Engine> ChangeDriver<B, E> {
         self.reports.subscribe()
     }
 
-    /// Runs until the bus is closed. `store` is called with each record before what depends on it
-    /// leaves, and must not return before it is stored.
+    /// Runs until the certificate is stored and told to all, the plan has expired without any part
+    /// of this node in it, or the bus is closed. `store` is called with each record before what
+    /// depends on it leaves, and must not return before it is stored.
     pub async fn run(
         mut self,
         mut store: impl FnMut(&Record, &Change<E>) -> io::Result<()> + Send,
@@ -208,6 +222,9 @@ impl<B: Bus, E: Engine> ChangeDriver<B, E> {
             // What could not be stored is asked for again by the change.
             let _ = self.flush(&mut store);
             self.tell_report();
+            if matches!(self.phase, ChangePhase::Certified(_)) || self.change.is_over() {
+                return;
+            }
             consume_budget().await;
             let wake = self.clock.until(self.change.next_timeout());
             tokio::select! {
@@ -308,13 +325,15 @@ impl<B: Bus, E: Engine> ChangeDriver<B, E> {
     }
 
     fn on_event(&mut self, event: Event) {
-        match &event {
-            Event::RollComplete => self.phase = ChangePhase::Dealing,
-            Event::Signed(_) => self.phase = ChangePhase::Signed,
-            Event::Certified(transcript) => self.phase = ChangePhase::Certified(*transcript),
-            Event::Expired { open } => self.phase = ChangePhase::Expired { open: *open },
-            _ => {}
-        }
+        let phase = match &event {
+            Event::RollComplete => Some(ChangePhase::Dealing),
+            Event::Signed(_) => Some(ChangePhase::Signed),
+            Event::Certified(transcript) => Some(ChangePhase::Certified(*transcript)),
+            Event::Expired { open } => Some(ChangePhase::Expired { open: *open }),
+            _ => None,
+        };
+        // It never goes back: after a restart the roll comes again where this node has signed.
+        self.phase = phase.filter(|new| new.step() >= self.phase.step()).unwrap_or(self.phase);
         // The listener may be dropped.
         let _ = self.watch.as_ref().map(|watch| watch.send(event));
     }
@@ -335,6 +354,11 @@ fn phase_of(stored: &[Record]) -> ChangePhase {
         phase = match (record, phase) {
             (Record::Certified(transcript), _) => ChangePhase::Certified(*transcript),
             (_, ChangePhase::Certified(_)) => phase,
+            (Record::Expired, _) => {
+                let open = phase == ChangePhase::Signed;
+                ChangePhase::Expired { open }
+            }
+            (_, ChangePhase::Expired { .. }) => phase,
             (Record::Signed { .. }, _) => ChangePhase::Signed,
             (Record::Dealt(_), ChangePhase::Waiting) => ChangePhase::Dealing,
             _ => phase,

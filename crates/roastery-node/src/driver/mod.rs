@@ -2,7 +2,7 @@
 //!
 //! [`KeygenDriver`] runs the key generation that makes the group's key, once. Then the bus is a
 //! [`Node`]'s. [`ChangeDriver`] runs a change of the group, over a bus of its own, while the group
-//! signs.
+//! signs, and [`SwitchDriver`] what comes after it, for all epochs of the key.
 //!
 //! A [`Node`] is one task that owns the bus and the
 //! [`Member`](roastery_protocol::member::machine::Member), which has all sessions of the group at
@@ -24,6 +24,7 @@ mod notice;
 mod outputs;
 mod sending;
 mod sessions;
+mod switch;
 
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ pub use self::{
     node::Node,
     notice::{Limit, Notice, Observer},
     outputs::News,
+    switch::{SwitchDriver, SwitchHandle, SwitchKept, SwitchReport},
 };
 
 /// The member that a node runs for: its seats in the group, their keys, and the engine that holds

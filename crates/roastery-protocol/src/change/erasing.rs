@@ -14,7 +14,7 @@ pub enum PersonsWord {
     Approved,
     /// Accepted its plan by hand.
     Accepted,
-    /// Acknowledged the epoch after it was certified, by typing its words.
+    /// Acknowledged the epoch after it was certified, by typing its fingerprint.
     Acknowledged,
 }
 

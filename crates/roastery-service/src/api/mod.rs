@@ -12,6 +12,7 @@ mod client;
 mod connections;
 mod convert;
 mod describe;
+mod epochs;
 mod error;
 mod events;
 mod health;

@@ -16,6 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     NEXT_BEFORE, audit, change,
     convert::draft_of,
+    epochs,
     error::{ApiError, Body, File, Path, Query},
     events,
     json::SafeJson as Json,
@@ -43,7 +44,10 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(keygen::keygens))
         .routes(routes!(keygen::keygen))
         .routes(routes!(change::changes))
+        .routes(routes!(epochs::change_log))
         .routes(routes!(change::change))
+        .routes(routes!(epochs::epochs))
+        .routes(routes!(epochs::epochs_of_key))
         .routes(routes!(group))
         .routes(routes!(group_file))
         .routes(routes!(recovery_file))
@@ -71,6 +75,9 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(change::approve_change))
         .routes(routes!(change::accept_change))
         .routes(routes!(change::withdraw_change))
+        .routes(routes!(epochs::erase))
+        .routes(routes!(epochs::acknowledge))
+        .routes(routes!(epochs::check_host_key))
         .routes(routes!(add_card))
         .routes(routes!(recover))
         .routes(routes!(rename))

@@ -118,6 +118,8 @@ announce = {announce}
 # least_margin = 0
 # The most members that may leave at once; any number if nothing is said.
 # most_leaving = 1
+# The fewest whole days since this node has adopted the epoch before.
+# least_days_between = 0
 # Whether fewer may have to sign after it.
 # allow_lower_threshold = false
 # The fewest approvals before this node deals; as many as must sign are needed in any case.

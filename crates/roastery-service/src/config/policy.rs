@@ -50,6 +50,8 @@ pub struct ChangeRules {
     pub least_margin: usize,
     /// The most members that may leave at once; any number if absent.
     pub most_leaving: Option<usize>,
+    /// The fewest whole days between two epochs: since this node has adopted the one before.
+    pub least_days_between: u32,
     /// Whether the threshold may fall.
     pub allow_lower_threshold: bool,
     /// The fewest approvals before this node deals. The threshold's number is needed in any case.
@@ -63,6 +65,7 @@ impl ChangeRules {
             least_members: self.least_members,
             least_margin: self.least_margin,
             most_leaving: self.most_leaving,
+            least_days_between: self.least_days_between,
             allow_lower_threshold: self.allow_lower_threshold,
             least_approvals: self.least_approvals,
             ..ChangePolicy::default()

@@ -4,6 +4,7 @@ mod answers;
 mod bars;
 mod change;
 mod decisions;
+mod epochs;
 mod error;
 mod event;
 #[cfg(test)]
@@ -31,7 +32,7 @@ use std::{
 use roastery_libp2p::Roster;
 use roastery_node::bus::mux::MuxHandle;
 use roastery_protocol::{
-    GroupId, KeygenId, PlanId,
+    GroupId, KeyId, KeygenId, PlanId,
     group::{Member, PeerId},
     keys::IdentityKey,
 };
@@ -40,6 +41,7 @@ use tokio::sync::{broadcast, watch};
 pub(crate) use self::{answers::requests::MOST_LISTED, supervision::Supervisor};
 pub use self::{
     answers::{
+        changes::LoggedChange,
         cutting::{AuditCuts, LineOf, nothing_to_cut, too_young},
         known::{KnownRequest, RequestDetails, TextSigner},
         payment::{PaidOutput, PaymentDetails},
@@ -49,6 +51,7 @@ pub use self::{
     },
     change::status::ChangeStatus,
     decisions::operator::DecidedAbout,
+    epochs::{acting::EraseWish, asking::HostKeyVerdict, status::EpochsStatus},
     error::{BoxError, RecordedIn, ServiceError},
     event::ServiceEvent,
     group::{
@@ -66,6 +69,7 @@ pub use self::{
 };
 use self::{
     change::running::ChangeService,
+    epochs::running::KeyService,
     group::{journal::AuditWriter, service::GroupService},
     keygen::task::KeygenService,
     shared::Shared,
@@ -88,7 +92,11 @@ pub struct Service {
     groups: Mutex<BTreeMap<GroupId, Arc<GroupService>>>,
     keygens: Mutex<BTreeMap<KeygenId, Arc<KeygenService>>>,
     changes: Mutex<BTreeMap<PlanId, Arc<ChangeService>>>,
-    /// Held while a group is added.
+    keys: Mutex<BTreeMap<KeyId, Arc<KeyService>>>,
+    /// Held while the switch of a key is opened.
+    opening: tokio::sync::Mutex<()>,
+    /// Held while a group is added, a person decides about a change, and while shares are erased.
+    /// The switch of a key waits for it: its answer is not awaited under it.
     joining: tokio::sync::Mutex<()>,
     started: Instant,
     /// The time of the last pulse, in milliseconds after the start.
@@ -141,6 +149,11 @@ impl Service {
     fn lock_changes(&self) -> MutexGuard<'_, BTreeMap<PlanId, Arc<ChangeService>>> {
         // No step under the lock leaves an entry incomplete.
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_keys(&self) -> MutexGuard<'_, BTreeMap<KeyId, Arc<KeyService>>> {
+        // No step under the lock leaves an entry incomplete.
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_keygens(&self) -> MutexGuard<'_, BTreeMap<KeygenId, Arc<KeygenService>>> {

@@ -40,6 +40,8 @@ pub struct ChangeStatus {
     pub text: String,
     /// The id of the group of the new epoch, once it is at this node.
     pub group: Option<String>,
+    /// What this node's operator has to do beside, if there is something.
+    pub note: Option<String>,
 }
 
 /// A member before a change.

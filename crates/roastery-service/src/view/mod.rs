@@ -4,6 +4,7 @@
 
 mod audit;
 mod change;
+mod epochs;
 mod event;
 mod keygen;
 mod problem;
@@ -20,6 +21,10 @@ use crate::{
 pub use self::{
     audit::{AuditLine, CutLog, DecidedBy, LogCut, LogCuts},
     change::{ChangeCard, ChangeState, ChangeStatus, Compared, NewMember, OldMember, TakeUpPlan},
+    epochs::{
+        Acknowledge, Backups, ChangeAct, ChangeLine, CheckHostKey, EpochMember, Epochs, Erase,
+        HoldingKind, HostKeyVerdict, SecondCopy, Word,
+    },
     event::ServiceEvent,
     keygen::{KeygenState, KeygenStatus},
     problem::{Problem, ProblemCode},

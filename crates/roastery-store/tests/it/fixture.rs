@@ -9,10 +9,14 @@ use std::{
     time::Duration,
 };
 
-use roastery_frost::{AggregateNonce, GroupKeys, SecretShare, SigningKey};
+use roastery_frost::{
+    AggregateNonce, GroupKeys, SecretShare, SigningKey,
+    change::{Certificate, Transcript, deal, open, take},
+    chilldkg::HostSecretKey,
+};
 use roastery_protocol::{
     PlanId, Seat, SlotHash, TranscriptHash,
-    change::{Parent, Plan, Terms},
+    change::{CertifiedEpoch, EpochFile, Lineage, Parent, Plan, Terms},
     clock::Moment,
     election::Order,
     group::{Epoch, Group, Member, NamedMember, PeerId},
@@ -163,6 +167,22 @@ pub fn plan(kept: &Kept, number: u32) -> Plan {
     let (threshold, expiry, excluded) = (2, EXPIRY, Vec::new());
     let terms = Terms { number, threshold, expiry, excluded, members };
     Plan::new(Parent::of(kept.group()), terms).unwrap()
+}
+
+/// The epoch that a plan makes, with the dealings of both members.
+pub fn certified(kept: &Kept, plan: &Plan) -> CertifiedEpoch {
+    let params = plan.params(kept.group()).unwrap();
+    let dealings =
+        kept.all_seats().map(|(seat, share)| deal(&params, seat, &share, &[0; 32]).unwrap());
+    let transcript = Transcript::new(&params, &dealings.iter().collect::<Vec<_>>()).unwrap();
+    let signatures = (0..2).map(|at| {
+        let host = HostSecretKey::from(key(110, at));
+        let dealt = dealings.iter().map(|dealing| open(&host, dealing).unwrap());
+        take(&host, &transcript, &dealt.collect::<Vec<_>>(), &[0; 32]).unwrap().1
+    });
+    let certificate = Certificate::new(transcript.clone(), signatures.collect()).unwrap();
+    let lineage = Lineage::new(kept.recovery.group().clone());
+    lineage.verify(&EpochFile::new(plan.clone(), &certificate)).unwrap()
 }
 
 /// The group's next epoch, with the same shares.

@@ -12,6 +12,7 @@ mod disk;
 mod epochs;
 mod fixture;
 mod killed;
+mod lineages;
 mod listing;
 mod passphrases;
 mod plans;

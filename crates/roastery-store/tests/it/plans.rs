@@ -42,10 +42,10 @@ fn filled(folder: &Folder, kept: &Kept) -> (Store, Plan) {
     store.keep_host_key(&host_key_of_plan()).unwrap();
     store.keep_plan(&plan, kept.group(), &"treasury".parse().unwrap()).unwrap();
     for record in records(kept) {
-        store.keep_plan_record(&plan, &record, None).unwrap();
+        store.keep_plan_record(&plan, &record, None, 7).unwrap();
     }
     let certified = Record::Certified(transcript());
-    store.keep_plan_record(&plan, &certified, Some(&[9; 100])).unwrap();
+    store.keep_plan_record(&plan, &certified, Some(&[9; 100]), 7).unwrap();
     (store, plan)
 }
 
@@ -70,7 +70,7 @@ fn what_is_kept_of_a_plan_is_there_after_a_restart_and_in_a_restored_backup() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let (store, plan) = filled(&folder, &kept);
     // Nothing is kept twice, and a plan that is shown again changes nothing.
-    store.keep_plan_record(&plan, &Record::Approved, None).unwrap();
+    store.keep_plan_record(&plan, &Record::Approved, None, 7).unwrap();
     store.keep_plan(&plan, kept.group(), &"other".parse().unwrap()).unwrap();
     is_whole(&store, &kept, &plan);
     store.backup(folder.file("backup")).unwrap();
@@ -87,18 +87,18 @@ fn a_host_key_accepts_one_plan_for_good() {
     let (store, first) = filled(&folder, &kept);
     let second = plan(&kept, 1);
     store.keep_plan(&second, kept.group(), &"treasury".parse().unwrap()).unwrap();
-    store.keep_plan_record(&second, &Record::Approved, None).unwrap();
-    let refused = store.keep_plan_record(&second, &Record::Accepted, None).unwrap_err();
+    store.keep_plan_record(&second, &Record::Approved, None, 7).unwrap();
+    let refused = store.keep_plan_record(&second, &Record::Accepted, None, 7).unwrap_err();
     let by = first.id();
     assert!(
         matches!(refused, StoreError::Content(ContentError::HostKeyUsed { plan }) if plan == by),
         "{refused}"
     );
     assert_eq!(store.plan(second.id()).unwrap().unwrap().records, [Record::Approved]);
-    store.keep_plan_record(&first, &Record::Accepted, None).unwrap();
+    store.keep_plan_record(&first, &Record::Accepted, None, 7).unwrap();
     let again = store.keep_host_key(&host_key_of_plan()).unwrap_err();
     assert!(matches!(again, StoreError::Content(ContentError::AlreadyThere(_))), "{again}");
-    let unknown = store.keep_plan_record(&plan(&kept, 2), &Record::Approved, None).unwrap_err();
+    let unknown = store.keep_plan_record(&plan(&kept, 2), &Record::Approved, None, 7).unwrap_err();
     assert!(matches!(unknown, StoreError::Content(ContentError::Missing(_))), "{unknown}");
 }
 
@@ -141,7 +141,7 @@ fn of_two_certified_epochs_of_one_parent_the_greater_has_the_names_whichever_was
         for plan in all {
             store.keep_plan(plan, kept.group(), &"treasury".parse().unwrap()).unwrap();
             let certified = Record::Certified(transcript());
-            store.keep_plan_record(plan, &certified, Some(&[9; 100])).unwrap();
+            store.keep_plan_record(plan, &certified, Some(&[9; 100]), 7).unwrap();
             let group = made_by(plan, &kept);
             store.adopt(kept.group(), &group, order(plan), &kept.seats).unwrap();
         }
@@ -176,7 +176,7 @@ fn a_plan_that_is_not_certified_in_a_backup_counts_as_restored_and_keeps_its_hos
     let plan = plan(&kept, 0);
     store.keep_host_key(&host_key_of_plan()).unwrap();
     store.keep_plan(&plan, kept.group(), &"treasury".parse().unwrap()).unwrap();
-    store.keep_plan_record(&plan, &Record::Accepted, None).unwrap();
+    store.keep_plan_record(&plan, &Record::Accepted, None, 7).unwrap();
     store.backup(folder.file("backup")).unwrap();
     let restore = |into: &str| {
         Store::restore(folder.file("backup"), folder.file(into), &passphrase()).unwrap()
@@ -196,7 +196,7 @@ fn what_was_approved_after_a_restore_comes_before_the_next_one_and_is_not_approv
     fill(&store, &kept);
     let plan = plan(&kept, 0);
     store.keep_plan(&plan, kept.group(), &"treasury".parse().unwrap()).unwrap();
-    store.keep_plan_record(&plan, &Record::Approved, None).unwrap();
+    store.keep_plan_record(&plan, &Record::Approved, None, 7).unwrap();
     let restored = |store: &Store, name: &str| {
         let (backup, into) = (folder.file(&format!("backup-{name}")), folder.file(name));
         store.backup(&backup).unwrap();
@@ -208,6 +208,6 @@ fn what_was_approved_after_a_restore_comes_before_the_next_one_and_is_not_approv
     let (first, records) = restored(&store, "first");
     assert_eq!(records, expected);
     assert_eq!(restored(&first, "first-again").1, expected);
-    first.keep_plan_record(&plan, &Record::ApprovedAgain, None).unwrap();
+    first.keep_plan_record(&plan, &Record::ApprovedAgain, None, 7).unwrap();
     assert_eq!(restored(&first, "second").1, expected);
 }

@@ -16,10 +16,10 @@ use roastery_service::{
     api::Client,
     files::{Access, Folder, MAX_CARD, MAX_PLAN_FILE, NodeCard, PlanFile, PlanTerms},
     text::visible,
-    view::{ChangeCard, ChangeStatus, Compared, GroupStatus, TakeUpPlan},
+    view::{ChangeCard, ChangeState, ChangeStatus, Compared, GroupStatus, TakeUpPlan},
 };
 
-use super::{At, ask, get, post, show, url::encoded};
+use super::{At, ask, epochs, get, post, show, url::encoded};
 use crate::{files::check_new, values};
 
 /// What can be done about a change of a group.
@@ -47,6 +47,12 @@ pub(crate) enum Command {
     Withdraw(Which),
     /// Show all plans that this node has taken up, and who is waited for
     Status(Status),
+    /// Show the epochs of this node's keys: which is current, and what is still here of the others
+    Epochs(epochs::Epochs),
+    /// Erase this node's shares of the epochs that the current one supersedes
+    Erase(epochs::Erase),
+    /// Show what this node and its person have done in changes
+    Log(epochs::Log),
 }
 
 #[derive(Args)]
@@ -120,13 +126,13 @@ pub(crate) struct Propose {
 
 #[derive(Args)]
 pub(crate) struct Which {
-    /// The plan, by the first 8 digits of its id or more [default: the only one]
+    /// The plan, by the first 8 digits of its id or more [default: the only one that is under way]
     plan: Option<String>,
 }
 
 #[derive(Args)]
 pub(crate) struct Decide {
-    /// The plan, by the first 8 digits of its id or more [default: the only one]
+    /// The plan, by the first 8 digits of its id or more [default: the only one that is under way]
     plan: Option<String>,
     /// The fingerprint, as all members have compared it
     #[arg(long, value_name = "FINGERPRINT")]
@@ -165,6 +171,9 @@ pub(super) fn run(at: &At, command: Command) -> anyhow::Result<ExitCode> {
             show::change(&change);
         }
         Command::Status(options) => status(at, &options)?,
+        Command::Epochs(options) => return epochs::epochs(at, &options),
+        Command::Erase(options) => return epochs::erase(at, &options),
+        Command::Log(options) => return epochs::log(at, &options),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -340,6 +349,12 @@ fn meant(client: &Client, plan: Option<&str>) -> anyhow::Result<ChangeStatus> {
         return get(client, &format!("/v1/changes/{}", encoded(plan)));
     }
     let mut changes: Vec<ChangeStatus> = get(client, "/v1/changes")?;
+    let is_over = |change: &ChangeStatus| {
+        matches!(change.state, ChangeState::Done | ChangeState::Failed | ChangeState::Expired)
+    };
+    if changes.iter().any(|change| !is_over(change)) {
+        changes.retain(|change| !is_over(change));
+    }
     match (changes.pop(), changes.is_empty()) {
         (Some(only), true) => Ok(only),
         (Some(_), false) => Err(anyhow!(

@@ -13,7 +13,7 @@ use roastery_service::{
 };
 
 use super::{
-    At, GroupCommand, get,
+    At, GroupCommand, epochs, get,
     naming::{named, other_name},
     post,
     question::{asked, check_terminal},
@@ -110,6 +110,7 @@ pub(super) fn run(at: &At, command: GroupCommand) -> anyhow::Result<ExitCode> {
         GroupCommand::Join(options) => join(at, &options),
         GroupCommand::Export(options) => export(at, &options),
         GroupCommand::Rename(options) => rename(at, options),
+        GroupCommand::Acknowledge(options) => epochs::acknowledge(at, &options),
         GroupCommand::Bar(options) => bar(at, options),
         GroupCommand::Recover(options) => recover(at, &options),
     }

@@ -5,6 +5,7 @@ mod change;
 mod client;
 mod config;
 mod decide;
+mod epochs;
 mod group;
 mod hwi;
 mod init;
@@ -95,6 +96,8 @@ pub(crate) enum GroupCommand {
     /// Give a group another name, from the next start of the node on; a name belongs to one group
     /// for good
     Rename(group::Rename),
+    /// Acknowledge an epoch that this node's person has not decided about, by its fingerprint
+    Acknowledge(epochs::Acknowledge),
     /// Do not sign with a member any more, at this node, for good
     Bar(group::Bar),
     /// Restore this node's share of a group from its recovery file and the host key
@@ -109,6 +112,7 @@ pub(crate) enum Command {
     Group(GroupCommand),
     Keygen(group::Keygen),
     Change(change::Command),
+    HostKey(epochs::HostKeyCommand),
     Run,
     Stop,
     Config(config::Command),
@@ -133,6 +137,7 @@ pub(crate) use self::{
     client::Status as StatusOptions,
     config::Command as ConfigCommand,
     decide::{Approve as ApproveOptions, Reject as RejectOptions},
+    epochs::HostKeyCommand,
     group::Keygen as KeygenOptions,
     hwi::Options as HwiOptions,
     init::Options as InitOptions,
@@ -155,6 +160,7 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Keygen(options) => group::keygen(at, &options),
         Command::Config(command) => config::run(at, command),
         Command::Change(command) => change::run(at, command),
+        Command::HostKey(command) => epochs::host_key(at, &command),
         Command::Run => run::run(at),
         Command::Stop => run::stop(at),
         Command::Sign(options) => sign::sign(at, options),

@@ -1,4 +1,8 @@
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use clap::Args;
 use roastery_service::{
@@ -40,8 +44,11 @@ pub(super) fn backup(at: &At, options: &Backup) -> anyhow::Result<ExitCode> {
         }
         Err(ClientError::NoNode { .. }) => {
             let passphrase = passphrase::of_node(&folder, &config)?;
-            Store::open(folder.store(), &passphrase)
-                .and_then(|store| store.backup(&options.file))?;
+            let store = Store::open(folder.store(), &passphrase)?;
+            let groups = store.backed_up()?;
+            store.backup(&options.file)?;
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+            store.keep_backup(groups, u64::try_from(now.as_millis()).unwrap_or(u64::MAX))?;
         }
         Err(error) => return Err(error.into()),
     }
@@ -53,7 +60,7 @@ pub(super) fn restore(at: &At, options: &Restore) -> anyhow::Result<ExitCode> {
     let (folder, config) = at.config()?;
     let passphrase = passphrase::of_node(&folder, &config)?;
     let store = Store::restore(&options.file, folder.store(), &passphrase)?;
-    let groups = store.groups()?;
+    let groups = store.known_groups()?;
     say!("{}: restored, with {} groups", folder.store().display(), groups.len());
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 use super::topic::Topic;
 
-/// The most other members: a group has at most 128 seats.
-pub(super) const MOST_MEMBERS: usize = 127;
+/// The most other members: those of all epochs of a key, each of which has at most 128 seats.
+pub(super) const MOST_MEMBERS: usize = 1023;
 
 /// Why a channel cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,8 +15,8 @@ pub enum OpenChannelError {
         /// The most channels open at a time.
         max_channels: usize,
     },
-    /// More members than a group can have.
-    #[error("more than {MOST_MEMBERS} other members: no group has as many")]
+    /// More members than a channel can have.
+    #[error("more than {MOST_MEMBERS} other members in one channel")]
     TooManyMembers,
     /// The mux has ended.
     #[error("the mux has ended: no channel can be opened any more")]

@@ -28,10 +28,10 @@ impl MuxLimits {
     }
 }
 
-/// Room for 64 groups and key generations.
+/// Room for 64 groups and key generations, with the epochs of each key.
 impl Default for MuxLimits {
     fn default() -> Self {
-        Self { max_channels: 64, queues: QueueLimits::default() }
+        Self { max_channels: 128, queues: QueueLimits::default() }
     }
 }
 

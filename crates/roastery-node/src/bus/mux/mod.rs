@@ -1,9 +1,9 @@
-//! Several groups and key generations over one bus.
+//! Several groups, key generations, changes and keys over one bus.
 //!
 //! A node that belongs to several groups has one transport key and one connection to each peer,
 //! whatever they share. A [`Mux`] owns that bus and hands out [`Channel`]s, each of which is a bus
-//! for one [`Topic`]: a group, or a key generation. A channel carries the messages of its topic's
-//! members about its topic, and no others:
+//! for one [`Topic`]: a group, for example, or a key generation. A channel carries the messages of
+//! its topic's members about its topic, and no others:
 //!
 //! * What is sent to everyone goes to the members of the channel that are connected, each by name.
 //! * A message reaches a channel only if it names the channel's topic and comes from one of its
@@ -196,6 +196,21 @@ impl MuxHandle {
         members: impl IntoIterator<Item = PeerId>,
     ) -> Result<Channel, OpenChannelError> {
         Channel::open(&self.shared, topic, members)
+    }
+
+    /// Adds members to the open channel of a topic, and lets it have the messages of a further
+    /// topic while that has no channel of its own. Members that are connected already are reported
+    /// as connected. Returns whether there is such a channel and room for the members in it; if
+    /// not, nothing changes.
+    pub fn extend(
+        &self,
+        topic: Topic,
+        members: impl IntoIterator<Item = PeerId>,
+        further: Option<Topic>,
+    ) -> bool {
+        let own = self.shared.local_peer();
+        let members = members.into_iter().filter(|member| member != own).collect();
+        self.shared.extend(topic, &members, further)
     }
 
     /// How many further channels can be opened now.

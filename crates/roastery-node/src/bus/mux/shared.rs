@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::clock::{ClockMessage, ClockOffset};
-use super::error::OpenChannelError;
+use super::error::{MOST_MEMBERS, OpenChannelError};
 use super::limits::MuxLimits;
 use super::state::{ChannelId, ChannelState, State};
 use super::stats::MuxStats;
@@ -208,6 +208,7 @@ impl Shared {
         channel.members.clear();
         let nothing_waits = channel.outbox.is_empty();
         state.topics.remove(&topic);
+        state.further.retain(|_, channel| *channel != id);
         if nothing_waits {
             state.channels.remove(&id);
         }
@@ -302,6 +303,36 @@ impl Shared {
 
 /// Called by the handles.
 impl Shared {
+    /// Adds members to the channel of a topic, and a further topic to it. Returns whether it has
+    /// such a channel with room for them; if not, nothing is added.
+    pub(super) fn extend(
+        &self,
+        topic: Topic,
+        members: &BTreeSet<PeerId>,
+        further: Option<Topic>,
+    ) -> bool {
+        let mut state = self.lock();
+        let State { topics, further: all, channels, peers, .. } = &mut *state;
+        let Some(id) = topics.get(&topic) else { return false };
+        let Some(channel) = channels.get_mut(id) else { return false };
+        let new: Vec<&PeerId> =
+            members.iter().filter(|one| !channel.members.contains(*one)).collect();
+        if channel.members.len() + new.len() > MOST_MEMBERS {
+            return false;
+        }
+        let mut readers = Vec::new();
+        for member in new {
+            channel.members.insert(member.clone());
+            if peers.get(member).is_some_and(|peer| peer.connected) {
+                readers.extend(channel.inbox.connect(member));
+            }
+        }
+        all.extend(further.map(|further| (further, *id)));
+        drop(state);
+        readers.into_iter().for_each(Waker::wake);
+        true
+    }
+
     pub(super) fn add_handle(&self) {
         self.lock().handles += 1;
     }

@@ -21,6 +21,9 @@ pub(super) struct State {
     pub(super) handles: usize,
     pub(super) opened: u64,
     pub(super) topics: BTreeMap<Topic, ChannelId>,
+    /// Further topics of open channels: their messages go there while no channel of their own is
+    /// open.
+    pub(super) further: BTreeMap<Topic, ChannelId>,
     /// The open channels, and those that are closed and have unsent messages.
     pub(super) channels: BTreeMap<ChannelId, ChannelState>,
     /// The channels with unsent messages, each once, the next one first.
@@ -82,7 +85,8 @@ impl State {
         from: &PeerId,
         mut topics: impl Iterator<Item = Topic>,
     ) -> Option<&mut ChannelState> {
-        let Some(id) = topics.find_map(|topic| self.topics.get(&topic)) else {
+        let of = |topic| self.topics.get(&topic).or_else(|| self.further.get(&topic));
+        let Some(id) = topics.find_map(of) else {
             self.peer(from).misdirected.no_such_topic += 1;
             return None;
         };

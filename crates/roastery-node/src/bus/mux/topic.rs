@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use roastery_protocol::{GroupId, KeygenId, PlanId, change, keygen, member::frame::Frame};
+use roastery_protocol::{GroupId, KeyId, KeygenId, PlanId, change, keygen, member::frame::Frame};
 
 /// What a channel is for: every message of the protocol names one of these in its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +13,8 @@ pub enum Topic {
     Keygen(KeygenId),
     /// A change of a group.
     Change(PlanId),
+    /// The epochs of a key.
+    Key(KeyId),
 }
 
 impl Topic {
@@ -23,7 +25,8 @@ impl Topic {
         let group = Frame::peek_group(message).map(Self::Group);
         let keygen = keygen::message::Envelope::peek_keygen(message).map(Self::Keygen);
         let plan = change::message::Envelope::peek_plan(message).map(Self::Change);
-        group.into_iter().chain(keygen).chain(plan)
+        let key = change::message::LineageMessage::peek_key(message).map(Self::Key);
+        group.into_iter().chain(keygen).chain(plan).chain(key)
     }
 }
 
@@ -33,6 +36,7 @@ impl fmt::Display for Topic {
             Self::Group(group) => write!(f, "group {group}"),
             Self::Keygen(keygen) => write!(f, "ceremony {keygen}"),
             Self::Change(plan) => write!(f, "change {plan}"),
+            Self::Key(key) => write!(f, "key {key}"),
         }
     }
 }

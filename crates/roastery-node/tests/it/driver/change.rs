@@ -128,8 +128,9 @@ async fn a_change_comes_to_its_certificate_once_all_have_accepted_and_enough_hav
         certified(node).await;
     }
     assert!(dealt(&nodes[0]) && dealt(&nodes[1]) && !dealt(&nodes[2]));
-    // What has been dealt cannot be taken back.
-    assert!(!nodes[0].handle.withdraw().await.unwrap());
+    // It is over: there is nothing that could be taken back.
+    let ended = nodes[0].handle.withdraw().await.unwrap_err();
+    assert!(matches!(ended, ChangeNotKept::Ended), "{ended}");
     for node in &nodes {
         let kept = node.kept.lock().unwrap();
         let group = plan.group(&fixture.group, kept.certificate.as_ref().unwrap());
@@ -171,4 +172,20 @@ async fn a_decision_that_has_no_effect_is_reported_as_none() {
     assert!(!node.handle.approve().await.unwrap());
     assert_eq!(kept.lock().unwrap().records, [Record::Restored]);
     assert_eq!(node.reports.borrow().approved, []);
+}
+
+#[tokio::test]
+async fn an_expired_plan_without_any_part_of_this_node_ends_and_its_bus_is_free() {
+    let (mesh, fixture) = (Mesh::default(), Fixture::new(2, MEMBERS));
+    let plan = plan(&fixture);
+    let kept: Arc<Mutex<Kept>> = Arc::default();
+    kept.lock().unwrap().records = vec![Record::Expired];
+    let mut node = open(&mesh, &fixture, &plan, 0, &kept);
+    let expired = ChangePhase::Expired { open: false };
+    let is_expired = |report: &ChangeReport| report.phase == expired;
+    assert!(node.reports.wait_for(is_expired).await.is_ok());
+    timeout(LONG, async { while node.reports.changed().await.is_ok() {} }).await.unwrap();
+    let ended = node.handle.approve().await.unwrap_err();
+    assert!(matches!(ended, ChangeNotKept::Ended), "{ended}");
+    drop(mesh.join(peer(seat(0))).unwrap());
 }

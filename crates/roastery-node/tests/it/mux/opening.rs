@@ -76,10 +76,10 @@ async fn there_are_as_many_channels_and_members_as_allowed_and_not_one_more() {
     let mesh = Mesh::default();
     let anna = Node::with(&mesh, "anna", MuxLimits { max_channels: 2, ..Default::default() });
     let members = |count: usize| (0..count).map(|number| peer(&format!("peer {number}")));
-    let refused = anna.handle.open(group(1), members(128)).unwrap_err();
+    let refused = anna.handle.open(group(1), members(1024)).unwrap_err();
     assert_eq!(refused, OpenChannelError::TooManyMembers);
-    let first = anna.handle.open(group(1), members(127).chain([peer("anna")])).unwrap();
-    assert_eq!(first.stats().links().count(), 127);
+    let first = anna.handle.open(group(1), members(1023).chain([peer("anna")])).unwrap();
+    assert_eq!(first.stats().links().count(), 1023);
     let _second = anna.open(group(2), &[]);
     let refused = anna.handle.open(group(3), []).unwrap_err();
     assert_eq!(refused, OpenChannelError::TooManyChannels { max_channels: 2 });

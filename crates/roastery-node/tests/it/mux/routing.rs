@@ -104,3 +104,33 @@ async fn messages_about_nothing_that_is_open_here_are_dropped_and_counted() {
     ben.send(Destination::Everyone, &heading(group(1))).unwrap();
     assert_eq!(next(&mut channel).await, message("ben", group(1), b""));
 }
+
+#[tokio::test]
+async fn a_channel_takes_a_further_topic_while_that_has_no_channel_of_its_own() {
+    let mesh = Mesh::default();
+    let (anna, ben) = (Node::join(&mesh, "anna"), Node::join(&mesh, "ben"));
+    let mut sender = anna.open(group(1), &["anna", "ben"]);
+    connected(&mut sender, &["ben"]).await;
+    let further = |words| about(keygen(2), words);
+    // It is opened without members, which come later.
+    let mut first = ben.open(group(3), &[]);
+    let members = || ["anna", "ben"].map(peer);
+    assert!(ben.handle.extend(group(3), members(), Some(keygen(2))));
+    connected(&mut first, &["anna"]).await;
+    let say = |channel: &mut Channel, words| {
+        channel.send(Destination::Peer(peer("ben")), &further(words)).unwrap();
+    };
+    say(&mut sender, b"to the first");
+    assert_eq!(next(&mut first).await, message("anna", keygen(2), b"to the first"));
+    let mut own = ben.open(keygen(2), &["anna"]);
+    connected(&mut own, &["anna"]).await;
+    say(&mut sender, b"to its own");
+    assert_eq!(next(&mut own).await, message("anna", keygen(2), b"to its own"));
+    drop(own);
+    say(&mut sender, b"to the first again");
+    assert_eq!(next(&mut first).await, message("anna", keygen(2), b"to the first again"));
+    // Neither of a topic without a channel, nor beyond the bound.
+    assert!(!ben.handle.extend(group(9), members(), None));
+    let many = (0..1023).map(|number| peer(&format!("peer {number}")));
+    assert!(!ben.handle.extend(group(3), many, None));
+}

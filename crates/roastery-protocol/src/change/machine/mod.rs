@@ -243,6 +243,12 @@ impl<E: Engine> Change<E> {
         self.certificate.is_none() && self.may_have_signed() && (self.reported_open || self.expired)
     }
 
+    /// Whether nothing can become of it: it has expired without a certificate, which is stored, and
+    /// this node has neither dealt nor signed in it, so that no other one waits for it.
+    pub fn is_over(&self) -> bool {
+        self.certificate.is_none() && self.journal.has(&Record::Expired) && !self.is_bound()
+    }
+
     /// The new group, once there is a certificate.
     pub fn group(&self) -> Option<Group> {
         Some(self.fixed.plan.group(&self.fixed.parent, self.certificate()?))

@@ -59,6 +59,8 @@ impl Switch {
         if count == 0 {
             return 0;
         }
+        // What the store has refused before is tried again now.
+        self.journal.try_again();
         wish.second_copy = wish.second_copy.filter(|_| self.is_adopted(by));
         let (min, max) = (self.settings.repeat_min, self.settings.repeat_max);
         let repeat = Backoff::new(now.monotonic, min, max);
@@ -132,9 +134,19 @@ impl Switch {
         erasing.missing()
     }
 
+    /// How many of the places that are held the current epoch supersedes.
+    pub fn superseded_places(&self) -> usize {
+        self.superseded(self.current()).len()
+    }
+
+    /// Whether the acknowledgement of an epoch is stored.
+    pub fn is_acknowledged(&self, epoch: EpochOrder) -> bool {
+        self.journal.has(&Record::Acknowledged(epoch))
+    }
+
     /// What this node's own person has done for an epoch.
-    fn word(&self, epoch: EpochOrder) -> Option<PersonsWord> {
-        let acknowledged = self.journal.has(&Record::Acknowledged(epoch));
+    pub fn word(&self, epoch: EpochOrder) -> Option<PersonsWord> {
+        let acknowledged = self.is_acknowledged(epoch);
         let decided = self.words.get(&epoch.plan()).copied();
         decided.or(acknowledged.then_some(PersonsWord::Acknowledged))
     }

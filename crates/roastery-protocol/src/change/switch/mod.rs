@@ -211,11 +211,12 @@ impl Switch {
         self.words.remove(&plan);
     }
 
-    /// The person of this node has typed the words of an epoch ([`EpochOrder::fingerprint`]). It
+    /// The person of this node has typed the fingerprint of an epoch. It
     /// counts once it is stored. Returns whether such an epoch is known.
     pub fn acknowledge(&mut self, epoch: EpochOrder, now: Moment) -> bool {
         let known = self.lineage.get(epoch).is_some();
         if known {
+            self.journal.try_again();
             self.acknowledged.insert(epoch);
             self.progress(now);
         }

@@ -1,3 +1,4 @@
+use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::Seat;
 use thiserror::Error;
 
@@ -17,7 +18,7 @@ pub type Output = crate::machine::Output<Event, Record, PeerId>;
 /// What must be done and durable before something that depends on it happens. All records of a key
 /// are stored, and given back when the switch is opened again
 /// ([`Opening::stored`](super::Opening::stored)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub enum Record {
     /// The recovery file of the epoch is stored, and was read back
     /// ([`CertifiedEpoch::file`](crate::change::CertifiedEpoch::file)).

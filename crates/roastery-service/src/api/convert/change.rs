@@ -40,6 +40,7 @@ impl From<ChangeStatus> for view::ChangeStatus {
             state,
             text,
             group: status.group.map(|group| group.to_string()),
+            note: status.note,
         }
     }
 }
@@ -49,6 +50,10 @@ fn state_of(status: &ChangeStatus) -> (ChangeState, String) {
         return (ChangeState::Failed, problem.clone());
     }
     let (state, text) = match status.report.phase {
+        ChangePhase::Waiting | ChangePhase::Dealing if status.is_superseded => (
+            ChangeState::Waiting,
+            "it is superseded: a greater epoch of the key exists, and approvals and acceptances have no effect any more",
+        ),
         ChangePhase::Waiting => (
             ChangeState::Waiting,
             "nothing is dealt before all new members have accepted and enough old ones have approved",
@@ -61,14 +66,7 @@ fn state_of(status: &ChangeStatus) -> (ChangeState, String) {
             ChangeState::Signed,
             "this node has signed, and waits for the others: it can take effect whatever happens here",
         ),
-        ChangePhase::Certified(_) if status.new.is_none() => (
-            ChangeState::Done,
-            "the new epoch exists, and this node has no seat in it; it still has its old share",
-        ),
-        ChangePhase::Certified(_) => (
-            ChangeState::Done,
-            "the new epoch is here; the old shares are still in this node's store and in its backups",
-        ),
+        ChangePhase::Certified(_) => certified(status),
         ChangePhase::Expired { open: false } => {
             (ChangeState::Expired, "it has expired without effect")
         }
@@ -78,4 +76,28 @@ fn state_of(status: &ChangeStatus) -> (ChangeState, String) {
         ),
     };
     (state, text.to_owned())
+}
+
+/// An epoch that exists.
+fn certified(status: &ChangeStatus) -> (ChangeState, &'static str) {
+    let text = match (status.new, status.has_old_shares) {
+        (None, true) => {
+            "the new epoch exists, and this node has no seat in it; it still has its old share: roastery change erase"
+        }
+        (None, false) => {
+            "the new epoch exists, and this node has no seat in it; its old share is erased"
+        }
+        (Some(_), _) if status.is_superseded => "the epoch exists, and a later one follows it",
+        (Some(_), _) if status.group.is_none() => {
+            return (ChangeState::Signed, "the new epoch exists, and is being stored here");
+        }
+        (Some(_), true) => {
+            "the new epoch is here; the old shares are still in this node's store, until they are erased (roastery \
+             change erase), and in its backups"
+        }
+        (Some(_), false) => {
+            "the new epoch is here; the old shares are erased at this node, and are in its backups"
+        }
+    };
+    (ChangeState::Done, text)
 }

@@ -3,6 +3,7 @@
 mod audit_line;
 mod change;
 mod draft;
+mod epochs;
 mod keygen;
 mod records;
 mod request;

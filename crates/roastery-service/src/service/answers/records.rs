@@ -8,6 +8,7 @@ use roastery_store::{AuditEntry, KeptRequest};
 
 use crate::service::{
     Service, ServiceError, answers::requests::has_prefix, exactly_one, group::summaries::Summary,
+    now_ms,
 };
 
 /// The most log entries in one answer.
@@ -109,6 +110,8 @@ impl Service {
         let path = self.shared.folder.unfinished("backup")?;
         let (store, at) = (self.shared.store.clone(), path.clone());
         // An error of the copy's disk is not one of the store's.
+        // Those shares are in it that are here before it is begun.
+        let groups = self.shared.store(|store| store.backed_up()).await?;
         let made = self.shared.runtime.spawn_blocking(move || store.backup(&at)).await;
         let made = made.map_err(|error| ServiceError::Internal(error.into()))?;
         let failed = |error: std::io::Error| {
@@ -120,6 +123,9 @@ impl Service {
         };
         // If it was not made it does not exist.
         let _ = tokio::fs::remove_file(&path).await;
-        read
+        let read = read?;
+        // What it has is to be destroyed one day: it does not leave without a record.
+        self.shared.store(move |store| store.keep_backup(groups, now_ms())).await?;
+        Ok(read)
     }
 }

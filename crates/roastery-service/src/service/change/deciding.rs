@@ -3,17 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use roastery_node::driver::ChangeNotKept;
-use roastery_protocol::change::{Plan, machine::Record};
+use roastery_protocol::{
+    change::{EpochOrder, PersonsWord, Plan, machine::Record},
+    group::Group,
+};
+use roastery_store::{ChangeAct, ChangeEntry};
 
 use crate::service::{
     Service, ServiceError,
     change::{known::known_of, running::ChangeService, status::ChangeStatus},
+    now_ms,
 };
 
-/// The age of an epoch, where no rule asks for it.
-const ANY_AGE: Duration = Duration::MAX;
-
-fn digits(text: &str) -> String {
+pub(in crate::service) fn digits(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
 }
 
@@ -59,13 +61,19 @@ impl Service {
             .approve(&change.opened.plan)
             .map_err(|error| ServiceError::Invalid(error.into()))?;
         for other in self.others_of(&change.opened.plan) {
-            // One that has ended deals no more.
-            let _ = other.opened.handle.bar_dealing().await;
+            if let Ok(handle) = other.handle() {
+                // One that has ended deals no more.
+                let _ = handle.bar_dealing().await;
+            }
         }
-        if !change.opened.handle.approve().await.map_err(not_kept)? {
+        if !change.handle().map_err(not_kept)?.approve().await.map_err(not_kept)? {
             let reason = "the approval has no effect: the plan has expired, or a later epoch of the group exists \
                           than the one that it changes: make a plan of that";
             return Err(ServiceError::Conflict(reason.into()));
+        }
+        let (plan, key) = (change.opened.plan.id(), change.opened.plan.parent().key);
+        if let Some(epochs) = self.key_service(key) {
+            epochs.handle.decided(plan, PersonsWord::Approved);
         }
         self.change(id)
     }
@@ -89,10 +97,15 @@ impl Service {
         }
         let _deciding = self.joining.lock().await;
         self.check_rules(&change).await?;
-        if !change.opened.handle.accept().await.map_err(not_kept)? {
+        if !change.handle().map_err(not_kept)?.accept().await.map_err(not_kept)? {
             let reason = "the acceptance has no effect: the plan has expired, or this node's store is from a backup \
                           in which it had not accepted: make a fresh card, and a plan with that";
             return Err(ServiceError::Conflict(reason.into()));
+        }
+        let plan = &change.opened.plan;
+        if let Some(epochs) = self.key_service(plan.parent().key) {
+            epochs.handle.decided(plan.id(), PersonsWord::Accepted);
+            epochs.handle.hold(EpochOrder::last_of(plan));
         }
         self.change(id)
     }
@@ -104,10 +117,26 @@ impl Service {
     /// [`ServiceError::Conflict`] if this node has dealt, which cannot be taken back.
     pub async fn withdraw_change(&self, id: &str) -> Result<ChangeStatus, ServiceError> {
         let change = self.find_change(id)?;
-        if !change.opened.handle.withdraw().await.map_err(not_kept)? {
-            let reason = "this node has dealt its share in this change, or has no part in dealing: there is \
-                          nothing that it could take back";
-            return Err(ServiceError::Conflict(reason.into()));
+        let nothing = |reason: &str| Err(ServiceError::Conflict(reason.into()));
+        if change.opened.old.is_none() {
+            return nothing(
+                "this node is no member of the group that the plan changes: it has no approval that it could take \
+                 back, and an acceptance is for good",
+            );
+        }
+        let Ok(handle) = change.handle() else {
+            return nothing("the change is over: there is nothing that could be taken back");
+        };
+        if !handle.withdraw().await.map_err(not_kept)? {
+            return nothing(
+                "the withdrawal has no effect: this node has dealt its share, or may have before its store was \
+                 restored, and the new members may hold what it has dealt. A plan with the next number is the way \
+                 to other shares",
+            );
+        }
+        let (plan, key) = (change.opened.plan.id(), change.opened.plan.parent().key);
+        if let Some(epochs) = self.key_service(key) {
+            epochs.handle.withdrawn(plan);
         }
         self.change(id)
     }
@@ -128,8 +157,24 @@ impl Service {
     async fn check_rules(&self, change: &ChangeService) -> Result<(), ServiceError> {
         self.check_plan(&change.opened.plan, &change.opened.parent).await?;
         let rules = self.change_rules(&change.opened.parent)?.policy();
-        let allowed = rules.judge(&change.opened.plan, &change.opened.parent, ANY_AGE);
+        let age = self.age_of(&change.opened.parent).await?;
+        let allowed = rules.judge(&change.opened.plan, &change.opened.parent, age);
         allowed.map_err(|error| ServiceError::Invalid(error.into()))
+    }
+
+    /// How long ago this node has adopted an epoch, by the wall clock and the log of changes. One
+    /// that it has not adopted by a change is of any age: that of the key generation, for example.
+    async fn age_of(&self, group: &Group) -> Result<Duration, ServiceError> {
+        let (key, epoch) = (group.key_id(), group.epoch());
+        let adopted = move |entry: &ChangeEntry| {
+            (entry.key, entry.epoch, entry.plan) == (key, epoch.number(), epoch.plan())
+                && entry.act == ChangeAct::Adopted
+        };
+        let log = self.shared.store(|store| store.change_log(0, usize::MAX)).await?;
+        let last = log.into_iter().map(|(_, entry)| entry).rfind(adopted);
+        Ok(last.map_or(Duration::MAX, |entry| {
+            Duration::from_millis(now_ms().saturating_sub(entry.time_ms))
+        }))
     }
 
     /// The other changes of the epoch that this plan changes, or of a fork of it, with lower

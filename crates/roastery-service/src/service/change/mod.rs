@@ -1,6 +1,6 @@
 //! Changes of groups: cards with fresh host keys, plans, decisions, and the new epoch.
 
-mod deciding;
+pub(in crate::service) mod deciding;
 mod known;
 mod opening;
 mod planning;

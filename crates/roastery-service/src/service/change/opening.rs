@@ -5,9 +5,8 @@ use std::sync::Arc;
 use roastery_frost::{Seat, SigningKey, change::Certificate};
 use roastery_node::{bus::mux::Topic, driver::ChangeDriver};
 use roastery_protocol::{
-    PlanId,
     change::{
-        EpochOrder, Parent, Plan,
+        EpochOrder, Plan,
         machine::{FrostEngine, Opening, Settings},
     },
     group::{Group, Member},
@@ -82,17 +81,30 @@ impl Service {
             Certificate::parse(&params, bytes).map_err(|error| ServiceError::Internal(error.into()))
         });
         let certified = certified.transpose()?;
+        let policy = self.change_rules(&parent)?.policy();
+        let approvals = policy.approvals(&parent);
+        let seat_of = |own: &Option<(Seat, _)>| own.as_ref().map(|(seat, _)| *seat);
+        let opened = OpenChange {
+            plan: plan.clone(),
+            parent: parent.clone(),
+            name: name.clone(),
+            names,
+            old: seat_of(&old),
+            new: seat_of(&new),
+            approvals,
+        };
+        if let Some(certificate) = certified {
+            self.lock_changes().insert(id, ChangeService::over(opened, &certificate));
+            return Ok(());
+        }
         self.make_room(1, name.as_str()).await?;
         let peers = parent.members().iter().chain(plan.members()).map(|member| member.peer.clone());
         let peers: std::collections::BTreeSet<_> = peers.collect();
         peers.iter().for_each(|peer| self.reach(peer.clone()));
         let channel = self.open_channel(Topic::Change(id), peers)?;
-        let policy = self.change_rules(&parent)?.policy();
-        let approvals = policy.approvals(&parent);
-        let (place, may_deal) = (known.place_of(&parent), known.approved.may_deal_in(&plan));
-        let (seats, opened) = ((old.clone(), new.clone()), (plan.clone(), parent.clone()));
+        let (place, may_deal) = (self.place_of(&parent), known.approved.may_deal_in(&plan));
+        let current = self.current_of(plan.parent().key).max(known.current);
         let opening = move |now| {
-            let (plan, parent) = opened;
             // Everything else was checked before it was kept.
             let deadline = plan.deadline(now);
             let engine = FrostEngine::new(share, host.map(HostKey::new));
@@ -101,74 +113,61 @@ impl Service {
                 parent,
                 place,
                 may_deal,
-                old: seats.0,
-                new: seats.1,
+                old,
+                new,
                 engine,
                 approvals,
                 deadline,
-                current: known.current,
+                current,
                 stored: records,
                 certificate,
                 settings: Settings::default(),
             }
         };
-        let (driver, handle) = ChangeDriver::open(channel, opening)
+        let driver = ChangeDriver::open(channel, opening)
             .map_err(|error| ServiceError::Invalid(error.into()))?;
-        let seat_of = |own: Option<(Seat, _)>| own.map(|(seat, _)| seat);
-        let (old, new) = (seat_of(old), seat_of(new));
-        let opened = OpenChange { plan, parent, name, names, old, new, approvals, handle };
-        let (adopted, adoptions) = mpsc::unbounded_channel();
-        let change = ChangeService::run(&self.shared, opened, driver, certified, adopted);
+        let (certificates, certified) = mpsc::unbounded_channel();
+        let change = ChangeService::run(&self.shared, opened, driver, certificates);
         self.lock_changes().insert(id, change);
-        let this = self.clone();
-        self.shared.finite("the start of a new epoch", this.start_adopted(id, adoptions));
+        self.shared.finite("the end of a change", self.clone().hand_over(certified));
         Ok(())
     }
 
-    /// Starts the group of each new epoch, and tells the other changes of the key.
-    async fn start_adopted(
+    /// Gives the certificate of a change to the switch of its key, which is opened for it at a node
+    /// that joins.
+    async fn hand_over(
         self: Arc<Self>,
-        id: PlanId,
-        mut adopted: mpsc::UnboundedReceiver<EpochOrder>,
+        mut certified: mpsc::UnboundedReceiver<(Plan, Certificate)>,
     ) {
-        while let Some(order) = adopted.recv().await {
-            let others: Vec<_> = self.lock_changes().values().cloned().collect();
-            let own = others
-                .iter()
-                .find(|own| own.opened.plan.id() == id)
-                .map(|own| own.opened.plan.parent().key);
-            let others = others.iter().filter(|other| {
-                other.opened.plan.id() != id
-                    && Some(other.opened.plan.parent().key) == own
-                    && other.opened.plan.epoch() <= order.epoch()
-            });
-            for other in others {
-                // One that has ended neither deals nor signs.
-                let _ = other.opened.handle.superseded(order).await;
+        while let Some((plan, certificate)) = certified.recv().await {
+            let key = plan.parent().key;
+            if let Err(error) = self.open_switch(key).await {
+                tracing::error!(plan = %plan.id(), %error, "a new epoch is not adopted yet");
             }
-            if let Err(error) = self.start_new_groups().await {
-                tracing::error!(plan = %id, %error, "the group of a new epoch was not started");
+            if let Some(service) = self.key_service(key) {
+                service.handle.certified(plan, certificate);
             }
         }
     }
 
-    /// Opens the changes again that were open before the restart: those of epochs that are not
-    /// superseded. Then the groups of the epochs start that had not been adopted before it.
+    /// Opens the changes again that were open before the restart, those first that have made an
+    /// epoch: the names of members come from these. A plan below the current epoch has no effect
+    /// any more, and is not opened. Then the groups of the epochs start that had not been started
+    /// before it.
     pub(in crate::service) async fn resume_changes(self: &Arc<Self>) -> Result<(), ServiceError> {
         let mut plans = self.shared.store(Store::plans).await?;
         // Names of a later epoch take the place of those of an earlier one.
-        plans.sort_by_key(|kept| kept.certified().max());
+        plans.sort_by_key(|kept| (kept.certified().next().is_none(), kept.certified().max()));
         for kept in plans.iter().filter(|kept| kept.certified().next().is_some()) {
             self.shared.learn_names(&kept.plan);
         }
-        let epochs: Vec<Parent> =
-            self.lock_groups().values().map(|group| Parent::of(&group.group)).collect();
         for kept in plans {
-            let key = kept.plan.parent().key;
-            let current = epochs.iter().filter(|epoch| epoch.key == key);
-            let current = current.map(|epoch| epoch.epoch.number()).max().unwrap_or(0);
-            let id = kept.plan.id();
-            if kept.plan.epoch() < current {
+            let (id, current) = (kept.plan.id(), self.current_of(kept.plan.parent().key));
+            let is_below = match kept.certified().max() {
+                Some(made) => made.epoch() < current.epoch(),
+                None => EpochOrder::last_of(&kept.plan) < current,
+            };
+            if is_below || self.lock_changes().contains_key(&id) {
                 continue;
             }
             if let Err(error) = self.run_change(kept).await {

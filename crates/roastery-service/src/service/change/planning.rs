@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use getrandom::SysRng;
 use roastery_frost::SigningKey;
 use roastery_libp2p::TransportKey;
+use roastery_node::driver::ChangePhase;
 use roastery_protocol::{
-    change::{Parent, Plan},
+    change::{Parent, Plan, machine::Record},
     clock::Moment,
     group::{Group, Member, Name, PeerId},
     keys::HostKey,
@@ -68,6 +69,13 @@ fn check_names(
     Ok(())
 }
 
+/// A plan that has expired here.
+fn expired() -> ServiceError {
+    let reason = "the plan has expired here, and is not taken up again: make one with the next number, and with \
+                  fresh cards of those that have accepted it";
+    ServiceError::Conflict(reason.into())
+}
+
 impl Service {
     /// A card of this node with a fresh host key, for one plan. The host key is in the store before
     /// the card leaves.
@@ -110,8 +118,11 @@ impl Service {
         let plan = file.plan().clone();
         let known = self.lock_changes().get(&plan.id()).cloned();
         if let Some(known) = known {
+            if matches!(known.report().phase, ChangePhase::Expired { .. }) {
+                return Err(expired());
+            }
             self.know_addresses(&file);
-            return Ok(known.status(&self.shared));
+            return Ok(self.status_of_change(&known));
         }
         name_of_group(file.name().as_str())?;
         let (parent, name) = self.parent_of(&file);
@@ -119,6 +130,7 @@ impl Service {
         let names = self.shared.store(move |store| names_of_key(store, key)).await?;
         check_names(&plan, &parent, &names)?;
         self.check_plan(&plan, &parent).await?;
+        self.check_kept(&plan).await?;
         // One that is refused is not kept: the cards in it may be in another plan.
         self.own_part(&plan, &parent).await?;
         self.know_addresses(&file);
@@ -132,6 +144,20 @@ impl Service {
         let kept = kept.ok_or_else(|| ServiceError::Internal("the plan is not kept".into()))?;
         self.run_change(kept).await?;
         self.change(&id.to_string())
+    }
+
+    /// Whether a plan may be opened by what the store knows of it: one that has expired here stays
+    /// expired, whatever the clock says now, and its number must be one that can be approved here,
+    /// if this node is a member of the group that it changes.
+    async fn check_kept(&self, plan: &Plan) -> Result<(), ServiceError> {
+        let asked = plan.clone();
+        let known = self.shared.store(move |store| known_of(store, &asked)).await?;
+        let own = known.plans.iter().find(|kept| kept.plan.id() == plan.id());
+        if own.is_some_and(|kept| kept.records.contains(&Record::Expired)) {
+            return Err(expired());
+        }
+        let mut numbers = known.approved;
+        numbers.approve(plan).map_err(|error| ServiceError::Invalid(error.into()))
     }
 
     /// The group that a plan changes as this node has it, and its name here; that of the file, if
@@ -160,9 +186,9 @@ impl Service {
         }
         let asked = plan.clone();
         let known = self.shared.store(move |store| known_of(store, &asked)).await?;
-        if known.place_of(parent) < known.current {
-            let reason = "another epoch of the group than the one that the plan changes is the current one here: \
-                          make a plan of that";
+        if self.place_of(parent) < known.current.max(self.current_of(plan.parent().key)) {
+            let reason = "the plan is superseded: another epoch of the group than the one that it changes is the \
+                          current one here; make a plan of that";
             return Err(ServiceError::Conflict(reason.into()));
         }
         let checked = plan.check(parent, &known.used, moment());
@@ -182,7 +208,8 @@ impl Service {
 
     /// The changes that this node has taken up.
     pub fn changes(&self) -> Vec<ChangeStatus> {
-        self.lock_changes().values().map(|change| change.status(&self.shared)).collect()
+        let changes: Vec<_> = self.lock_changes().values().cloned().collect();
+        changes.iter().map(|change| self.status_of_change(change)).collect()
     }
 
     /// A change, by the id of its plan or the first 8 digits of it or more.
@@ -191,7 +218,7 @@ impl Service {
     ///
     /// [`ServiceError::NotFound`] and [`ServiceError::Ambiguous`].
     pub fn change(&self, id: &str) -> Result<ChangeStatus, ServiceError> {
-        Ok(self.find_change(id)?.status(&self.shared))
+        Ok(self.status_of_change(&*self.find_change(id)?))
     }
 
     pub(super) fn find_change(&self, id: &str) -> Result<Arc<ChangeService>, ServiceError> {

@@ -1,48 +1,42 @@
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use roastery_frost::{SecretShare, change::Certificate};
+use roastery_frost::change::Certificate;
 use roastery_node::{
     bus::Bus,
-    driver::{ChangeDriver, ChangeHandle, ChangeReport},
+    driver::{ChangeDriver, ChangeHandle, ChangeNotKept, ChangePhase, ChangeReport},
 };
 use roastery_protocol::{
-    ChangeTranscriptHash, GroupId, Seat,
+    ChangeTranscriptHash, Seat,
     change::{
-        EpochOrder, Plan,
+        CertifiedEpoch, EpochOrder, Plan,
         machine::{Change, Event, FrostEngine, Record},
     },
     group::{Group, Member, Name, PeerId},
 };
-use roastery_store::{Store, StoreError};
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
 };
 
-use crate::service::{ServiceEvent, change::status::ChangeStatus, shared::Shared};
+use crate::service::{Service, ServiceEvent, change::status::ChangeStatus, now_ms, shared::Shared};
 
-/// A change of a group at this node, and its task.
+/// A change of a group at this node, and its task, if it is not over.
 pub(in crate::service) struct ChangeService {
     pub(in crate::service) opened: OpenChange,
-    reports: watch::Receiver<ChangeReport>,
-    task: AbortHandle,
-    adoption: Arc<Mutex<Adoption>>,
+    running: Option<Running>,
+    /// Its last report, once another node's certificate has ended it, or if it was over before the
+    /// node has started.
+    ended: Mutex<Option<ChangeReport>>,
 }
 
-/// What has become of the new epoch at this node.
-#[derive(Clone, Debug, Default)]
-enum Adoption {
-    /// There is none yet.
-    #[default]
-    Nothing,
-    /// Its group is in the store.
-    Adopted(GroupId),
-    /// It exists, and is not in the store.
-    Failed(String),
+struct Running {
+    handle: ChangeHandle,
+    reports: watch::Receiver<ChangeReport>,
+    task: AbortHandle,
 }
 
 /// A change of a group that was opened at this node.
@@ -57,97 +51,168 @@ pub(in crate::service) struct OpenChange {
     pub(in crate::service) new: Option<Seat>,
     /// How many approvals this node waits for before it deals.
     pub(in crate::service) approvals: usize,
-    pub(in crate::service) handle: ChangeHandle,
 }
 
-/// Notified whenever a change has made an epoch, which is in the store if this node has a seat in
-/// it.
-pub(in crate::service) type Adopted = mpsc::UnboundedSender<EpochOrder>;
+/// Notified of the certificate that a change has come to.
+pub(in crate::service) type Certificates = mpsc::UnboundedSender<(Plan, Certificate)>;
 
 impl ChangeService {
-    /// Runs a change in a task of its own, until the service stops: after the certificate it
-    /// answers members that lack it.
+    /// Runs a change in a task of its own, until it comes to its certificate. From then on the
+    /// switch of the key answers members that lack it.
     pub(in crate::service) fn run(
         shared: &Arc<Shared>,
         opened: OpenChange,
-        mut driver: ChangeDriver<impl Bus + 'static, FrostEngine>,
-        certified: Option<Certificate>,
-        adopted: Adopted,
+        (mut driver, handle): (ChangeDriver<impl Bus + 'static, FrostEngine>, ChangeHandle),
+        certificates: Certificates,
     ) -> Arc<Self> {
-        let OpenChange { plan, parent, name, new, .. } = &opened;
+        let OpenChange { plan, name, .. } = &opened;
         let (listener, events) = mpsc::unbounded_channel();
         driver.watch(listener);
         let reports = driver.reports();
-        let adoption = Arc::new(Mutex::new(Adoption::Nothing));
         let part = format!("change {:#}", plan.id());
         shared
             .finite(part.clone(), tell_events(shared.clone(), plan.clone(), name.clone(), events));
-        let keeping = Keeping {
-            shared: shared.clone(),
-            plan: plan.clone(),
-            parent: parent.clone(),
-            name: name.clone(),
-            new: *new,
-            adoption: adoption.clone(),
-            adopted,
-        };
-        if let Some(certificate) = certified {
-            tokio::task::block_in_place(|| keeping.adopt_again(&certificate));
-        }
+        let keeping = Keeping { shared: shared.clone(), plan: plan.clone(), certificates };
         // Few records are kept in a change: blocking on the disk here does no harm.
         let store = move |record: &Record, change: &Change<FrostEngine>| {
             tokio::task::block_in_place(|| keeping.keep(record, change))
         };
         let task = shared.finite(part, driver.run(store));
-        Arc::new(Self { opened, reports, task, adoption })
+        let running = Some(Running { handle, reports, task });
+        Arc::new(Self { opened, running, ended: Mutex::new(None) })
+    }
+
+    /// One that was certified before this start.
+    pub(in crate::service) fn over(opened: OpenChange, certificate: &Certificate) -> Arc<Self> {
+        let ended = Mutex::new(Some(report_of(certificate)));
+        Arc::new(Self { opened, running: None, ended })
     }
 
     /// Ends its task.
     pub(in crate::service) fn abort(&self) {
-        self.task.abort();
+        if let Some(running) = &self.running {
+            running.task.abort();
+        }
     }
 
-    /// Its status, with the names of the old members.
-    pub(in crate::service) fn status(&self, shared: &Shared) -> ChangeStatus {
-        let (group, problem) = match &*lock(&self.adoption) {
-            Adoption::Nothing => (None, None),
-            Adoption::Adopted(group) => (Some(*group), None),
-            Adoption::Failed(why) => (None, Some(why.clone())),
-        };
+    /// Its task, which holds a share or a host key; none if it was over before this start.
+    pub(in crate::service) fn task(&self) -> Option<&AbortHandle> {
+        self.running.as_ref().map(|running| &running.task)
+    }
+
+    /// Decides about it.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeNotKept::Ended`] if it is over.
+    pub(super) fn handle(&self) -> Result<&ChangeHandle, ChangeNotKept> {
+        let is_over = matches!(self.report().phase, ChangePhase::Certified(_));
+        let running = self.running.as_ref().filter(|_| !is_over);
+        running.map(|running| &running.handle).ok_or(ChangeNotKept::Ended)
+    }
+
+    /// Another epoch is current. One that has ended neither deals nor signs.
+    pub(in crate::service) async fn superseded(&self, current: EpochOrder) {
+        if let Ok(handle) = self.handle() {
+            let _ = handle.superseded(current).await;
+        }
+    }
+
+    /// How far it is.
+    pub(super) fn report(&self) -> ChangeReport {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let running = || Some(self.running.as_ref()?.reports.borrow().clone());
+        ended.or_else(running).unwrap_or(ChangeReport {
+            approved: Vec::new(),
+            unaccepted: Vec::new(),
+            phase: ChangePhase::Waiting,
+        })
+    }
+}
+
+/// What a certificate says of a change: the dealers have approved, and all have accepted.
+fn report_of(certificate: &Certificate) -> ChangeReport {
+    let hash = ChangeTranscriptHash::from_bytes(*certificate.transcript().hash());
+    let approved = certificate.transcript().heads().map(|head| head.dealer());
+    let (approved, unaccepted) = (approved.collect(), Vec::new());
+    ChangeReport { approved, unaccepted, phase: ChangePhase::Certified(hash) }
+}
+
+impl Service {
+    /// The change that runs here for the plan of an epoch is over: its certificate is stored.
+    pub(in crate::service) fn end_change(&self, epoch: &CertifiedEpoch) {
+        let Some(change) = self.lock_changes().get(&epoch.plan().id()).cloned() else { return };
+        *change.ended.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(report_of(epoch.certificate()));
+        change.abort();
+    }
+
+    /// The status of a change, with the names of the old members.
+    pub(super) fn status_of_change(&self, change: &ChangeService) -> ChangeStatus {
+        let OpenChange { plan, parent, name, names, old, new, approvals } = &change.opened;
         let of_plan = |member: &Member| {
-            let mut named = self.opened.plan.members().iter().zip(self.opened.plan.names());
+            let mut named = plan.members().iter().zip(plan.names());
             named.find(|(new, _)| new.identity_key == member.identity_key).map(|(_, name)| name)
         };
         // A member that joins knows the names of the others from the plan only. What other groups
         // call a member is shown where nothing else is known.
-        let old_names = self.opened.parent.members().iter().map(|member| {
-            let known = self.opened.names.get(&member.peer).or_else(|| of_plan(member));
-            known.map_or_else(|| shared.name_of(&member.peer), ToString::to_string)
+        let old_names = parent.members().iter().map(|member| {
+            let known = names.get(&member.peer).or_else(|| of_plan(member));
+            known.map_or_else(|| self.shared.name_of(&member.peer), ToString::to_string)
         });
+        let (report, key) = (change.report(), self.key_service(plan.parent().key));
+        let epochs = key.as_ref().map(|key| key.report());
+        let (mut group, mut problem) = (None, None);
+        let mut last = EpochOrder::last_of(plan);
+        if let ChangePhase::Certified(transcript) = report.phase {
+            last = EpochOrder::of(plan, transcript);
+            problem = key.as_ref().and_then(|key| key.problem_of(last));
+            let is_held =
+                |epochs: &&roastery_node::driver::SwitchReport| epochs.held.contains(&last);
+            let held = epochs.as_ref().filter(is_held);
+            group = held.and_then(|epochs| epochs.groups.get(&last)).map(|group| group.id());
+        }
+        let current = epochs.as_ref().map(|epochs| epochs.current);
         ChangeStatus {
-            name: self.opened.name.clone(),
-            plan: self.opened.plan.clone(),
-            parent: self.opened.parent.clone(),
-            old: self.opened.old,
-            new: self.opened.new,
+            name: name.clone(),
+            plan: plan.clone(),
+            parent: parent.clone(),
+            old: *old,
+            new: *new,
             old_names: old_names.collect(),
-            approvals: self.opened.approvals,
-            report: self.reports.borrow().clone(),
+            approvals: *approvals,
+            report,
             group,
             problem,
+            note: self.naming_note(&change.opened),
+            is_superseded: current.is_some_and(|current| last < current),
+            has_old_shares: epochs.is_none_or(|epochs| epochs.superseded > 0),
         }
     }
 }
 
-/// What stores the records of a change, and the new epoch.
+impl Service {
+    /// What the operator of a node that joins must do: the name in the plan file names no group.
+    fn naming_note(&self, opened: &OpenChange) -> Option<String> {
+        if opened.old.is_some() || self.is_named(opened.plan.parent().key) {
+            return None;
+        }
+        let name = opened.name.as_str();
+        let bound = self.shared.store.group_named(&opened.name).ok().flatten();
+        let clash = bound
+            .map(|_| format!("; {name:?} is the name of another group here, so take another one"));
+        Some(format!(
+            "this node has no name for the group: once it is here, name it with roastery group rename ID NAME{}",
+            clash.unwrap_or_default()
+        ))
+    }
+}
+
+/// What stores the records of a change.
 struct Keeping {
     shared: Arc<Shared>,
     plan: Plan,
-    parent: Arc<Group>,
-    name: Name,
-    new: Option<Seat>,
-    adoption: Arc<Mutex<Adoption>>,
-    adopted: Adopted,
+    certificates: Certificates,
 }
 
 impl Keeping {
@@ -157,82 +222,16 @@ impl Keeping {
             _ => None,
         };
         let bytes = certificate.map(Certificate::to_bytes);
-        let kept = self.shared.store.keep_plan_record(&self.plan, record, bytes.as_deref());
+        let store = &self.shared.store;
+        let kept = store.keep_plan_record(&self.plan, record, bytes.as_deref(), now_ms());
         self.shared.store_state.saw(&kept);
         kept.map_err(io::Error::other)?;
         if let Some(certificate) = certificate {
-            self.adopt(certificate);
             // The receiver ends with the service.
-            let _ = self.adopted.send(self.order(certificate));
+            let _ = self.certificates.send((self.plan.clone(), certificate.clone()));
         }
         Ok(())
     }
-
-    fn order(&self, certificate: &Certificate) -> EpochOrder {
-        let transcript = ChangeTranscriptHash::from_bytes(*certificate.transcript().hash());
-        EpochOrder::of(&self.plan, transcript)
-    }
-
-    /// Puts the new epoch into the store, if this node has a seat in it.
-    fn adopt(&self, certificate: &Certificate) {
-        self.shared.learn_names(&self.plan);
-        let Some(seat) = self.new else { return };
-        let group = self.plan.group(&self.parent, certificate);
-        let share = self.share_of(seat, certificate);
-        let kept = share.and_then(|share| {
-            let order = self.order(certificate);
-            let adopted = put(&self.shared.store, &self.parent, (&group, order), (seat, share));
-            self.shared.store_state.saw(&adopted);
-            adopted.map_err(|error| error.to_string())
-        });
-        *lock(&self.adoption) = match kept {
-            Ok(()) => {
-                let text = format!("epoch {} is adopted: group {}", self.plan.epoch(), group.id());
-                tell(&self.shared, &self.plan, &self.name, "adopted", text);
-                Adoption::Adopted(group.id())
-            }
-            Err(why) => {
-                tracing::error!(plan = %self.plan.id(), why, "a new epoch exists and is not adopted");
-                Adoption::Failed(format!(
-                    "the new epoch exists, and this node does not have it: {why}; mend that and start the node again"
-                ))
-            }
-        };
-    }
-
-    /// After a restart: what is in the store is not adopted again.
-    fn adopt_again(&self, certificate: &Certificate) {
-        let group = self.plan.group(&self.parent, certificate).id();
-        match self.shared.store.group(group) {
-            Ok(Some(_)) => *lock(&self.adoption) = Adoption::Adopted(group),
-            _ => self.adopt(certificate),
-        }
-    }
-
-    /// This node's share, from the certificate and the host key of the plan.
-    fn share_of(&self, seat: Seat, certificate: &Certificate) -> Result<SecretShare, String> {
-        let host = self.plan.member(seat).map(|member| member.host_key);
-        let host = host.ok_or_else(|| "the plan has no such seat".to_owned())?;
-        let key = self.shared.store.host_key(&host).map_err(|error| error.to_string())?;
-        let key = key.ok_or_else(|| "the host key of the plan is not here".to_owned())?;
-        let recovered = certificate.recover(&key.into());
-        let (share, _) = recovered.map_err(|error| error.to_string())?.into_parts();
-        Ok(share)
-    }
-}
-
-/// Keeps the group of a new epoch, and reads it back. It has the names that this node has for the
-/// epoch before. At a node that was no member it has none until the operator names it: the name in
-/// the plan file is under no fingerprint, and must choose no policy.
-fn put(
-    store: &Store,
-    parent: &Group,
-    (group, order): (&Group, EpochOrder),
-    own: (Seat, SecretShare),
-) -> Result<(), StoreError> {
-    store.adopt(parent, group, order, &[own])?;
-    // Opens the share, and compares it with the public one.
-    store.group(group.id()).map(drop)
 }
 
 fn tell(shared: &Shared, plan: &Plan, name: &Name, kind: &str, text: String) {
@@ -286,9 +285,4 @@ fn describe(event: &Event) -> Option<(&'static str, String)> {
         Event::Withdrawn => ("withdrawn", "this node has taken its approval back".to_owned()),
         _ => return None,
     })
-}
-
-fn lock(adoption: &Mutex<Adoption>) -> MutexGuard<'_, Adoption> {
-    // No step under the lock leaves a state incomplete.
-    adoption.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -30,4 +30,10 @@ pub struct ChangeStatus {
     pub group: Option<GroupId>,
     /// Why the new epoch is not here although it exists, if that is so.
     pub problem: Option<String>,
+    /// What this node's operator has to do beside, if there is something.
+    pub note: Option<String>,
+    /// Whether an epoch is current that is above all that the plan can make.
+    pub is_superseded: bool,
+    /// Whether this node's store has shares or host keys that the current epoch supersedes.
+    pub has_old_shares: bool,
 }

@@ -44,8 +44,8 @@ impl Service {
         let shared = &self.shared;
         let open = shared.store(|store| {
             let mut open = Vec::new();
-            for kept in store.groups()? {
-                open.extend(open_requests(store, kept.group.id())?);
+            for known in store.known_groups()? {
+                open.extend(open_requests(store, known.group.id())?);
             }
             Ok(open)
         });

@@ -29,8 +29,8 @@ impl Service {
         let shared = self.shared.clone();
         self.shared
             .store(move |store| {
-                for kept in store.groups()? {
-                    let (id, key) = (kept.group.id(), key_of(&kept.group));
+                for known in store.known_groups()? {
+                    let (id, key) = (known.group.id(), key_of(&known.group));
                     let (groups, states) = (vec![id], vec![StateKind::Refused]);
                     let mut which = Listing { groups, states, before: u64::MAX, limit: PAGE };
                     let mut rejected = Vec::new();

@@ -68,9 +68,10 @@ impl Service {
         let (key, id) = (group.key_id(), group.id());
         let others = self.shared.store(move |store| {
             let mut others = Vec::new();
-            for kept in store.groups()? {
-                if kept.group.key_id() == key && kept.group.id() != id {
-                    others.push((kept.group.clone(), store.bars(kept.group.id())?));
+            for known in store.known_groups()? {
+                if known.group.key_id() == key && known.group.id() != id {
+                    let bars = store.bars(known.group.id())?;
+                    others.push((known.group, bars));
                 }
             }
             Ok(others)

@@ -1,7 +1,7 @@
 //! The names of groups: a name belongs to one group, for good.
 
-use roastery_protocol::{GroupId, group::Name};
-use roastery_store::{ContentError, KeptGroup, StoreError};
+use roastery_protocol::{GroupId, group::Name, keygen::RecoveryFile};
+use roastery_store::{ContentError, KeptGroup, KnownGroup, StoreError};
 
 use crate::service::{Service, ServiceError};
 
@@ -24,8 +24,8 @@ pub(in crate::service) fn name_of_group(name: &str) -> Result<Name, ServiceError
 impl Service {
     /// The name for a group that has none yet: the operator's choice at joining, or else the name
     /// of the key generation.
-    fn wanted(&self, kept: &KeptGroup) -> String {
-        let Some(file) = &kept.recovery else { return format!("group-{:#}", kept.group.id()) };
+    fn wanted(&self, group: GroupId, recovery: Option<&RecoveryFile>) -> String {
+        let Some(file) = recovery else { return format!("group-{group:#}") };
         let invitation = file.invitation();
         let joined = self.lock_keygens().get(&invitation.id()).cloned();
         joined.map_or_else(|| invitation.name().to_owned(), |joined| joined.name.to_string())
@@ -53,7 +53,8 @@ impl Service {
         &self,
         kept: &KeptGroup,
     ) -> Result<Option<String>, ServiceError> {
-        let (id, name) = (kept.group.id(), self.wanted(kept));
+        let id = kept.group.id();
+        let name = self.wanted(id, kept.recovery.as_ref());
         let bound = self.shared.store(move |store| store.name_of(id)).await?;
         if bound.is_some() {
             return Ok(bound);
@@ -69,7 +70,7 @@ impl Service {
             .shared
             .store(move |store| {
                 let mut unnamed = Vec::new();
-                for other in store.groups()? {
+                for other in store.known_groups()? {
                     let other_id = other.group.id();
                     if other_id != id && store.name_of(other_id)?.is_none() {
                         unnamed.push(other);
@@ -78,7 +79,10 @@ impl Service {
                 Ok(unnamed)
             })
             .await?;
-        let rival = |other: &KeptGroup| self.wanted(other).eq_ignore_ascii_case(&name);
+        let rival = |other: &KnownGroup| {
+            let wanted = self.wanted(other.group.id(), other.recovery.as_ref());
+            wanted.eq_ignore_ascii_case(&name)
+        };
         if !unnamed.iter().any(rival)
             && !looks_like_an_id(&name)
             && let Ok(binding) = name.parse::<Name>()
@@ -146,6 +150,6 @@ impl Service {
                 "the group {id} has no name, and its requests wait for the operator: roastery group rename {id} NAME"
             )
         });
-        unknown.chain(unnamed).collect()
+        unknown.chain(unnamed).chain(self.epoch_warnings()).collect()
     }
 }

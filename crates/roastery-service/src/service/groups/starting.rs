@@ -5,7 +5,7 @@ use std::sync::Arc;
 use roastery_frost::SecretShare;
 use roastery_node::bus::mux::{Channel, OpenChannelError, Topic};
 use roastery_protocol::{Seat, group::PeerId, keys::IdentityKey};
-use roastery_store::{AuditEntry, KeptGroup};
+use roastery_store::{AuditEntry, KeptGroup, Store, StoreError};
 
 use crate::{
     config::{ConfigError, GroupSettings},
@@ -39,7 +39,11 @@ impl Service {
     ) -> Result<(), ServiceError> {
         let _joining = self.joining.lock().await;
         let id = kept.group.id();
-        if self.lock_groups().contains_key(&id) {
+        // What was read before it was erased is not started any more.
+        let erased = move |store: &Store| store.known_groups();
+        let erased = self.shared.store(erased).await?;
+        let is_erased = erased.iter().any(|known| known.erased && known.group.id() == id);
+        if is_erased || self.lock_groups().contains_key(&id) {
             return Ok(());
         }
         let bound = self.name_for(&kept).await?;
@@ -124,9 +128,38 @@ impl Service {
     }
 
     pub(in crate::service) async fn start_new_groups(self: &Arc<Self>) -> Result<(), ServiceError> {
-        for kept in self.shared.store(|store| store.groups()).await? {
+        for kept in self.groups_here().await? {
             self.start_group(kept).await?;
         }
         Ok(())
+    }
+
+    /// The groups of this node with their shares. One of an epoch that a later one follows may be
+    /// missing: a key file that was lost does not keep the node from signing in the newest epoch.
+    pub(in crate::service) async fn groups_here(&self) -> Result<Vec<KeptGroup>, ServiceError> {
+        self.shared
+            .store(|store| {
+                let known = store.known_groups()?;
+                let mut here = Vec::with_capacity(known.len());
+                for one in known.iter().filter(|one| !one.erased) {
+                    let (id, number) = (one.group.id(), one.group.epoch().number());
+                    let is_followed = known.iter().any(|other| {
+                        let later = other.group.epoch().number() > number;
+                        other.group.key_id() == one.group.key_id() && !other.erased && later
+                    });
+                    match store.group(id) {
+                        Ok(kept) => here.extend(kept),
+                        Err(error) if is_followed && matches!(error, StoreError::Damaged(_)) => {
+                            tracing::error!(
+                                group = %id, epoch = number, %error,
+                                "the share of an epoch that a later one follows cannot be read: the node runs without it"
+                            );
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(here)
+            })
+            .await
     }
 }

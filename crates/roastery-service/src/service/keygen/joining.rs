@@ -346,7 +346,7 @@ impl Service {
 
 /// The invitations in the store: of key generations under way, and of groups.
 fn stored_invitations(store: &Store) -> Result<BTreeMap<KeygenId, Invitation>, StoreError> {
-    let groups = store.groups()?.into_iter().filter_map(|kept| kept.recovery);
+    let groups = store.known_groups()?.into_iter().filter_map(|known| known.recovery);
     let groups = groups.map(|file| file.invitation().clone());
     let under_way = store.keygens()?.into_iter().map(|kept| kept.invitation);
     Ok(under_way.chain(groups).map(|invitation| (invitation.id(), invitation)).collect())

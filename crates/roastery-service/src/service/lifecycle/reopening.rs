@@ -59,7 +59,7 @@ impl Service {
     async fn restart_groups(self: &Arc<Self>) -> Result<(), crate::service::ServiceError> {
         // Requests that were rejected while the store could not be written are not resumed.
         self.take_over_rejections().await?;
-        for kept in self.shared.store(|store| store.groups()).await? {
+        for kept in self.groups_here().await? {
             let id = kept.group.id();
             let running = self.lock_groups().remove(&id);
             if let Some(running) = running {

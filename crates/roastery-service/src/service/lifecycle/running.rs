@@ -94,6 +94,8 @@ impl Service {
             groups: Mutex::default(),
             keygens: Mutex::default(),
             changes: Mutex::default(),
+            keys: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
             joining: tokio::sync::Mutex::default(),
             started: Instant::now(),
             pulse: AtomicU64::new(0),
@@ -106,10 +108,11 @@ impl Service {
             tracing::warn!(%error, "what was cut from the audit log is not removed yet");
         }
         service.load_invitations().await?;
-        for kept in service.shared.store(|store| store.groups()).await? {
+        for kept in service.groups_here().await? {
             service.start_group(kept).await?;
         }
         service.resume_keygens().await?;
+        service.open_switches().await?;
         service.resume_changes().await?;
         for warning in service.warnings() {
             tracing::warn!("{warning}");
@@ -141,6 +144,9 @@ impl Service {
         }
         for change in self.lock_changes().values() {
             change.abort();
+        }
+        for key in self.lock_keys().values() {
+            key.abort();
         }
         self.stop.send_replace(true);
         if let Err(error) = self.shared.write(Durability::Synced, |_| Ok(())).await {

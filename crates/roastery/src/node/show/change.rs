@@ -31,12 +31,15 @@ pub(crate) fn change(change: &ChangeStatus) {
             "Grants        once {old_threshold} members have dealt, any {threshold} of the new members can sign, even if the plan never ends"
         ),
         ChangeState::Done => say!(
-            "To destroy    old shares and host keys, in stores, backups and copies: while those of {old_threshold} of the {before} old members exist anywhere, they sign"
+            "To destroy    old shares and host keys, in stores (roastery change erase), backups and copies: while those of {old_threshold} of the {before} old members exist anywhere, they sign"
         ),
         _ => {}
     }
     if let Some(group) = &change.group {
         say!("Group id      {group}");
+    }
+    if let Some(note) = &change.note {
+        say!("Note          {}", visible(note));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Output for operators.
 
 mod change;
+mod epochs;
 mod request;
 
 use roastery_service::{
@@ -9,6 +10,7 @@ use roastery_service::{
 };
 
 pub(crate) use self::change::change;
+pub(crate) use self::epochs::{epochs, erasing, numbers, to_destroy};
 pub(crate) use self::request::{paint, progress, share, short_id, whole};
 use crate::when;
 

@@ -191,7 +191,8 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
     let card = json!({ "card": card });
     let rename = json!({ "name": "other" });
     let bar = json!({ "member": "nobody" });
-    let operations: [(&str, &str, &str, &Value, u16); 39] = [
+    let acknowledge = json!({ "epoch": 1, "fingerprint": "0" });
+    let operations: [(&str, &str, &str, &Value, u16); 45] = [
         ("GET", "/v1/status", "/v1/status", &none, 200),
         ("GET", "/v1/ceremonies", "/v1/ceremonies", &none, 200),
         ("POST", "/v1/ceremonies", "/v1/ceremonies", &json!({ "invitation": invitation }), 200),
@@ -218,6 +219,12 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("POST", "/v1/changes/{plan}/approve", "/v1/changes/00000000/approve", &fingerprint, 404),
         ("POST", "/v1/changes/{plan}/accept", "/v1/changes/00000000/accept", &fingerprint, 404),
         ("POST", "/v1/changes/{plan}/withdraw", "/v1/changes/00000000/withdraw", &none, 404),
+        ("GET", "/v1/changes/log", "/v1/changes/log", &none, 200),
+        ("GET", "/v1/keys", "/v1/keys", &none, 200),
+        ("GET", "/v1/keys/{key}", "/v1/keys/local", &none, 200),
+        ("POST", "/v1/keys/{key}/erase", "/v1/keys/local/erase", &none, 409),
+        ("POST", "/v1/keys/{key}/acknowledge", "/v1/keys/none/acknowledge", &acknowledge, 404),
+        ("POST", "/v1/host-key/check", "/v1/host-key/check", &json!({ "host_key": "0" }), 422),
         ("GET", "/v1/evidence", "/v1/evidence", &none, 200),
         ("GET", "/v1/evidence/{id}", "/v1/evidence/00000000", &none, 404),
         ("GET", "/v1/log", "/v1/log?from=0&limit=10", &none, 200),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::nodes::support::{Group, free_ports, roastery, until};
 
 /// The plan file that these nodes make of fresh cards, and its fingerprint.
-fn plan(group: &Group, of: &[&str], nodes: &[usize]) -> (String, String) {
+pub(crate) fn plan(group: &Group, of: &[&str], nodes: &[usize]) -> (String, String) {
     let name = format!("plan-{}", of.join("-"));
     let out = group.path(&name);
     let cards: Vec<String> = nodes
@@ -30,7 +30,12 @@ fn change(group: &Group, node: usize) -> Value {
 }
 
 /// All of these take the plan up and decide: members of the group approve, members to come accept.
-fn decide(group: &Group, (plan, fingerprint): &(String, String), old: &[usize], new: &[usize]) {
+pub(crate) fn decide(
+    group: &Group,
+    (plan, fingerprint): &(String, String),
+    old: &[usize],
+    new: &[usize],
+) {
     let all: std::collections::BTreeSet<usize> = old.iter().chain(new).copied().collect();
     for node in &all {
         group.tell(*node, &["change", "propose", plan]).well();
@@ -43,19 +48,19 @@ fn decide(group: &Group, (plan, fingerprint): &(String, String), old: &[usize], 
 }
 
 /// The newest epoch of the group at a node.
-fn epoch(group: &Group, node: usize) -> Value {
+pub(crate) fn epoch(group: &Group, node: usize) -> Value {
     let groups = group.status(node)["groups"].as_array().unwrap().clone();
     groups.into_iter().max_by_key(|group| group["epoch"].as_u64()).unwrap()
 }
 
-fn adopted(group: &Group, node: usize, number: u64) -> Value {
+pub(crate) fn adopted(group: &Group, node: usize, number: u64) -> Value {
     until("the new epoch runs", || {
         let groups = group.status(node)["groups"].as_array().unwrap().clone();
         groups.into_iter().find(|group| group["epoch"] == number)
     })
 }
 
-fn address(group: &Group, node: usize) -> String {
+pub(crate) fn address(group: &Group, node: usize) -> String {
     let file = group.path(&format!("group-of-{node}"));
     let _ = fs::remove_file(&file);
     group.tell(node, &["group", "export", "local", "--group-file", &file]).well();
@@ -63,7 +68,7 @@ fn address(group: &Group, node: usize) -> String {
 }
 
 /// A text that these nodes sign together.
-fn signs(group: &Group, nodes: &[usize], text: &str) -> Value {
+pub(crate) fn signs(group: &Group, nodes: &[usize], text: &str) -> Value {
     let session = group.propose(nodes[0], text);
     for node in &nodes[1..] {
         group.approve(*node, &session);
@@ -278,7 +283,8 @@ fn the_name_in_a_plan_file_chooses_no_policy_and_a_group_that_was_joined_waits_f
     };
     let refused = named(&"ab".repeat(32));
     assert!(refused.status == 2 && refused.err.contains("64 hexadecimal digits"), "{refused:?}");
-    named("treasury").well();
+    // It is told what it must do: the name is another group's, or none here.
+    assert!(named("treasury").well().contains("roastery group rename ID NAME"));
     decide(&group, &plan, &[0, 1], &[0, 1]);
     group.tell(2, &["change", "accept", "--fingerprint", &plan.1]).well();
     let joined = adopted(&group, 2, 1);
@@ -364,4 +370,95 @@ fn a_bar_holds_in_all_epochs_of_a_key_also_in_those_that_come_after_it() {
         group.stop(0);
         group.restart(0, &[]);
     }
+}
+
+/// The state of the plan with this number at a node.
+fn state(group: &Group, node: usize, number: u64) -> Value {
+    let changes = group.tell(node, &["change", "status", "--json"]).json();
+    let all = changes.as_array().unwrap();
+    all.iter()
+        .find(|one| one["number"] == number)
+        .map(|one| one["state"].clone())
+        .unwrap_or_default()
+}
+
+/// A plan of fresh shares with this number, of fresh cards, and its id.
+fn numbered(group: &Group, nodes: &[usize], number: u32) -> (String, String, String) {
+    let name = format!("numbered-{number}");
+    let (out, number) = (group.path(&name), number.to_string());
+    let cards = nodes.iter().map(|node| {
+        let card = group.path(&format!("{name}-card-{node}"));
+        group.tell(*node, &["change", "card", "--out", &card]).well();
+        card
+    });
+    let cards: Vec<String> = cards.collect();
+    let words = ["change", "refresh", "--number", &number, "--group", "local", "--out", &out];
+    let cards: Vec<&str> = cards.iter().map(String::as_str).collect();
+    let said = group.tell(nodes[0], &[&words[..], &cards].concat()).well();
+    let fingerprint = said.lines().find_map(|line| line.strip_prefix("Fingerprint   ")).unwrap();
+    let id = group.tell(nodes[0], &["change", "propose", &out]).well();
+    let id = id.split("plan ").nth(1).unwrap()[..8].to_owned();
+    (out, fingerprint.to_owned(), id)
+}
+
+#[test]
+fn numbers_count_when_a_plan_is_taken_up_and_an_expired_one_is_not_taken_up_again() {
+    let group = Group::start("numbers", 2, 2);
+    let (_, fingerprint, id) = numbered(&group, &[0, 1], 5);
+    group.tell(0, &["change", "approve", &id, "--fingerprint", &fingerprint]).well();
+    let (lower, ..) = numbered(&group, &[1, 0], 3);
+    let refused = group.tell(0, &["change", "propose", &lower]);
+    assert!(refused.err.contains("number 5 was approved here"), "{refused:?}");
+    // A clock that was set back makes a plan no younger that has expired.
+    let (late, _, late_id) = numbered(&group, &[1, 0], 7);
+    group.stop(1);
+    let words = fs::read_to_string(group.node(1).join("passphrase")).unwrap();
+    let words = roastery_store::Passphrase::new(words.trim().to_owned());
+    let store = roastery_store::Store::open(group.node(1).join("node.store"), &words).unwrap();
+    let plans = store.plans().unwrap();
+    let plan = &plans.iter().find(|kept| kept.plan.number() == 7).unwrap().plan;
+    let expired = roastery_protocol::change::machine::Record::Expired;
+    store.keep_plan_record(plan, &expired, None, 0).unwrap();
+    drop(store);
+    group.restart(1, &[]);
+    assert_eq!(state(&group, 1, 7), "expired", "{late_id}");
+    let refused = group.tell(1, &["change", "propose", &late]);
+    assert!(refused.err.contains("has expired here"), "{refused:?}");
+}
+
+#[test]
+fn what_was_dealt_cannot_be_taken_back_and_a_restart_shows_no_earlier_state() {
+    let group = Group::start("dealt", 3, 2);
+    let plan = plan(&group, &["refresh"], &[0, 1, 2]);
+    decide(&group, &plan, &[], &[0, 1, 2]);
+    until("all acceptances are known", || {
+        let change = change(&group, 0);
+        let members = change["members"].as_array().unwrap().clone();
+        members.iter().all(|one| one["accepted"] == true).then_some(())
+    });
+    // Without it there is no certificate.
+    group.kill(2);
+    for node in [0, 1] {
+        group.tell(node, &["change", "approve", "--fingerprint", &plan.1]).well();
+    }
+    until("it has signed", || (change(&group, 0)["state"] == "signed").then_some(()));
+    let refused = group.tell(0, &["change", "withdraw"]);
+    assert!(refused.err.contains("has no effect: this node has dealt"), "{refused:?}");
+    group.kill(0);
+    group.restart(0, &[]);
+    for _ in 0..10 {
+        assert_eq!(change(&group, 0)["state"], "signed");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    group.restart(2, &[]);
+    adopted(&group, 0, 1);
+    let refused = group.tell(0, &["change", "withdraw"]);
+    assert!(refused.err.contains("the change is over"), "{refused:?}");
+    // The next plan comes too soon for a node that says so.
+    group.stop(1);
+    group.edit(1, "[policy.change]\n", "[policy.change]\nleast_days_between = 1\n");
+    group.restart(1, &[]);
+    let (_, fingerprint, id) = numbered(&group, &[1, 0, 2], 0);
+    let refused = group.tell(1, &["change", "approve", &id, "--fingerprint", &fingerprint]);
+    assert!(refused.err.contains("least_days_between"), "{refused:?}");
 }

@@ -9,6 +9,7 @@ mod by_hand;
 mod changes;
 pub(crate) mod clock;
 mod day;
+mod epochs;
 mod evidence;
 mod failures;
 mod files;

@@ -1,0 +1,126 @@
+use std::sync::Arc;
+
+use roastery_frost::Seat;
+use roastery_protocol::{
+    KeyId,
+    change::{EpochOrder, Holding, Missing, PersonsWord},
+    group::Group,
+};
+use roastery_store::MadeBackups;
+
+use crate::service::{Service, ServiceError, epochs::running::KeyService};
+
+/// The epochs of a key, as this node knows them.
+#[derive(Clone, Debug)]
+pub struct EpochsStatus {
+    /// The key.
+    pub key: KeyId,
+    /// What the group is called here; the key id if it has no name.
+    pub name: String,
+    /// The greatest certified epoch that is known here.
+    pub current: EpochOrder,
+    /// Its group.
+    pub group: Arc<Group>,
+    /// The names of its members and whether they are this node, by seat.
+    pub members: Vec<(String, bool)>,
+    /// What they say of it.
+    pub receipts: Vec<(Seat, Holding)>,
+    /// How far this node is with it; none without a seat in it, or for the group of the key
+    /// generation.
+    pub holding: Option<Holding>,
+    /// What this node's person has done for it.
+    pub word: Option<PersonsWord>,
+    /// The lower places whose shares or host keys are in this node's store, the lowest first.
+    pub held: Vec<EpochOrder>,
+    /// The lower epoch that is nearest, with how many shares of it must be erased so that those of
+    /// members that have left are worthless; none where it is not known.
+    pub before: Option<Arc<Group>>,
+    /// Whether this node erases as soon as nothing is missing.
+    pub erasing: bool,
+    /// What is missing for that.
+    pub missing: Vec<Missing>,
+    /// Backups of this node that have shares of lower epochs, as far as it knows.
+    pub backups: Vec<MadeBackups>,
+    /// Why the last step with an epoch was not done, if that is so.
+    pub problem: Option<String>,
+}
+
+impl Service {
+    /// The epochs of all keys.
+    ///
+    /// # Errors
+    ///
+    /// An error of the store.
+    pub async fn epochs(&self) -> Result<Vec<EpochsStatus>, ServiceError> {
+        let services: Vec<Arc<KeyService>> = self.lock_keys().values().cloned().collect();
+        let mut all = Vec::with_capacity(services.len());
+        for service in services {
+            all.push(self.epochs_of(&service).await?);
+        }
+        Ok(all)
+    }
+
+    /// The epochs of the key of a group, by the name or id of a group or by the key id.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`], and an error of the store.
+    pub async fn epochs_of_key(&self, key: &str) -> Result<EpochsStatus, ServiceError> {
+        self.epochs_of(&*self.find_key(key)?).await
+    }
+
+    pub(super) async fn epochs_of(
+        &self,
+        service: &KeyService,
+    ) -> Result<EpochsStatus, ServiceError> {
+        let report = service.report();
+        let group = report.current_group().cloned().ok_or(ServiceError::NoAnswer)?;
+        let members = group
+            .members()
+            .iter()
+            .map(|member| (self.shared.name_of(&member.peer), member.peer == self.peer));
+        let lower = report.groups.iter().filter(|(place, _)| **place < report.current);
+        let lower: Vec<_> = lower.map(|(_, group)| group.id()).collect();
+        let before = report.groups.range(..report.current).next_back();
+        let mut backups = self.shared.store(|store| store.made_backups()).await?;
+        backups.retain(|one| one.groups.iter().any(|group| lower.contains(group)));
+        let held = report.held.iter().filter(|place| **place < report.current).copied();
+        Ok(EpochsStatus {
+            key: service.key,
+            name: self.name_of_key(service.key),
+            current: report.current,
+            members: members.collect(),
+            receipts: report.receipts.iter().map(|(seat, holding)| (*seat, *holding)).collect(),
+            holding: report.holding,
+            word: report.word,
+            held: held.collect(),
+            before: before.map(|(_, group)| group.clone()),
+            erasing: report.erasing,
+            missing: if report.superseded == 0 { Vec::new() } else { report.missing },
+            backups,
+            problem: service.problem.get().map(|(_, why)| why),
+            group,
+        })
+    }
+
+    /// What a person must know of the epochs of this node's keys, each in a line.
+    pub(in crate::service) fn epoch_warnings(&self) -> Vec<String> {
+        let services: Vec<Arc<KeyService>> = self.lock_keys().values().cloned().collect();
+        let mut warnings = Vec::new();
+        for service in services {
+            let (report, name) = (service.report(), self.name_of_key(service.key));
+            let epoch = report.current.epoch();
+            if let Some((_, why)) = service.problem.get() {
+                warnings.push(format!("{name}: epoch {epoch} is the current one: {why}"));
+            }
+            let is_first = report.groups.keys().next() == Some(&report.current);
+            if !is_first && report.word.is_none() {
+                warnings.push(format!(
+                    "{name}: epoch {epoch} is the current one, and this node's person has not decided about it: compare its \
+                     fingerprint with all members, then roastery group acknowledge {epoch} FINGERPRINT --group {name}"
+                ));
+            }
+        }
+        warnings
+    }
+}

@@ -1,0 +1,73 @@
+//! Which backups were made: a backup has the shares that were there when it was made, also those
+//! that are erased here later.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use roastery_protocol::GroupId;
+
+use super::{
+    Durability, Store, StoreError,
+    groups::GroupRecord,
+    table::{Record, Table},
+};
+
+/// Backups with the shares of the same groups.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct MadeBackups {
+    /// The groups whose shares they have, in ascending order.
+    pub groups: Vec<GroupId>,
+    /// How many there are.
+    pub count: u32,
+    /// When the first one was made, in milliseconds since 1970 by the wall clock.
+    pub first_ms: u64,
+    /// When the last one was made.
+    pub last_ms: u64,
+}
+
+impl Record for MadeBackups {
+    const TABLE: Table = Table::Backups;
+}
+
+impl Store {
+    /// The groups whose shares a backup has that begins after this.
+    ///
+    /// # Errors
+    ///
+    /// [`Part::Value`](super::Part::Value) if one was altered.
+    pub fn backed_up(&self) -> Result<Vec<GroupId>, StoreError> {
+        let of = |record: GroupRecord| match record.epoch_key() {
+            Some(_) => Ok(Some(record.group()?.id())),
+            None => Ok(None),
+        };
+        let mut groups = self.vault.snapshot()?.collect(of)?;
+        groups.sort();
+        Ok(groups)
+    }
+
+    /// Keeps that a backup was made with the shares of these groups
+    /// ([`backed_up`](Self::backed_up), before it was begun).
+    ///
+    /// # Errors
+    ///
+    /// An error of the disk.
+    pub fn keep_backup(&self, groups: Vec<GroupId>, time_ms: u64) -> Result<(), StoreError> {
+        let row: Vec<u8> = groups.iter().flat_map(|group| *group.as_bytes()).collect();
+        self.write(Durability::Synced, |transaction| {
+            let known: Option<MadeBackups> = transaction.get(&row)?;
+            let (count, first_ms) = known.map_or((0, time_ms), |one| (one.count, one.first_ms));
+            let count = count.saturating_add(1);
+            transaction.put(&row, &MadeBackups { groups, count, first_ms, last_ms: time_ms })
+        })
+    }
+
+    /// The backups of this store that were made, as far as it knows: not those of an earlier store
+    /// that it was restored from, but for those that the backup knew.
+    ///
+    /// # Errors
+    ///
+    /// [`Part::Value`](super::Part::Value) if one was altered.
+    pub fn made_backups(&self) -> Result<Vec<MadeBackups>, StoreError> {
+        let mut made = self.vault.snapshot()?.collect(|record: MadeBackups| Ok(Some(record)))?;
+        made.sort_by_key(|one| one.first_ms);
+        Ok(made)
+    }
+}

@@ -1,0 +1,107 @@
+use roastery_service::{
+    text::visible,
+    view::{EpochMember, Epochs, HoldingKind, Word},
+};
+
+use crate::when;
+
+/// The epochs of a key.
+pub(crate) fn epochs(epochs: &Epochs) {
+    let Epochs { name, epoch, threshold, members, .. } = epochs;
+    say!("Key           {}: epoch {epoch} is the current one", visible(name));
+    say!("  Key id      {}", epochs.key);
+    if let Some(fingerprint) = &epochs.fingerprint {
+        say!("  Fingerprint {fingerprint}");
+    }
+    say!("  Threshold   {threshold} of {}", members.len());
+    let said = members.iter().map(|one| format!("{} ({})", visible(&one.name), holding(one)));
+    say!("  Members     {}", said.collect::<Vec<_>>().join(", "));
+    if let (Some(decided), true) = (epochs.decided, *epoch > 0) {
+        say!("  Decided     {}", word(decided));
+    } else if *epoch > 0 {
+        say!(
+            "  Decided     not yet: compare the fingerprint with all members, then roastery group acknowledge"
+        );
+    }
+    if let Some(problem) = &epochs.problem {
+        say!("  Problem     {}", visible(problem));
+    }
+    if !epochs.held.is_empty() {
+        say!("  Still here  the shares or host keys of epochs {}", numbers(&epochs.held));
+        epochs.missing.iter().for_each(|what| say!("    missing   {}", visible(what)));
+    }
+    worthless(epochs);
+}
+
+/// What an erasure does: what stays, what is destroyed, who has not said that it has its share.
+pub(crate) fn erasing(epochs: &Epochs, without: &[String]) {
+    let Epochs { name, epoch, members, .. } = epochs;
+    say!("Erasing       {}, for epoch {epoch}", visible(name));
+    say!("Stays         the key, every address, and this node's share of epoch {epoch}");
+    if epochs.held.is_empty() {
+        say!("Destroyed     nothing: no lower epoch is here");
+    } else {
+        let held = numbers(&epochs.held);
+        say!("Destroyed     the shares and host keys of epochs {held} in this node's store");
+    }
+    let has = |one: &&EpochMember| {
+        one.own || matches!(one.holding, Some(kind) if kind != HoldingKind::Lacking)
+    };
+    let lack = members.iter().filter(|one| !has(one)).map(|one| {
+        let left_out = if without.contains(&one.name) { "; not waited for" } else { "" };
+        format!("{} ({}{left_out})", visible(&one.name), holding(one))
+    });
+    let lack: Vec<String> = lack.collect();
+    let lack = if lack.is_empty() { "none".to_owned() } else { lack.join(", ") };
+    say!("No receipt    {lack}");
+    say!("              all are asked again before anything is erased");
+    to_destroy(epochs);
+}
+
+/// What has old shares beside the store.
+pub(crate) fn to_destroy(epochs: &Epochs) {
+    for one in &epochs.backups {
+        let (first, last) = (when::long(one.first), when::long(one.last));
+        say!("To destroy    {} backups with old shares, made from {first} to {last}", one.count);
+    }
+    say!(
+        "              and every other copy of the old shares and host keys: snapshots, disks, paper"
+    );
+    worthless(epochs);
+}
+
+/// How many members have erased, and how many must have.
+fn worthless(epochs: &Epochs) {
+    let Some(needed) = epochs.to_erase else { return };
+    let erased = epochs.members.iter().filter(|one| {
+        matches!(one.holding, Some(HoldingKind::Erased | HoldingKind::ErasedHostKey))
+    });
+    say!(
+        "  Erased      {} members say that they have erased; the old share of a member that has left is worthless \
+         once {needed} that had one before really have",
+        erased.count()
+    );
+}
+
+fn holding(member: &EpochMember) -> &'static str {
+    match member.holding {
+        None => "has said nothing",
+        Some(HoldingKind::Adopted) => "has its share",
+        Some(HoldingKind::Lacking) => "lacks its share",
+        Some(HoldingKind::Erased) => "has erased the old ones",
+        Some(HoldingKind::ErasedHostKey) => "has erased the old ones and destroyed their host keys",
+    }
+}
+
+fn word(word: Word) -> &'static str {
+    match word {
+        Word::Approved => "its plan was approved here",
+        Word::Accepted => "its plan was accepted here",
+        Word::Acknowledged => "it was acknowledged here",
+    }
+}
+
+/// Numbers, in one line.
+pub(crate) fn numbers(numbers: &[u32]) -> String {
+    numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}

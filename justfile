@@ -4,7 +4,7 @@ default:
     @just --list
 
 # Everything that must hold before a change is taken.
-ci: lint dependencies test embedding features docs book package readme findings (chaos "60") manual api namespaces simulate refusals
+ci: lint dependencies test embedding features docs book package readme findings (chaos "60") manual api alerts namespaces simulate refusals
 
 # Formatting, lints, and what a compiler does not look at.
 lint:
@@ -79,6 +79,11 @@ manual:
 api:
     cargo build --release
     scripts/timed scripts/schemathesis
+
+# The alert rules and the dashboard, with a real Prometheus where it is installed.
+alerts:
+    cargo build --release
+    scripts/timed scripts/prometheus
 
 # Five nodes with addresses of their own: cut off, and over a bad network.
 namespaces:

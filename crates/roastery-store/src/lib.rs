@@ -156,7 +156,7 @@ pub use self::{
     keygens::{KeptKeygen, KeptSeat},
     keys::{NodeKeys, TransportSecret},
     lineages::KeptEpochs,
-    list::Listing,
+    list::{Listing, Waiting},
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
     plans::KeptPlan,
     request::{Change, KeptRequest, RequestState, StateKind},

@@ -26,6 +26,15 @@ pub struct Listing {
     pub limit: usize,
 }
 
+/// The requests of a group that wait for a decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many.
+    pub count: usize,
+    /// When the first of them came, in seconds since 1970.
+    pub oldest: Option<u64>,
+}
+
 impl Store {
     /// Requests, by their last change, the latest first. The cost depends on the page, not on how
     /// many are kept. A page with large requests is shorter than its limit; the last one is empty.
@@ -65,6 +74,20 @@ impl Store {
             count += usize::from(change?.1.expiry > now);
         }
         Ok(count)
+    }
+
+    /// How many requests of a group wait for a decision and have not expired by `now`, and when the
+    /// first of them came (both in seconds since 1970).
+    pub fn waiting(&self, group: GroupId, now: u64) -> Result<Waiting, StoreError> {
+        let mut waiting = Waiting::default();
+        for change in self.vault.snapshot()?.changes(group, StateKind::Proposed, u64::MAX)? {
+            let (_, change) = change?;
+            if change.expiry > now {
+                waiting.count += 1;
+                waiting.oldest = Some(waiting.oldest.unwrap_or(u64::MAX).min(change.changed));
+            }
+        }
+        Ok(waiting)
     }
 
     /// The sessions of the requests that begin with these 4 bytes. There may be several: a member

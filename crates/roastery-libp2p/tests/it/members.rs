@@ -88,7 +88,7 @@ async fn a_member_that_opens_a_second_stream_or_many_loses_its_connection() {
 #[tokio::test]
 async fn a_member_that_speaks_no_protocol_of_the_bus_loses_its_connection() {
     let mut honest = Honest::start(TCP, settings()).await;
-    let mut rogue = Rogue::connect(ROGUE, &honest.network.addresses[0][0]).await;
+    let mut rogue = Rogue::connect_without_protocol(ROGUE, &honest.network.addresses[0][0]).await;
     rogue.closed().await;
     until(|| honest.of_rogue().violations == 1).await;
     honest.talk().await;

@@ -34,6 +34,9 @@ pub enum Pongs {
 
 pub struct Rogue {
     control: Control,
+    /// Taken before the dial: the other end opens its stream at once, and a peer that does not know
+    /// the protocol yet loses the connection.
+    incoming: Option<IncomingStreams>,
     victim: NetworkPeer,
     closed: watch::Receiver<bool>,
     task: JoinHandle<()>,
@@ -46,9 +49,19 @@ impl Rogue {
     }
 
     pub async fn connect_with(key: usize, address: &Multiaddr, pongs: Pongs) -> Self {
+        Self::dial(key, address, pongs, true).await
+    }
+
+    /// Accepts no stream of the bus.
+    pub async fn connect_without_protocol(key: usize, address: &Multiaddr) -> Self {
+        Self::dial(key, address, Pongs::Given, false).await
+    }
+
+    async fn dial(key: usize, address: &Multiaddr, pongs: Pongs, accepts: bool) -> Self {
         let ping = (pongs == Pongs::Given).then(ping::Behaviour::default);
         let streams = libp2p_stream::Behaviour::new();
-        let control = streams.new_control();
+        let mut control = streams.new_control();
+        let incoming = accepts.then(|| control.accept(FRAMES).unwrap());
         let mut swarm =
             SwarmBuilder::with_existing_identity(Keypair::ed25519_from_bytes(secret(key)).unwrap())
                 .with_tokio()
@@ -69,7 +82,7 @@ impl Rogue {
         };
         let (say_closed, closed) = watch::channel(false);
         let task = tokio::spawn(run(swarm, say_closed));
-        Self { control, victim, closed, task }
+        Self { control, incoming, victim, closed, task }
     }
 
     pub async fn open(&mut self) -> Stream {
@@ -86,9 +99,9 @@ impl Rogue {
         self.closed().await;
     }
 
-    /// Accepts the streams that the other end opens; the caller reads them.
+    /// The streams that the other end opens; the caller reads them. They are given once.
     pub fn accept(&mut self) -> IncomingStreams {
-        self.control.accept(FRAMES).unwrap()
+        self.incoming.take().unwrap()
     }
 
     /// Waits until the other end closes the connection.

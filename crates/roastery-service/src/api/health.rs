@@ -104,7 +104,7 @@ fn answer(mut problems: Vec<String>, heartbeat: &Heartbeat) -> Response {
         content_type = "application/openmetrics-text")))]
 async fn metrics(State(service): State<Arc<Service>>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], service.metrics_text()).into_response()
+    ([(header::CONTENT_TYPE, kind)], service.metrics_text().await).into_response()
 }
 
 #[cfg(test)]

@@ -101,7 +101,8 @@ impl TestNode {
                 .unwrap();
         let key = key_of(&group);
         shared.ledger.open(key, [], crate::service::both_clocks());
-        let journal = AuditWriter::new(&shared).journal(group.clone(), key, policy.caps());
+        let journal =
+            AuditWriter::new(&shared).journal(group.clone(), "treasury", key, policy.caps());
         let mesh = Mesh::default();
         let (bus, other) = (mesh.join(peer(own)).unwrap(), mesh.join(peer(seat(1))).unwrap());
         let called = Called { name: "treasury".to_owned(), section: "policy".to_owned() };

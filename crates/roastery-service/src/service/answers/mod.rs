@@ -3,6 +3,7 @@
 pub(super) mod changes;
 pub(super) mod cutting;
 pub(super) mod known;
+pub(super) mod measured;
 pub(super) mod paging;
 pub(super) mod payment;
 pub(super) mod records;

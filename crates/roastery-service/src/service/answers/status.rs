@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// How long a session may take to report its status.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The status of a node.
 #[derive(Clone, Debug)]
@@ -253,16 +253,11 @@ impl Service {
             if reachable < threshold {
                 let name = &group.name;
                 problems.push(format!(
-                    "group {name}: {reachable} members can be reached; {threshold} must sign"
+                    "group {name}: {reachable} members can be reached and are not barred; {threshold} must sign"
                 ));
             }
         }
         problems
-    }
-
-    /// The metrics, in Prometheus' format.
-    pub fn metrics_text(&self) -> String {
-        self.shared.metrics.text(&self.mux.stats(), self.shared.store.syncs())
     }
 
     /// The counters.
@@ -323,8 +318,18 @@ impl Service {
     }
 
     fn reachable(&self, group: &GroupService, links: &BTreeMap<&PeerId, LinkStats>) -> usize {
-        let members = group.group.members().iter();
-        members.filter(|member| self.is_reachable(&member.peer, links)).count()
+        group.group.seats().filter(|seat| self.can_sign(group, *seat, links)).count()
+    }
+
+    /// Whether the member of a seat can be asked to sign: it is reachable and not barred.
+    pub(super) fn can_sign(
+        &self,
+        group: &GroupService,
+        seat: Seat,
+        links: &BTreeMap<&PeerId, LinkStats>,
+    ) -> bool {
+        self.shared.bars.since(group.group.id(), seat).is_none()
+            && group.group.member(seat).is_some_and(|one| self.is_reachable(&one.peer, links))
     }
 
     fn is_reachable(&self, peer: &PeerId, links: &BTreeMap<&PeerId, LinkStats>) -> bool {

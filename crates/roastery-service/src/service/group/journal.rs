@@ -37,6 +37,8 @@ struct Signing {
 /// A share that is about to leave.
 struct Leaving {
     entry: AuditEntry,
+    /// The group, as it is called here.
+    group: Arc<str>,
     /// The session under which limits count it.
     counted_as: SessionId,
     caps: Caps,
@@ -90,12 +92,14 @@ impl AuditWriter {
     pub(in crate::service) fn journal(
         &self,
         group: Arc<Group>,
+        name: &str,
         key: Key,
         caps: Caps,
     ) -> (GroupJournal, UnboundedReceiver<OverLimit>) {
         let (over_limit, stopped) = unbounded_channel();
         let (sessions, writer) = (Sessions::default(), self.clone());
-        (GroupJournal { group, key, caps, sessions, writer, over_limit }, stopped)
+        let name = name.into();
+        (GroupJournal { group, name, key, caps, sessions, writer, over_limit }, stopped)
     }
 
     /// Releases the share when its entry is on the disk, if its request is still approved by the
@@ -103,7 +107,7 @@ impl AuditWriter {
     /// shares are released, so they are counted in that order.
     fn write(&self, leaving: Leaving) {
         let (this, ledger) = (self.clone(), self.ledger.clone());
-        let Leaving { entry, counted_as, caps, ack, over_limit } = leaving;
+        let Leaving { entry, group, counted_as, caps, ack, over_limit } = leaving;
         let session = entry.session;
         let exceeded = Arc::new(Mutex::new(None));
         let found = exceeded.clone();
@@ -127,7 +131,7 @@ impl AuditWriter {
                     // If the receiver is dropped the group has ended.
                     let _ = over_limit.send(OverLimit { session, decision, refusal, ack });
                 }
-                None => this.written(done, ack),
+                None => this.written(done, &group, ack),
             }
         };
         self.writer.write(Durability::Synced, release, written);
@@ -150,12 +154,12 @@ impl AuditWriter {
         });
     }
 
-    fn written(&self, done: Result<Release, StoreError>, ack: JournalAck) {
+    fn written(&self, done: Result<Release, StoreError>, group: &str, ack: JournalAck) {
         self.state.saw(&done);
         self.fails.store(done.is_err(), Ordering::Relaxed);
         match done {
             Ok(Release::Recorded) => {
-                self.metrics.shares_released(1);
+                self.metrics.share_released(group);
                 ack.kept();
             }
             // The ack is dropped: the request was decided otherwise, and the share stays.
@@ -170,6 +174,7 @@ impl AuditWriter {
 #[derive(Clone, Debug)]
 pub(in crate::service) struct GroupJournal {
     group: Arc<Group>,
+    name: Arc<str>,
     key: Key,
     caps: Caps,
     sessions: Sessions,
@@ -238,7 +243,8 @@ impl Journal for GroupJournal {
             spending,
         };
         let (caps, over_limit) = (self.caps, self.over_limit.clone());
-        self.writer.write(Leaving { entry, counted_as, caps, ack, over_limit });
+        let group = self.name.clone();
+        self.writer.write(Leaving { entry, group, counted_as, caps, ack, over_limit });
     }
 }
 

@@ -84,7 +84,10 @@ impl Observer for GroupObserver {
                 tracing::error!(group = self.name, %proof, "a stored proof proves nothing");
             }
             Notice::Proven(fault) => {
-                self.shared.metrics.proven(&self.name, fault.fault.to_string());
+                let name =
+                    self.group.member(fault.accused).map(|one| self.shared.name_of(&one.peer));
+                let name = name.unwrap_or_default();
+                self.shared.metrics.proven(&self.name, name, fault.fault.to_string());
                 let text = format!("{} by seat {} is proven", fault.fault, fault.accused);
                 let session = fault.session.to_string();
                 self.shared.tell(ServiceEvent::new(&self.name, session, "proven", text));

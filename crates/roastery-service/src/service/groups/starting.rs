@@ -65,7 +65,8 @@ impl Service {
             .map_err(|error| ServiceError::NotReady(format!("group {name}: {error}").into()))?;
         let key = key_of(&kept.group);
         self.count_released(key, engine.caps()).await?;
-        let (journal, over_limit) = self.audit.journal(kept.group.clone(), key, engine.caps());
+        let (journal, over_limit) =
+            self.audit.journal(kept.group.clone(), &name, key, engine.caps());
         let (shared, identities) = (self.shared.clone(), self.identities_of(&kept)?);
         // Those that are new here are kept when the group starts.
         self.shared.bars.add(id, &self.bars_of_epochs(&kept.group).await?);

@@ -62,7 +62,7 @@ fn add(counts: &mut BTreeMap<PeerId, Counts>, bus: &BusStats) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Metrics;
+    use crate::{Metrics, metrics::Measured};
 
     #[test]
     fn what_the_bus_lost_is_reported_once() {
@@ -79,7 +79,12 @@ mod tests {
         for (full, large) in [(2, 0), (2, 1), (5, 1), (5, 1)] {
             watch.look(&lost(full, large), metrics.limits());
         }
-        let text = metrics.text(&MuxStats::default(), 0);
+        let text = metrics.text(Measured {
+            stats: MuxStats::default(),
+            groups: Vec::new(),
+            healthy: true,
+            syncs: 0,
+        });
         for line in [
             "roastery_limited_total{limit=\"inbound_queue\",who=\"07\"} 5\n",
             "roastery_limited_total{limit=\"message_bytes\",who=\"07\"} 1\n",

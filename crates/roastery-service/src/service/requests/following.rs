@@ -45,7 +45,10 @@ impl GroupService {
             let kept = match event {
                 Event::Proven { fault, .. } => {
                     // The journal keeps the proof.
-                    self.shared.metrics.proven(&self.name, fault.fault.to_string());
+                    let accused = self.group.member(fault.accused);
+                    let name =
+                        accused.map(|one| self.shared.name_of(&one.peer)).unwrap_or_default();
+                    self.shared.metrics.proven(&self.name, name, fault.fault.to_string());
                     continue;
                 }
                 Event::Signed(outcome) => {
@@ -55,7 +58,7 @@ impl GroupService {
                     self.change(id, Durability::Deferred, |_| Some(signed)).await.map(drop)
                 }
                 Event::Stopped { reason, .. } => {
-                    self.shared.metrics.stopped(&self.name);
+                    self.shared.metrics.stopped(&self.name, &reason);
                     self.session_ended(id, &approval);
                     // A refusal is stored before this.
                     let _decided = self.deciding(id).lock().await;

@@ -383,7 +383,7 @@ fn health_readiness_and_metrics_are_open_where_they_are_told_and_nothing_else_is
     let metrics = api.open("/metrics");
     let text = String::from_utf8(metrics.body).unwrap();
     assert!(metrics.kind.starts_with("application/openmetrics-text"), "{}", metrics.kind);
-    assert!(text.contains("roastery_peer_connected{") && text.ends_with("# EOF\n"), "{text}");
+    assert!(text.contains("roastery_member_reachable{") && text.ends_with("# EOF\n"), "{text}");
     for path in ["/v1/status", "/v1/requests", "/v1/backup", "/v1/openapi.json", "/"] {
         assert_eq!(api.open(path).status, 404, "{path}");
     }

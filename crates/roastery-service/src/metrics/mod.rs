@@ -1,10 +1,9 @@
 //! The metrics of a node, in Prometheus' format. No metric needs an answer of the protocol.
 
+mod groups;
+
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -14,9 +13,24 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use roastery_node::bus::mux::MuxStats;
+use roastery_protocol::member::machine::StopReason;
 
-use crate::limits::Limits;
-use crate::view::ProblemCode;
+use self::groups::Groups;
+pub(crate) use self::groups::{GroupNow, MemberNow};
+use crate::{limits::Limits, view::ProblemCode};
+
+/// What is measured when the metrics are queried.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    /// The links of the node.
+    pub(crate) stats: MuxStats,
+    /// Its groups.
+    pub(crate) groups: Vec<GroupNow>,
+    /// Whether the health check finds no problem.
+    pub(crate) healthy: bool,
+    /// How often the store has waited for the disk.
+    pub(crate) syncs: u64,
+}
 
 /// The counters of a node.
 #[derive(Debug)]
@@ -25,9 +39,11 @@ pub struct Metrics {
     sessions: Family<Outcome, Counter>,
     time_to_signature: Family<Group, Histogram, fn() -> Histogram>,
     proofs: Family<Fault, Counter>,
-    shares: Counter,
+    shares: Family<Group, Counter>,
     proposals: Family<Group, Counter>,
     requests_refused: Family<Code, Counter>,
+    groups: Groups,
+    healthy: Gauge,
     peers: Peers,
     refused_connections: Family<Code, Gauge>,
     store_syncs: Counter,
@@ -37,12 +53,8 @@ pub struct Metrics {
 
 #[derive(Debug, Default)]
 struct Peers {
-    connected: Family<Peer, Gauge>,
-    round_trip: Family<Peer, Gauge<f64, AtomicU64>>,
-    awaited: Family<Peer, Gauge>,
     dropped: Family<Peer, Gauge>,
     misdirected: Family<Peer, Gauge>,
-    clock_offset: Family<Peer, Gauge<f64, AtomicU64>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -59,12 +71,18 @@ struct Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Fault {
     group: String,
+    member: String,
     fault: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Peer {
     peer: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Build {
+    version: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -94,8 +112,8 @@ impl Default for Metrics {
             time_to_signature.clone(),
         );
         let proofs = Family::<Fault, Counter>::default();
-        registry.register("proofs", "Faults that were proven, by kind", proofs.clone());
-        let shares = Counter::default();
+        registry.register("proofs", "Faults that were proven, by member and kind", proofs.clone());
+        let shares = Family::<Group, Counter>::default();
         registry.register("shares_released", "Signature shares of this node", shares.clone());
         let proposals = Family::<Group, Counter>::default();
         registry.register("proposals", "Requests that others proposed", proposals.clone());
@@ -106,19 +124,6 @@ impl Default for Metrics {
             requests_refused.clone(),
         );
         let peers = Peers::default();
-        registry.register("peer_connected", "Whether a peer is connected", peers.connected.clone());
-        registry.register_with_unit(
-            "peer_round_trip",
-            "The last round trip to a peer",
-            Unit::Seconds,
-            peers.round_trip.clone(),
-        );
-        registry.register_with_unit(
-            "peer_awaited",
-            "Since when a peer is awaited; 0 while it is connected",
-            Unit::Seconds,
-            peers.awaited.clone(),
-        );
         registry.register(
             "peer_dropped",
             "Messages of a peer that were lost because its queue was full or they were too long",
@@ -128,12 +133,6 @@ impl Default for Metrics {
             "peer_misdirected",
             "Messages of a peer that belong to no group or key generation of which both are members here",
             peers.misdirected.clone(),
-        );
-        registry.register_with_unit(
-            "peer_clock_offset",
-            "How far a peer's wall clock is ahead of this node's, as it says",
-            Unit::Seconds,
-            peers.clock_offset.clone(),
         );
         let refused_connections = Family::<Code, Gauge>::default();
         registry.register(
@@ -153,6 +152,12 @@ impl Default for Metrics {
             "Lines of the program's log that standard error did not take, or not fast enough",
             log_lines_lost.clone(),
         );
+        let healthy = Gauge::default();
+        registry.register("healthy", "Whether the health check finds no problem", healthy.clone());
+        let build = Family::<Build, Gauge>::default();
+        registry.register("build_info", "The version of the program; always 1", build.clone());
+        build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
+        let groups = Groups::new(&mut registry);
         let limits = Arc::new(Limits::new(&mut registry));
         Self {
             registry,
@@ -162,6 +167,8 @@ impl Default for Metrics {
             shares,
             proposals,
             requests_refused,
+            groups,
+            healthy,
             peers,
             refused_connections,
             store_syncs,
@@ -187,19 +194,23 @@ impl Metrics {
     }
 
     /// Counts a session that has stopped without signatures.
-    pub(crate) fn stopped(&self, group: &str) {
-        let group = group.to_owned();
-        self.sessions.get_or_create(&Outcome { group, outcome: "stopped" }).inc();
+    pub(crate) fn stopped(&self, group: &str, reason: &StopReason) {
+        let outcome = match reason {
+            StopReason::Expired | StopReason::Deadline => "expired",
+            StopReason::Cancelled | StopReason::Withdrawn(_) => "refused",
+            _ => "failed",
+        };
+        self.sessions.get_or_create(&Outcome { group: group.to_owned(), outcome }).inc();
     }
 
-    /// Counts a proven fault.
-    pub(crate) fn proven(&self, group: &str, fault: String) {
-        self.proofs.get_or_create(&Fault { group: group.to_owned(), fault }).inc();
+    /// Counts a proven fault of a member.
+    pub(crate) fn proven(&self, group: &str, member: String, fault: String) {
+        self.proofs.get_or_create(&Fault { group: group.to_owned(), member, fault }).inc();
     }
 
-    /// Counts shares that have left.
-    pub(crate) fn shares_released(&self, count: usize) {
-        self.shares.inc_by(count as u64);
+    /// Counts a share that has left.
+    pub(crate) fn share_released(&self, group: &str) {
+        self.shares.get_or_create(&Group { group: group.to_owned() }).inc();
     }
 
     /// Counts a proposal.
@@ -214,9 +225,11 @@ impl Metrics {
     }
 
     /// All metrics as text, in Prometheus' format.
-    pub(crate) fn text(&self, stats: &MuxStats, syncs: u64) -> String {
-        self.take(stats);
-        self.store_syncs.inner().store(syncs, Ordering::Relaxed);
+    pub(crate) fn text(&self, measured: Measured) -> String {
+        self.take(&measured.stats);
+        self.groups.set(&measured.groups);
+        self.healthy.set(measured.healthy.into());
+        self.store_syncs.inner().store(measured.syncs, Ordering::Relaxed);
         let lost = crate::log::lost_lines();
         self.log_lines_lost.inc_by(lost.saturating_sub(self.log_lines_lost.get()));
         let mut text = String::new();
@@ -226,19 +239,9 @@ impl Metrics {
     }
 
     fn take(&self, stats: &MuxStats) {
-        for (id, link) in stats.bus.links() {
+        for (id, _) in stats.bus.links() {
             let label = Peer { peer: hex(id.as_bytes()) };
-            self.peers.connected.get_or_create(&label).set(link.awaited_since.is_none().into());
-            if let Some(round_trip) = link.round_trip {
-                self.peers.round_trip.get_or_create(&label).set(round_trip.as_secs_f64());
-            }
-            let awaited = link.awaited_since.map_or(0, |since| since.elapsed().as_secs());
-            self.peers.awaited.get_or_create(&label).set(awaited.cast_signed());
             self.peers.dropped.get_or_create(&label).set(dropped(stats, id).cast_signed());
-            if let Some(offset) = stats.clocks.get(id) {
-                let seconds = offset.ahead_ms as f64 / 1000.0;
-                self.peers.clock_offset.get_or_create(&label).set(seconds);
-            }
             let lost = stats.misdirected.get(id).copied().unwrap_or_default();
             let lost = lost.no_such_topic + lost.not_a_member;
             self.peers.misdirected.get_or_create(&label).set(lost.cast_signed());
@@ -274,9 +277,10 @@ mod tests {
 
     #[test]
     fn every_metric_and_every_limit_is_in_the_manual() {
-        let manual = include_str!("../../../docs/operators.md");
+        let manual = include_str!("../../../../docs/operators.md");
         let begin = concat!("registry.", "register");
-        let names = include_str!("metrics.rs").split(begin).skip(1);
+        let files = [include_str!("mod.rs"), include_str!("groups.rs")];
+        let names = files.iter().flat_map(|file| file.split(begin).skip(1));
         let names: Vec<&str> = names.filter_map(|rest| rest.split('"').nth(1)).collect();
         assert!(names.len() >= 12, "{names:?}");
         for name in names {

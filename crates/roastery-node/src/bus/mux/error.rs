@@ -10,7 +10,7 @@ pub enum OpenChannelError {
     #[error("{0} has a channel already: it can be opened again when that is dropped")]
     AlreadyOpen(Topic),
     /// The mux has the most channels that it may.
-    #[error("{max_channels} groups and key generations are open, which is the most at once")]
+    #[error("{max_channels} channels are open, which is the most at once")]
     TooManyChannels {
         /// The most channels open at a time.
         max_channels: usize,

@@ -1,4 +1,4 @@
-//! Channels of the mux for groups and key generations: each has one.
+//! Channels of the mux for groups, keys, key generations and changes: each has one.
 
 use roastery_node::bus::mux::MuxLimits;
 
@@ -25,8 +25,9 @@ impl Service {
                 self.shared.limits.hit(Limit::Channels, name);
                 let most = MuxLimits::default().max_channels;
                 return Err(ServiceError::Conflict(format!(
-                    "{most} groups and key generations can be open at once, and a key generation \
-                     needs room for its group too: this node has no more room"
+                    "{most} channels can be open at once, one for each epoch of a group, each key, and each key \
+                     generation and change, and a key generation needs room for its group too: this node has \
+                     no more room"
                 ).into()));
             };
             oldest.retire().await;

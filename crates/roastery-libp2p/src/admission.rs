@@ -10,7 +10,7 @@ use libp2p::swarm::ConnectionId;
 
 /// The source of a connection that has not authenticated: an IPv4 address, or an IPv6 network of 64
 /// bits, which is what one customer has.
-type Source = IpAddr;
+pub(super) type Source = IpAddr;
 
 /// How long the connection of a stranger counts towards its source's quota after it has ended, so
 /// that strangers from one source cost a bounded number of handshakes in that time.
@@ -100,7 +100,7 @@ impl Admission {
     }
 }
 
-fn source(address: &Multiaddr) -> Source {
+pub(super) fn source(address: &Multiaddr) -> Source {
     match address.iter().next() {
         Some(Protocol::Ip4(address)) => address.into(),
         Some(Protocol::Ip6(address)) => match address.to_ipv4_mapped() {

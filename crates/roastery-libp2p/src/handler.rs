@@ -74,6 +74,20 @@ impl Handler {
         }
     }
 
+    /// For a peer that is no member: it has no link.
+    pub(super) fn of_guest(stall: Duration) -> Self {
+        Self {
+            link: None,
+            stall,
+            requested: true,
+            reader: None,
+            writer: None,
+            has_reader: false,
+            end: None,
+            told: false,
+        }
+    }
+
     /// The first reason counts. Later ones are ignored.
     fn end(&mut self, end: End) {
         self.end.get_or_insert(end);

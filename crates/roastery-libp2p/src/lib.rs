@@ -21,6 +21,7 @@
 //! | a member | stops within a message, announces one that is too long, opens a second stream, or many | its connection is closed |
 //! | a member | connects again and again | its older connections are closed |
 //! | a member | does not answer pings | its connection is closed |
+//! | a stranger | comes while a line of a pairing is open | four at a time, one from each source, ten a minute from one and 60 from all, 128 bytes within 5 s; closed without an answer unless it proves the line |
 //!
 //! All of it is counted in [`BusStats`]. A peer that is disconnected is dialled again at all of its
 //! addresses, whose names are looked up anew each time, with a back-off that doubles from half a
@@ -58,6 +59,7 @@ mod key;
 mod links;
 mod listen;
 mod members;
+mod pairing;
 mod peers;
 mod published;
 mod redial;
@@ -84,6 +86,10 @@ pub use self::address::{
     MAX_ADDRESS, MAX_ADDRESSES, Reach,
 };
 pub use self::key::{TransportKey, is_peer};
+pub use self::pairing::{
+    PairEvent, PairEvents, PairMessage, Pairings, PeerKeys, addresses_of_line, line_addresses,
+    peer_of_line,
+};
 pub use self::peers::PeersError;
 pub use self::roster::Roster;
 pub use self::settings::{P2pSettings, P2pSettingsError};
@@ -159,7 +165,7 @@ impl Endpoint {
         let links = Arc::new(Links::new(self.settings.queues, names));
         let roster = Roster::new(self.peer.clone(), max, links.clone(), peers);
         let behaviour = self.swarm.behaviour_mut();
-        behaviour.open(links.clone(), &self.key, &self.settings);
+        let (shared, pair_events) = behaviour.open(links.clone(), &self.key, &self.settings);
         behaviour.follow(roster.listed());
         let (running, dropped) = oneshot::channel();
         let run = Run {
@@ -169,7 +175,8 @@ impl Endpoint {
             drain_timeout: self.settings.drain_timeout,
         };
         let task = tokio::spawn(run.until(dropped));
-        Ok(P2pBus { peer: self.peer, links, roster, _running: running, task })
+        let pairing = Some((Pairings::new(shared), pair_events));
+        Ok(P2pBus { peer: self.peer, links, roster, pairing, _running: running, task })
     }
 }
 
@@ -213,6 +220,7 @@ pub struct P2pBus {
     peer: PeerId,
     links: Arc<Links>,
     roster: Roster,
+    pairing: Option<(Pairings, PairEvents)>,
     /// Dropping it ends the task.
     _running: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -222,6 +230,11 @@ impl P2pBus {
     /// The roster, through which the peers can be changed while the bus runs.
     pub fn roster(&self) -> Roster {
         self.roster.clone()
+    }
+
+    /// The connections of this node's pairings; `None` from the second time on.
+    pub fn pairings(&mut self) -> Option<(Pairings, PairEvents)> {
+        self.pairing.take()
     }
 
     /// Ends the mesh for this node, and waits until all connections are closed.

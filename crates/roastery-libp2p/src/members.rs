@@ -25,6 +25,7 @@ use super::admission::{Admission, RateLimited};
 use super::handler::{End, Handler};
 use super::key::name;
 use super::links::{Link, Links};
+use super::pairing::Shared;
 use super::redial::{Pauses, Redial};
 use super::resolve::Resolver;
 use super::roster::Listed;
@@ -58,6 +59,10 @@ pub(super) struct Members {
     /// The lookups of names of peers that are to be dialled: at most one of each peer.
     lookups: FuturesUnordered<BoxFuture<'static, Resolved>>,
     ending: bool,
+    /// Which peers outside the roster may be connected.
+    pairing: Arc<Shared>,
+    /// The connections of these.
+    guests: BTreeMap<ConnectionId, NetworkPeer>,
 }
 
 /// The addresses at which a peer is to be dialled now.
@@ -110,6 +115,7 @@ impl Members {
         own: NetworkPeer,
         rules: Rules,
         resolver: Resolver,
+        pairing: Arc<Shared>,
     ) -> Self {
         Self {
             links,
@@ -122,6 +128,8 @@ impl Members {
             resolver,
             lookups: FuturesUnordered::new(),
             ending: false,
+            pairing,
+            guests: BTreeMap::new(),
         }
     }
 
@@ -152,6 +160,11 @@ impl Members {
                     member.redial.moved(now);
                 }
                 None => {
+                    // A guest's connection carries no messages of a member.
+                    if self.guests.values().any(|guest| *guest == peer) {
+                        let connection = CloseConnection::All;
+                        todo.push_back(ToSwarm::CloseConnection { peer_id: peer, connection });
+                    }
                     let member = Member::new(self.own, peer, listed, self.rules, now);
                     members.insert(peer, member);
                 }
@@ -180,8 +193,14 @@ impl Members {
         &mut self,
         peer: NetworkPeer,
         connection: ConnectionId,
+        from: Option<&Multiaddr>,
     ) -> Result<Handler, ConnectionDenied> {
         let Some(member) = self.members.get(&peer).filter(|_| !self.ending) else {
+            if !self.ending && self.pairing.admits(&peer, connection, from) {
+                self.admission.leave(connection);
+                self.guests.insert(connection, peer);
+                return Ok(Handler::of_guest(self.rules.stall));
+            }
             self.admission.turn_away(connection, Instant::now());
             return Err(ConnectionDenied::new(Stranger));
         };
@@ -309,9 +328,9 @@ impl NetworkBehaviour for Members {
         connection: ConnectionId,
         peer: NetworkPeer,
         _: &Multiaddr,
-        _: &Multiaddr,
+        from: &Multiaddr,
     ) -> Result<Handler, ConnectionDenied> {
-        self.let_in(peer, connection)
+        self.let_in(peer, connection, Some(from))
     }
 
     fn handle_established_outbound_connection(
@@ -322,7 +341,7 @@ impl NetworkBehaviour for Members {
         _: Endpoint,
         _: PortUse,
     ) -> Result<Handler, ConnectionDenied> {
-        self.let_in(peer, connection)
+        self.let_in(peer, connection, None)
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
@@ -331,6 +350,7 @@ impl NetworkBehaviour for Members {
                 self.connected(made.peer_id, made.connection_id);
             }
             FromSwarm::ConnectionClosed(gone) => {
+                self.guests.remove(&gone.connection_id);
                 self.disconnected(gone.peer_id, gone.connection_id, gone.remaining_established);
             }
             FromSwarm::DialFailure(failure) => {
@@ -338,6 +358,7 @@ impl NetworkBehaviour for Members {
             }
             FromSwarm::ListenFailure(failure) => {
                 self.admission.leave(failure.connection_id);
+                self.guests.remove(&failure.connection_id);
                 self.not_let_in(failure.error);
             }
             _ => {}

@@ -12,6 +12,7 @@ use libp2p::{PeerId as NetworkPeer, Swarm, SwarmBuilder, noise, ping, tcp, yamux
 use super::key::TransportKey;
 use super::links::Links;
 use super::members::{Members, Rules};
+use super::pairing::{MOST_GUESTS, MOST_PROVEN, Pair, PairEvents, Shared};
 use super::redial::Pauses;
 use super::resolve::Resolver;
 use super::roster::Listed;
@@ -43,6 +44,7 @@ const SOURCES: usize = 4;
 pub(super) struct Behaviour {
     limits: connection_limits::Behaviour,
     pub(super) ping: ping::Behaviour,
+    pair: Pair,
     /// The last behaviour: a connection that another one refuses never becomes a member's link.
     pub(super) members: Members,
 }
@@ -54,16 +56,26 @@ impl Behaviour {
             .with_interval(settings.ping_interval)
             .with_timeout(settings.ping_timeout);
         let links = Arc::new(Links::new(settings.queues, std::iter::empty()));
+        let (pair, shared, _) = Pair::new();
         Self {
             limits: connection_limits::Behaviour::new(limits(0)),
             ping: ping::Behaviour::new(ping),
-            members: members(links, own, settings),
+            pair,
+            members: members(links, own, settings, shared),
         }
     }
 
     /// Admits the peers of a roster, which comes next.
-    pub(super) fn open(&mut self, links: Arc<Links>, own: &TransportKey, settings: &P2pSettings) {
-        self.members = members(links, own, settings);
+    pub(super) fn open(
+        &mut self,
+        links: Arc<Links>,
+        own: &TransportKey,
+        settings: &P2pSettings,
+    ) -> (Arc<Shared>, PairEvents) {
+        let (pair, shared, events) = Pair::new();
+        self.pair = pair;
+        self.members = members(links, own, settings, shared.clone());
+        (shared, events)
     }
 
     /// Replaces the members.
@@ -83,22 +95,28 @@ fn most_pending(peers: usize) -> usize {
     peers + MORE_PENDING
 }
 
-fn members(links: Arc<Links>, own: &TransportKey, settings: &P2pSettings) -> Members {
+fn members(
+    links: Arc<Links>,
+    own: &TransportKey,
+    settings: &P2pSettings,
+    pairing: Arc<Shared>,
+) -> Members {
     let rules = Rules {
         stall: settings.stall,
         pauses: Pauses { first: settings.first_redial, longest: settings.longest_redial },
         head_start: HEAD_START,
     };
-    Members::new(links, own.0.public().to_peer_id(), rules, Resolver::system())
+    Members::new(links, own.0.public().to_peer_id(), rules, Resolver::system(), pairing)
 }
 
 fn limits(peers: usize) -> ConnectionLimits {
     // A greater number than four thousand million allows all peers.
     let count = |number: usize| Some(u32::try_from(number).unwrap_or(u32::MAX));
-    let established = count(peers).map(|peers| peers.saturating_mul(MOST_CONNECTIONS_OF_A_PEER));
+    let established = count(peers + MOST_GUESTS + MOST_PROVEN);
+    let established = established.map(|peers| peers.saturating_mul(MOST_CONNECTIONS_OF_A_PEER));
     ConnectionLimits::default()
         .with_max_pending_incoming(count(SOURCES * most_pending(peers)))
-        .with_max_pending_outgoing(count(peers))
+        .with_max_pending_outgoing(count(peers + MOST_GUESTS))
         .with_max_established(established)
         .with_max_established_per_peer(Some(MOST_CONNECTIONS_OF_A_PEER))
 }

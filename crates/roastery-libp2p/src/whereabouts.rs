@@ -1,7 +1,7 @@
 //! The addresses of a node, signed by it.
 
 use roastery_protocol::group::{NamedMember, PeerId};
-use roastery_protocol::tags::Tag;
+use roastery_protocol::pairing::whereabouts_digest as digest;
 
 use super::address::{AddressError, AddressListError, DialAddress, MAX_ADDRESS, MAX_ADDRESSES};
 use super::key::{TransportKey, public_key};
@@ -133,21 +133,6 @@ pub fn is_card_of_peer(card: &NamedMember, signature: &TransportSignature) -> bo
 
 fn is_signed(peer: &PeerId, digest: &[u8; 32], signature: &TransportSignature) -> bool {
     public_key(peer).is_some_and(|key| key.verify(digest, signature))
-}
-
-/// Hashes the peer's name (u8 length, bytes) || sequence number (8, little-endian) || number of
-/// addresses (1) || each address (u16 length, little-endian, and its text).
-fn digest(peer: &PeerId, sequence: u64, addresses: &[String]) -> [u8; 32] {
-    // Checked before: a name has at most 64 bytes, an address 256, and there are at most 8.
-    let mut said = vec![peer.as_bytes().len() as u8];
-    said.extend(peer.as_bytes());
-    said.extend(sequence.to_le_bytes());
-    said.push(addresses.len() as u8);
-    for address in addresses {
-        said.extend((address.len() as u16).to_le_bytes());
-        said.extend(address.as_bytes());
-    }
-    Tag::Whereabouts.hash(&[&said])
 }
 
 #[cfg(test)]

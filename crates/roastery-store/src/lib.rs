@@ -48,6 +48,7 @@
 //! | messages | an index of the requests by what they sign |
 //! | evidence | valid proofs, by group and member at fault |
 //! | bars | the seats that the operator has barred, by group |
+//! | pairings | the state of each one that is under way |
 //! | incarnations | of each group the last one of this node |
 //! | audit log | one entry for each share that left; entries are added and never changed. Entries at the beginning can be cut, with a record of the cut |
 //!
@@ -119,6 +120,7 @@ mod lineages;
 mod list;
 mod messages;
 mod names;
+mod pairings;
 mod passphrase;
 mod place;
 mod plans;
@@ -157,6 +159,7 @@ pub use self::{
     keys::{NodeKeys, TransportSecret},
     lineages::KeptEpochs,
     list::{Listing, Waiting},
+    pairings::KeptPairing,
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
     plans::KeptPlan,
     request::{Change, KeptRequest, RequestState, StateKind},

@@ -23,6 +23,7 @@ pub(super) enum Table {
     Messages,
     Evidence,
     Bars,
+    Pairings,
     Incarnations,
     Audit,
     AuditLength,
@@ -35,7 +36,7 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 24] = [
+    pub(super) const ALL: [Table; 25] = [
         Table::Keys,
         Table::Groups,
         Table::Shares,
@@ -51,6 +52,7 @@ impl Table {
         Table::Messages,
         Table::Evidence,
         Table::Bars,
+        Table::Pairings,
         Table::Incarnations,
         Table::Audit,
         Table::AuditLength,
@@ -79,6 +81,7 @@ impl Table {
             Table::Messages => "messages",
             Table::Evidence => "evidence",
             Table::Bars => "bars",
+            Table::Pairings => "pairings",
             Table::Incarnations => "incarnations",
             Table::Audit => "audit",
             Table::AuditLength => "audit-length",

@@ -14,6 +14,22 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("evidence list", &["roastery evidence list", "roastery evidence list --out proofs"]),
     ("evidence verify", &["roastery evidence verify --group treasury.group proofs/*"]),
     (
+        "setup",
+        &[
+            "roastery setup",
+            "roastery setup --yes --name anna --address anna.example --passphrase-file words",
+        ],
+    ),
+    (
+        "invite",
+        &[
+            "roastery invite",
+            "roastery invite --group treasury bert cleo",
+            "roastery invite --again bert",
+        ],
+    ),
+    ("join", &["roastery join", "roastery join --cancel"]),
+    (
         "init",
         &["roastery init --name anna --announce /ip4/203.0.113.7/tcp/7400 --passphrase-file words"],
     ),

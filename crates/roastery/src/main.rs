@@ -55,6 +55,12 @@ enum Command {
     /// Show a proof of misbehaviour, verify it, or list those that a node holds.
     #[command(subcommand)]
     Evidence(evidence::Command),
+    /// Make a node on this machine, by questions and answers.
+    Setup(node::SetupOptions),
+    /// Invite people to a new group: a line for each of them.
+    Invite(node::InviteOptions),
+    /// Join a group with the line that its inviting member has sent.
+    Join(node::JoinOptions),
     /// Make a new node: its keys, its folder, and the card for the others.
     Init(node::InitOptions),
     /// Show the node's card, renewed if the configuration has another name or other addresses.
@@ -148,6 +154,9 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Recover(options) => finish(recover::run(&options)),
         Command::Evidence(command) => finish(evidence::run(at, command)),
+        Command::Setup(options) => node::run(at, node::Command::Setup(options)),
+        Command::Invite(options) => node::run(at, node::Command::Invite(options)),
+        Command::Join(options) => node::run(at, node::Command::Join(options)),
         Command::Init(options) => node::run(at, node::Command::Init(options)),
         Command::Card(options) => node::run(at, node::Command::Card(options)),
         Command::Peers(command) => node::run(at, node::Command::Peers(command)),

@@ -7,6 +7,7 @@ mod connections;
 mod contract;
 mod members;
 mod network;
+mod pairing;
 mod pending;
 mod rogue;
 mod roster;

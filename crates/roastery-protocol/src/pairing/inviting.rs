@@ -189,11 +189,36 @@ impl Pairing {
         Ok(())
     }
 
+    /// When a Hello that came too soon is answered.
+    pub(super) fn next_answer(&self) -> Option<Duration> {
+        let due = |seat| self.answered.get(seat).map(|last| last.saturating_add(ANSWERS));
+        self.late.iter().filter_map(due).min()
+    }
+
+    pub(super) fn answer_late(&mut self) {
+        if self.next_answer().is_none_or(|due| due > self.last.monotonic) {
+            return;
+        }
+        let Role::Inviting(inviting) = &self.kept.role else { return };
+        let used = |(seat, invited): (&u16, &Invited)| {
+            let peer = invited.used.as_ref()?.peer.clone();
+            self.late.contains(seat).then_some((*seat, peer))
+        };
+        let late: Vec<(u16, PeerId)> = inviting.invited.iter().filter_map(used).collect();
+        self.late.clear();
+        for (seat, peer) in late {
+            self.answered.insert(seat, self.last.monotonic);
+            self.offer(seat, peer);
+        }
+    }
+
     pub(super) fn handle_joiner(&mut self, from: &PeerId, bytes: &[u8]) -> Result<(), Rejected> {
         let Some(seat) = self.seat_of(from) else { return self.handle_stranger(from, bytes) };
         let frame = Frame::decode(bytes, MAX_FRAME)?;
         if let Some(ended) = self.kept.ended() {
-            if let Frame::Hello(_) = frame {
+            if let Frame::Hello(hello) = &frame
+                && self.check_hello(hello, from) == Some(seat)
+            {
                 self.say_end(from.clone(), ended);
             }
             return Err(Rejected::Ended);
@@ -204,12 +229,14 @@ impl Pairing {
                     return Err(Rejected::OtherSeat);
                 }
                 let now = self.last.monotonic;
-                let last = self.answered.insert(seat, now);
-                if last.is_some_and(|last| now.saturating_sub(last) < ANSWERS) {
-                    self.answered.extend(last.map(|last| (seat, last)));
-                    return Err(Rejected::TooSoon);
+                self.here.insert(from.clone());
+                let last = self.answered.get(&seat);
+                if last.is_some_and(|last| now.saturating_sub(*last) < ANSWERS) {
+                    self.late.insert(seat);
+                } else {
+                    self.answered.insert(seat, now);
+                    self.offer(seat, from.clone());
                 }
-                self.offer(seat, from.clone());
                 Ok(())
             }
             Frame::Enter(enter) => self.enter(seat, from, *enter),

@@ -102,6 +102,8 @@ pub struct Pairing {
     pub(super) here: BTreeSet<PeerId>,
     /// At the inviter: when each seat was last answered; at a joiner: when it said Hello.
     pub(super) answered: BTreeMap<u16, Duration>,
+    /// At the inviter: whose Hello came too soon after the one before, and is answered later.
+    pub(super) late: BTreeSet<u16>,
     /// At the inviter: who has been sent an offer that was not answered yet.
     pub(super) offered: BTreeSet<u16>,
     /// At a joiner: the attempt of the last offer over this connection.
@@ -127,6 +129,7 @@ impl Pairing {
             last,
             here: BTreeSet::new(),
             answered: BTreeMap::new(),
+            late: BTreeSet::new(),
             offered: BTreeSet::new(),
             offer: None,
             bits: 11,
@@ -276,6 +279,9 @@ impl Machine for Pairing {
             self.end(EndReason::Expired);
         }
         self.say_hello_again();
+        if self.kept.end.is_none() {
+            self.answer_late();
+        }
         self.flush();
     }
 
@@ -310,7 +316,7 @@ impl Machine for Pairing {
             let left = Duration::from_secs(self.kept.deadline).saturating_sub(self.last.wall);
             self.last.monotonic.saturating_add(left)
         });
-        [ends, self.outbox.due(), self.next_hello()].into_iter().flatten().min()
+        [ends, self.outbox.due(), self.next_hello(), self.next_answer()].into_iter().flatten().min()
     }
 }
 

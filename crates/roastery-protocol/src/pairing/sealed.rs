@@ -162,7 +162,7 @@ impl Pairing {
     fn hear_said(&mut self, said: &Said) -> Result<bool, Rejected> {
         let live = self.live_of(said.attempt, said.seat)?;
         let new = live.said.insert(said.seat, said.compared) != Some(said.compared);
-        if new {
+        if new && said.compared != Seats::default() {
             self.event(Event::Compared(said.seat));
         }
         Ok(new)

@@ -20,6 +20,7 @@ mod host;
 mod json;
 mod keygen;
 mod operations;
+mod pairing;
 mod query;
 mod routes;
 mod serve;

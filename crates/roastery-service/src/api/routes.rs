@@ -20,7 +20,7 @@ use super::{
     error::{ApiError, Body, File, Path, Query},
     events,
     json::SafeJson as Json,
-    keygen,
+    keygen, pairing,
     query::{Answer, At, Bytes, MAX_NUMBER, bytes, within},
     signed,
 };
@@ -64,10 +64,18 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(openapi))
 }
 
-/// The operations of the operator: those that change something, and the backup, which contains the
-/// node's keys.
+/// The operations of the operator: those that change something, the backup, which contains the
+/// node's keys, and all of pairings, whose lines and words admit and convince.
 pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
+        .routes(routes!(pairing::pairings, pairing::invite))
+        .routes(routes!(pairing::pairing))
+        .routes(routes!(pairing::join_line))
+        .routes(routes!(pairing::accept))
+        .routes(routes!(pairing::decline))
+        .routes(routes!(pairing::word))
+        .routes(routes!(pairing::again))
+        .routes(routes!(pairing::cancel))
         .routes(routes!(keygen::join))
         .routes(routes!(keygen::begin))
         .routes(routes!(change::card))

@@ -8,6 +8,7 @@ use roastery_libp2p::{
 use roastery_protocol::{
     group::{Member, Name, NameError, NamedMember, PeerId},
     keys::IdentityKey,
+    pairing::Entry,
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -226,6 +227,25 @@ impl NodeCard {
         let written = toml::to_string(&self.to_written())
             .expect("strings, numbers below 2^63 and lists of strings are TOML");
         format!("# The card of a Roastery node: public, for the others of a group.\n{written}")
+    }
+
+    /// The card of a member of a pairing, whose keys have signed the same.
+    ///
+    /// # Errors
+    ///
+    /// [`CardError`] if its addresses are not signed.
+    pub fn of_pairing(entry: &Entry) -> Result<Self, CardError> {
+        let Entry { card, whereabouts, .. } = entry;
+        let (name, member) = (card.named.name.clone(), card.named.member.clone());
+        let (sequence, addresses) = (whereabouts.sequence, whereabouts.addresses.clone());
+        let peer = member.peer.clone();
+        let whereabouts = Whereabouts::check(peer, sequence, addresses, whereabouts.signature)?;
+        let seat = CardSeat {
+            member,
+            identity_signature: card.identity_signature,
+            transport_signature: card.transport_signature,
+        };
+        Ok(Self { name, seats: vec![seat], whereabouts })
     }
 
     /// The node's name.

@@ -14,6 +14,7 @@ mod groups;
 mod host_key;
 mod keygen;
 mod lifecycle;
+mod pairing;
 mod rejections;
 mod requests;
 mod role;
@@ -62,6 +63,10 @@ pub use self::{
         warning::RequestWarning,
     },
     keygen::status::{KeygenPhase, KeygenStatus},
+    pairing::{
+        asking::NewPairing,
+        status::{PairingMember, PairingPhase, PairingStatus},
+    },
     requests::proposing::{DraftSubject, RequestDraft},
     role::Role,
     supervision::{Failure, FailureKind},
@@ -72,6 +77,7 @@ use self::{
     epochs::running::KeyService,
     group::{journal::AuditWriter, service::GroupService},
     keygen::task::KeygenService,
+    pairing::running::PairingsHere,
     shared::Shared,
     whereabouts::AddressBook,
 };
@@ -92,6 +98,7 @@ pub struct Service {
     groups: Mutex<BTreeMap<GroupId, Arc<GroupService>>>,
     keygens: Mutex<BTreeMap<KeygenId, Arc<KeygenService>>>,
     changes: Mutex<BTreeMap<PlanId, Arc<ChangeService>>>,
+    pairings: PairingsHere,
     keys: Mutex<BTreeMap<KeyId, Arc<KeyService>>>,
     /// Held while the switch of a key is opened.
     opening: tokio::sync::Mutex<()>,

@@ -7,6 +7,7 @@ mod change;
 mod epochs;
 mod event;
 mod keygen;
+mod pairing;
 mod problem;
 mod request;
 
@@ -27,6 +28,10 @@ pub use self::{
     },
     event::ServiceEvent,
     keygen::{KeygenState, KeygenStatus},
+    pairing::{
+        ComparedWord, HeardWord, Invite, JoinLine, PairAgain, Pairing, PairingMember, PairingState,
+        WordResult,
+    },
     problem::{Problem, ProblemCode},
     request::{
         Approver, Decided, InputLeft, Level, MemberDecision, Message, MissingPart, NoState,

@@ -119,7 +119,8 @@ impl Node {
         self.revealed.len()
     }
 
-    /// Takes all outputs. A number that leaves must be on the disk, and the only one of its attempt.
+    /// Takes all outputs. A number that leaves must be on the disk, and the only one of its
+    /// attempt.
     pub(super) fn turn(&mut self, now: Moment) -> Checked<Vec<(PeerId, Vec<u8>)>> {
         let mut sent = Vec::new();
         while let Some(output) = self.machine.poll_output() {

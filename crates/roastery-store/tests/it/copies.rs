@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use roastery_store::{ContentError, Passphrase, Store, StoreError};
+use roastery_store::{ContentError, KeptPairing, Passphrase, Store, StoreError};
 
 use crate::{fixture::*, new_store, support::*};
 
@@ -35,6 +35,33 @@ fn a_backup_brings_everything_back_but_a_ceremony_under_way() {
     restored.append_audit(&[entry(&kept, 3)]).unwrap();
     assert_eq!(everything(&restored), everything(&store));
     assert_eq!(folder.files(), 3);
+}
+
+#[test]
+fn a_pairing_is_kept_over_a_restart_until_it_is_forgotten_and_is_in_no_backup() {
+    let folder = Folder::new();
+    let store = new_store(&folder);
+    let kept = |state: &[u8]| KeptPairing { id: [7; 8], state: state.to_vec().into() };
+    store.keep_pairing(&kept(b"before")).unwrap();
+    store.keep_pairing(&kept(b"the newest state")).unwrap();
+    store.backup(folder.file("backup")).unwrap();
+    drop(store);
+    let store = Store::open(folder.file("store"), &passphrase()).unwrap();
+    store.check().unwrap();
+    let all = store.pairings().unwrap();
+    assert_eq!(all.len(), 1);
+    assert_eq!((all[0].id, all[0].state.as_slice()), ([7; 8], &b"the newest state"[..]));
+    assert!(!format!("{all:?}").contains("state: "));
+    // Neither is it in a copy of the file itself, once that is restored.
+    drop(store);
+    fs::copy(folder.file("store"), folder.file("copied")).unwrap();
+    for backup in ["backup", "copied"] {
+        let restored = restore(&folder, backup, &format!("{backup}-restored")).unwrap();
+        assert!(restored.pairings().unwrap().is_empty());
+    }
+    let store = Store::open(folder.file("store"), &passphrase()).unwrap();
+    store.forget_pairing([7; 8]).unwrap();
+    assert!(store.pairings().unwrap().is_empty());
 }
 
 #[test]

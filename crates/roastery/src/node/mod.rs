@@ -9,9 +9,12 @@ mod epochs;
 mod group;
 mod hwi;
 mod init;
+mod invite;
+mod join;
 mod local;
 mod log;
 mod naming;
+mod pairing;
 mod passphrase;
 mod peers;
 mod question;
@@ -19,6 +22,7 @@ mod requests;
 mod review;
 mod run;
 mod screen;
+mod setup;
 mod show;
 mod sign;
 mod store;
@@ -29,7 +33,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
-use roastery_service::{api::Client, config::Config, files::Folder};
+use roastery_service::{api::Client, config::Config, files::Folder, text::shell_word};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::output::failure;
@@ -64,12 +68,20 @@ impl At {
         self.folder().is_ok_and(|folder| folder.config().exists())
     }
 
+    /// What a further command needs to mean the same node: nothing, or the folder's option.
+    fn argument(&self) -> String {
+        let named = self.folder.as_ref();
+        let option =
+            |folder: &PathBuf| format!(" --folder {}", shell_word(&folder.to_string_lossy()));
+        named.map(option).unwrap_or_default()
+    }
+
     pub(crate) fn config(&self) -> anyhow::Result<(Folder, Config)> {
         let folder = self.folder()?;
         roastery_service::init::finish(&folder)?;
         if !folder.config().exists() {
             return Err(anyhow!(
-                "{}: there is no node in this folder; roastery init makes one, --folder names another folder",
+                "{}: there is no node in this folder; roastery setup makes one, --folder names another folder",
                 folder.path().display()
             ));
         }
@@ -106,6 +118,9 @@ pub(crate) enum GroupCommand {
 
 /// An operator's command.
 pub(crate) enum Command {
+    Setup(setup::Options),
+    Invite(invite::Options),
+    Join(join::Options),
     Init(init::Options),
     Card(card::Options),
     Peers(PeersCommand),
@@ -141,10 +156,13 @@ pub(crate) use self::{
     group::Keygen as KeygenOptions,
     hwi::Options as HwiOptions,
     init::Options as InitOptions,
+    invite::Options as InviteOptions,
+    join::Options as JoinOptions,
     log::Log as LogOptions,
     requests::{List as ListOptions, find, request_id, said},
     review::Review as ReviewOptions,
     run::Health as HealthOptions,
+    setup::Options as SetupOptions,
     show::short_id,
     sign::{Sign as SignOptions, see_all_through, send},
     store::{Backup as BackupOptions, Change as PassphraseOptions, Restore as RestoreOptions},
@@ -153,6 +171,9 @@ pub(crate) use self::{
 /// Runs an operator's command: exit status 0 done, 1 not done, 2 usage error.
 pub(crate) fn run(at: &At, command: Command) -> ExitCode {
     let done = match command {
+        Command::Setup(options) => setup::run(at, options),
+        Command::Invite(options) => invite::run(at, options),
+        Command::Join(options) => join::run(at, options),
         Command::Init(options) => init::run(at, options),
         Command::Card(options) => card::run(at, &options),
         Command::Peers(command) => peers::run(at, &command),

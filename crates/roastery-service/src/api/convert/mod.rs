@@ -5,6 +5,7 @@ mod change;
 mod draft;
 mod epochs;
 mod keygen;
+mod pairing;
 mod records;
 mod request;
 mod status;

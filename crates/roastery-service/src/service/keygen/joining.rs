@@ -218,7 +218,7 @@ impl Service {
     }
 
     /// The group that this key generation has made, if it is here.
-    fn made_by(&self, keygen: KeygenId) -> Option<GroupId> {
+    pub(in crate::service) fn made_by(&self, keygen: KeygenId) -> Option<GroupId> {
         let groups = self.lock_groups();
         let made = |group: &&Arc<GroupService>| {
             group.recovery.as_ref().is_some_and(|file| file.invitation().id() == keygen)

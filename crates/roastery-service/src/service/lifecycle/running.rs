@@ -17,8 +17,8 @@ use crate::{
     metrics::Metrics,
     own_card::{self, OwnCard, OwnKeys},
     service::{
-        Service, ServiceError, group::journal::AuditWriter, now_ms, shared::Shared,
-        whereabouts::AddressBook,
+        Service, ServiceError, group::journal::AuditWriter, now_ms, pairing::running::PairingsHere,
+        shared::Shared, whereabouts::AddressBook,
     },
 };
 
@@ -57,6 +57,7 @@ impl Service {
         let own = OwnKeys { identities: &identities, transport: &transport, known };
         look_at_own_card(&shared.folder, &config, &own);
         let settings = P2pSettings { max_peers: MOST_PEERS, ..P2pSettings::default() };
+        let key = transport.clone();
         let bind = Endpoint::bind(transport, &config.transport.listen, settings).await;
         let endpoint = bind.map_err(|error| ServiceError::NotReady(error.into()))?;
         for address in endpoint.addresses() {
@@ -69,8 +70,11 @@ impl Service {
             );
         }
         let peer = endpoint.peer().clone();
-        let bus = endpoint.join([]).map_err(|error| ServiceError::Internal(error.into()))?;
+        let mut bus = endpoint.join([]).map_err(|error| ServiceError::Internal(error.into()))?;
         let roster = bus.roster();
+        let (calls, pair_events) = bus.pairings().ok_or_else(|| {
+            ServiceError::Internal("the bus has no connections for pairings".into())
+        })?;
         let (mux, handle) = Mux::new(bus, MuxLimits::default())
             .map_err(|error| ServiceError::Internal(error.into()))?;
         let (stop, mut stopped) = watch::channel(false);
@@ -96,6 +100,7 @@ impl Service {
             changes: Mutex::default(),
             keys: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
+            pairings: PairingsHere { key, calls, all: tokio::sync::Mutex::default() },
             joining: tokio::sync::Mutex::default(),
             started: Instant::now(),
             pulse: AtomicU64::new(0),
@@ -114,9 +119,11 @@ impl Service {
         service.resume_keygens().await?;
         service.open_switches().await?;
         service.resume_changes().await?;
+        service.resume_pairings().await?;
         for warning in service.warnings() {
             tracing::warn!("{warning}");
         }
+        service.shared.essential("pairings", service.clone().pair(pair_events));
         service.shared.essential("the beat", service.clone().beat());
         let part = "what opens the store again";
         service.shared.essential(part, service.clone().keep_store_open());

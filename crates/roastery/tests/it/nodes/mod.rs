@@ -13,6 +13,7 @@ mod epochs;
 mod evidence;
 mod failures;
 mod files;
+mod founding;
 mod hwi;
 mod naming;
 mod outcomes;

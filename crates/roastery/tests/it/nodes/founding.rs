@@ -1,0 +1,206 @@
+//! Three people found a group with two commands each: `setup`, and `invite` or `join`. What they
+//! say to each other is passed by the test.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc,
+    thread::{self, sleep},
+    time::{Duration, Instant},
+};
+
+use super::support::{free_ports, fresh_folder, roastery};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+
+const PASSPHRASE: &str = "a passphrase of the tests";
+
+/// A process that ends with the test.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A person's node, and its folder.
+struct Person {
+    folder: PathBuf,
+    _node: Ends,
+}
+
+fn at(folder: &Path) -> String {
+    folder.to_str().unwrap().to_owned()
+}
+
+impl Person {
+    /// `setup`, and the node runs.
+    fn new(folder: &Path, name: &str, port: u16) -> Self {
+        let (words, own) = (folder.join("words"), folder.join(name));
+        fs::write(&words, PASSPHRASE).unwrap();
+        let (words, port) = (at(&words), port.to_string());
+        let setup = ["setup", "--yes", "--name", name, "--address", "127.0.0.1", "--lan"];
+        let options = ["--port", &port, "--passphrase-file", &words, "--folder", &at(&own)];
+        roastery(&[&setup[..], &options[..]].concat(), &[]).well();
+        let node = Command::new(env!("CARGO_BIN_EXE_roastery"))
+            .args(["node", "--folder", &at(&own)])
+            .env("ROASTERY_PASSPHRASE", PASSPHRASE)
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(folder.join(format!("{name}.log"))).unwrap())
+            .spawn()
+            .unwrap();
+        let person = Self { folder: own, _node: Ends(node) };
+        let begun = Instant::now();
+        while roastery(&["health", "--folder", &at(&person.folder)], &[]).status != 0 {
+            assert!(begun.elapsed() < PATIENCE, "{name}'s node does not answer");
+            sleep(Duration::from_millis(100));
+        }
+        person
+    }
+
+    fn begin(&self, arguments: &[&str]) -> Screen {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_roastery"))
+            .args(arguments)
+            .args(["--folder", &at(&self.folder)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = mpsc::channel();
+        for output in [
+            Box::new(child.stdout.take().unwrap()) as Box<dyn std::io::Read + Send>,
+            Box::new(child.stderr.take().unwrap()),
+        ] {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        let keyboard = child.stdin.take();
+        Screen { child: Ends(child), keyboard, lines, seen: Vec::new() }
+    }
+}
+
+/// What a command shows, and what is typed there.
+struct Screen {
+    child: Ends,
+    keyboard: Option<ChildStdin>,
+    lines: mpsc::Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Screen {
+    /// The rest of the next line with these words.
+    fn after(&mut self, words: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                panic!("no line with {words:?}: {:#?}", self.seen);
+            };
+            self.seen.push(line.clone());
+            if let Some((_, rest)) = line.split_once(words) {
+                return rest.to_owned();
+            }
+        }
+    }
+
+    fn types(&mut self, words: &[&str]) {
+        let keyboard = self.keyboard.as_mut().unwrap();
+        words.iter().for_each(|word| writeln!(keyboard, "{word}").unwrap());
+    }
+
+    fn ends_well(mut self) {
+        let status = self.child.0.wait().unwrap();
+        assert!(status.success(), "{:#?}", self.seen);
+    }
+}
+
+#[test]
+fn three_people_found_a_group_by_lines_and_words_with_two_commands_each() {
+    let folder = fresh_folder("founding");
+    let port = free_ports(3);
+    let anna = Person::new(&folder, "anna", port);
+    let bert = Person::new(&folder, "bert", port + 1);
+    let cleo = Person::new(&folder, "cleo", port + 2);
+
+    let mut inviting =
+        anna.begin(&["invite", "--group", "treasury", "--threshold", "2", "bert", "cleo"]);
+    inviting.after("bert:");
+    let for_bert = format!("roast1{}", inviting.after("roast1"));
+    inviting.after("cleo:");
+    let for_cleo = format!("roast1{}", inviting.after("roast1"));
+
+    // A line that is cut is refused; one that is whole is taken.
+    let cut = roastery(&["join", &for_bert[..50], "--folder", &at(&bert.folder)], &[]);
+    assert!(cut.err.contains("not a whole line"), "{cut:?}");
+    let mut berts = bert.begin(&["join", &for_bert, "--yes"]);
+    let mut cleos = cleo.begin(&["join", &for_cleo, "--yes"]);
+    berts.after("anna invites you as bert to treasury: 2 of 3 must sign");
+    inviting.after("bert is here");
+
+    let annas_word = inviting.after("your word, say it: ");
+    let berts_word = berts.after("your word, say it: ");
+    let cleos_word = cleos.after("your word, say it: ");
+    // Nothing is made before all have compared.
+    let status = roastery(&["status", "--json", "--folder", &at(&anna.folder)], &[]).json();
+    assert!(status["groups"].as_array().unwrap().is_empty());
+
+    inviting.types(&[&berts_word, &cleos_word]);
+    cleos.types(&[&annas_word, &berts_word]);
+    // Bert leaves his terminal; the same command goes on, without the line.
+    berts.types(&[&annas_word]);
+    berts.after("right");
+    drop(berts);
+    let mut berts = bert.begin(&["join"]);
+    berts.after("your word, say it: ");
+    berts.types(&[&cleos_word]);
+    for screen in [&mut inviting, &mut berts, &mut cleos] {
+        screen.after("treasury is ready");
+    }
+    for screen in [inviting, berts, cleos] {
+        screen.ends_well();
+    }
+    let ids: Vec<String> = [&anna, &bert, &cleo]
+        .map(|person| {
+            let status = roastery(&["status", "--json", "--folder", &at(&person.folder)], &[]);
+            let status = status.json();
+            assert_eq!(status["groups"][0]["name"], "treasury");
+            status["groups"][0]["id"].to_string()
+        })
+        .to_vec();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+}
+
+#[test]
+fn wrong_words_end_it_at_all_and_nothing_is_made() {
+    let folder = fresh_folder("differing");
+    let port = free_ports(2);
+    let anna = Person::new(&folder, "anna", port);
+    let bert = Person::new(&folder, "bert", port + 1);
+    let mut inviting = anna.begin(&["invite", "--group", "treasury", "bert"]);
+    inviting.after("bert:");
+    let line = format!("roast1{}", inviting.after("roast1"));
+    let mut joining = bert.begin(&["join", &line, "--yes"]);
+    let words = inviting.after("your words, say them: ");
+    let others = ["abandon", "zoo", "drift", "canyon", "orbit"];
+    let wrong: Vec<&str> = others.into_iter().filter(|word| !words.contains(word)).collect();
+    joining.after("your words, say them: ");
+    joining.types(&["dirft"]);
+    joining.after("not in the list");
+    joining.types(&wrong[..3]);
+    for screen in [&mut joining, &mut inviting] {
+        screen.after("Nothing was made");
+    }
+    for person in [&anna, &bert] {
+        let status = roastery(&["status", "--json", "--folder", &at(&person.folder)], &[]).json();
+        assert!(status["groups"].as_array().unwrap().is_empty());
+    }
+}

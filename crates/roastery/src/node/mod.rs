@@ -81,7 +81,7 @@ impl At {
         roastery_service::init::finish(&folder)?;
         if !folder.config().exists() {
             return Err(anyhow!(
-                "{}: there is no node in this folder; roastery setup makes one, --folder names another folder",
+                "{}: there is no node in this folder; roastery setup makes one (scripts: roastery init), --folder names another folder",
                 folder.path().display()
             ));
         }

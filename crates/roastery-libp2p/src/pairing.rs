@@ -1,6 +1,6 @@
-//! Pairings over the node's own port: `/roastery/pair/1`, one stream of messages in both directions,
-//! opened by the node that has a line. The machines are those of `roastery_protocol::pairing`; this
-//! is their network.
+//! Pairings over the node's own port: `/roastery/pair/1`, one stream of messages in both
+//! directions, opened by the node that has a line. The machines are those of
+//! `roastery_protocol::pairing`; this is their network.
 //!
 //! Peers outside the roster are connected only while lines are open, within bounds of their own
 //! (`guests`), and are no members: nothing of them reaches the bus.

@@ -112,8 +112,8 @@ impl Shared {
         let _ = self.events.send(event);
     }
 
-    /// Whether a connection with a peer outside the roster may stay: one that it has made, from this
-    /// source, or one to a node that was called.
+    /// Whether a connection with a peer outside the roster may stay: one that it has made, from
+    /// this source, or one to a node that was called.
     pub(crate) fn admits(
         &self,
         peer: &NetworkPeer,

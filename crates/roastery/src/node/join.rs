@@ -13,8 +13,8 @@ use super::{
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The line that the inviting member has sent; asked for if it is not given, so that it is in no
-    /// history of the shell
+    /// The line that the inviting member has sent; asked for if it is not given, so that it is in
+    /// no history of the shell
     line: Option<String>,
     /// Take part in what is offered without asking. The words are asked for all the same
     #[arg(long)]

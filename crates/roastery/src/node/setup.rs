@@ -24,8 +24,8 @@ pub(crate) struct Options {
     /// Your name, as others know you: ASCII letters, digits, single spaces and . _ -, at most 64
     #[arg(long, value_name = "NAME")]
     name: Option<Name>,
-    /// Where the others call this node: a DNS name or an IP address; or nowhere, for a node behind a
-    /// router, which calls the others
+    /// Where the others call this node: a DNS name or an IP address; or nowhere, for a node behind
+    /// a router, which calls the others
     #[arg(long, value_name = "HOST")]
     address: Option<String>,
     /// The port, for TCP and UDP; to be open in the firewall [default: 7400]

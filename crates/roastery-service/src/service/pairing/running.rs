@@ -95,8 +95,8 @@ impl Running {
 }
 
 impl Service {
-    /// Takes up the pairings that were under way before the restart. Those that have ended, or whose
-    /// group is made, are forgotten.
+    /// Takes up the pairings that were under way before the restart. Those that have ended, or
+    /// whose group is made, are forgotten.
     pub(in crate::service) async fn resume_pairings(self: &Arc<Self>) -> Result<(), ServiceError> {
         for KeptPairing { id, state } in self.shared.store(|store| store.pairings()).await? {
             let restored = self.own().and_then(|own| {

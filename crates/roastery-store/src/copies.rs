@@ -31,6 +31,7 @@ use super::{
     table::Table,
     transaction::Commit,
     vault::Vault,
+    wallets::WalletRecord,
 };
 
 /// How many rows are in memory at once.
@@ -160,6 +161,7 @@ fn check(snapshot: &Snapshot<'_>, open: OpenEpoch<'_>) -> Result<(), StoreError>
     snapshot.each(|record: ProofRecord| record.read().map(drop))?;
     snapshot.each(|record: BarRecord| record.read().map(drop))?;
     snapshot.each(|_: PairingRecord| Ok(()))?;
+    snapshot.each(|_: WalletRecord| Ok(()))?;
     snapshot.each(|_: IncarnationRecord| Ok(()))?;
     snapshot.each(|record: AuditRecord| record.read().map(drop))?;
     snapshot.audit_cuts()?;

@@ -49,6 +49,7 @@
 //! | evidence | valid proofs, by group and member at fault |
 //! | bars | the seats that the operator has barred, by group |
 //! | pairings | the state of each one that is under way |
+//! | wallets | of each wallet what its chain source has found, its labels, and the requests whose transactions are to be sent |
 //! | incarnations | of each group the last one of this node |
 //! | audit log | one entry for each share that left; entries are added and never changed. Entries at the beginning can be cut, with a record of the cut |
 //!
@@ -134,6 +135,7 @@ mod snapshot;
 mod table;
 mod transaction;
 mod vault;
+mod wallets;
 mod writer;
 
 use std::{
@@ -164,6 +166,7 @@ pub use self::{
     plans::KeptPlan,
     request::{Change, KeptRequest, RequestState, StateKind},
     transaction::Transaction,
+    wallets::{MAX_WALLET, WalletPart},
     writer::{StoreWriter, StoreWriting},
 };
 use self::{

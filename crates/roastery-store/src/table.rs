@@ -33,10 +33,11 @@ pub(super) enum Table {
     ChangeLog,
     ChangeLogLength,
     Backups,
+    Wallets,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 25] = [
+    pub(super) const ALL: [Table; 26] = [
         Table::Keys,
         Table::Groups,
         Table::Shares,
@@ -62,6 +63,7 @@ impl Table {
         Table::ChangeLog,
         Table::ChangeLogLength,
         Table::Backups,
+        Table::Wallets,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -91,6 +93,7 @@ impl Table {
             Table::ChangeLog => "change-log",
             Table::ChangeLogLength => "change-log-length",
             Table::Backups => "backups",
+            Table::Wallets => "wallets",
         }
     }
 

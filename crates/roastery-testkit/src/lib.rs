@@ -12,6 +12,8 @@
 
 #[cfg(feature = "node")]
 pub mod bus;
+#[cfg(feature = "chain")]
+pub mod chain;
 mod chance;
 #[cfg(feature = "node")]
 pub mod demo;

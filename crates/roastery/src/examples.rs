@@ -166,8 +166,22 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "roastery wallet --group treasury.group --network signet",
             "roastery wallet --group treasury.group --network main --account 1 --export core",
+            "roastery wallet balance",
         ],
     ),
+    ("wallet balance", &["roastery wallet balance --coins"]),
+    ("wallet address", &["roastery wallet address --new"]),
+    ("wallet history", &["roastery wallet history --group treasury --limit 20"]),
+    (
+        "wallet send",
+        &["roastery wallet send bc1q... 0.12", "roastery wallet send bc1q... 0.12 --fee-rate 8.5"],
+    ),
+    ("wallet sweep", &["roastery wallet sweep bc1q... --fee-rate 2"]),
+    ("wallet bump", &["roastery wallet bump TXID --fee-rate 20"]),
+    ("wallet fetch", &["roastery wallet fetch 57515554 --wait 600"]),
+    ("wallet labels", &["roastery wallet labels export --out labels.jsonl"]),
+    ("wallet labels export", &["roastery wallet labels export --out labels.jsonl"]),
+    ("wallet labels import", &["roastery wallet labels import labels.jsonl"]),
     ("psbt", &["roastery psbt show payment.psbt --group treasury.group --network signet"]),
     ("psbt show", &["roastery psbt show payment.psbt --group treasury.group --network signet"]),
     (

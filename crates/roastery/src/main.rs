@@ -114,7 +114,8 @@ enum Command {
     Passphrase(node::PassphraseOptions),
     /// Make and run a group on this machine, each node a process of its own.
     Local(node::LocalOptions),
-    /// Show the group's key as a Bitcoin wallet: extended key, descriptors, addresses.
+    /// Show the group's key as a Bitcoin wallet: extended key, descriptors, addresses; with a chain
+    /// source its balance and history; pay, sweep, raise a fee.
     Wallet(wallet::Options),
     /// Partially signed Bitcoin transactions (PSBT): what they do, their signing, the result.
     #[command(subcommand)]

@@ -88,6 +88,8 @@ fn line(error: &Error, meant: &Command, path: &str) -> String {
             match argument == other || other.is_empty() {
                 true => format!("{argument} may be given once only; {}", example()),
                 false => {
+                    // A command conflicts with options of the one before it, and has no name here.
+                    let argument = if argument.is_empty() { "a command" } else { &argument };
                     format!(
                         "{argument} and {other} exclude each other: give one of them; {}",
                         example()

@@ -1,5 +1,6 @@
 //! What a PSBT spends, to whom, and what this group signs of it.
 
+mod chain;
 mod complete;
 mod error;
 mod input;
@@ -21,6 +22,7 @@ use roastery_protocol::group::Group;
 
 pub(crate) use self::warning::is_more_than;
 pub use self::{
+    chain::{ChainCoin, ChainView, Spender},
     complete::{Completed, Completion, extract},
     error::{CannotSign, CompleteError, Mismatch, SpendRequestError},
     input::{Input, Leaf, Signing, State},

@@ -175,6 +175,46 @@ pub enum Warning {
         /// The sum of the group's inputs.
         spent: Amount,
     },
+    /// This node's chain source was not read to its end yet, so nothing was compared with it.
+    ChainNotRead,
+    /// The chain source has this transaction.
+    SentAlready {
+        /// Whether it is in a block.
+        confirmed: bool,
+    },
+    /// An input of the group's is a coin that the chain source does not have.
+    CoinUnknown {
+        /// The input's index, from 0.
+        input: usize,
+    },
+    /// An input is a coin that another transaction spends.
+    CoinSpent {
+        /// The input's index, from 0.
+        input: usize,
+        /// The other transaction.
+        by: Txid,
+        /// Whether that is in a block.
+        confirmed: bool,
+    },
+    /// An input has another amount or script than the chain source has.
+    CoinDiffers {
+        /// The input's index, from 0.
+        input: usize,
+        /// The amount in the PSBT.
+        stated: Amount,
+        /// The amount by the chain source.
+        known: Amount,
+    },
+    /// The wallet has paid the same amount to the same script, by a transaction that this one does
+    /// not replace.
+    PaidBefore {
+        /// The output's index, from 0.
+        output: usize,
+        /// The amount.
+        amount: Amount,
+        /// The transaction that has paid.
+        by: Txid,
+    },
 }
 
 /// How much attention a warning needs.
@@ -218,6 +258,12 @@ impl Warning {
             Warning::HighFee { .. } => "high_fee",
             Warning::HighFeeRate { .. } => "high_fee_rate",
             Warning::HighFeeShare { .. } => "high_fee_share",
+            Warning::ChainNotRead => "chain_not_read",
+            Warning::SentAlready { .. } => "sent_already",
+            Warning::CoinUnknown { .. } => "coin_unknown",
+            Warning::CoinSpent { .. } => "coin_spent",
+            Warning::CoinDiffers { .. } => "coin_differs",
+            Warning::PaidBefore { .. } => "paid_before",
         }
     }
 
@@ -234,7 +280,12 @@ impl Warning {
             | Warning::Overspent
             | Warning::HighFee { .. }
             | Warning::HighFeeRate { .. }
-            | Warning::HighFeeShare { .. } => Level::Stop,
+            | Warning::HighFeeShare { .. }
+            | Warning::SentAlready { .. }
+            | Warning::CoinUnknown { .. }
+            | Warning::CoinSpent { confirmed: true, .. }
+            | Warning::CoinDiffers { .. }
+            | Warning::PaidBefore { .. } => Level::Stop,
             warning if warning.is_about_change() => Level::Stop,
             _ => Level::Look,
         }
@@ -253,6 +304,19 @@ impl Warning {
             Warning::NothingReturns { outputs, .. } => *outputs > 1,
             _ => false,
         }
+    }
+
+    /// Whether it is about what a chain source knows otherwise.
+    pub fn is_about_chain(&self) -> bool {
+        matches!(
+            self,
+            Warning::ChainNotRead
+                | Warning::SentAlready { .. }
+                | Warning::CoinUnknown { .. }
+                | Warning::CoinSpent { .. }
+                | Warning::CoinDiffers { .. }
+                | Warning::PaidBefore { .. }
+        )
     }
 }
 
@@ -360,8 +424,42 @@ impl fmt::Display for Warning {
                 f,
                 "{lost} of {spent} that the group spends are fee or burnt: more than {HIGH_FEE_PERCENT} %"
             ),
+            Warning::ChainNotRead => f.write_str(
+                "the chain source was not read to its end yet: its coins are not compared",
+            ),
+            Warning::SentAlready { confirmed } => {
+                write!(f, "this transaction is already {}", place(*confirmed))
+            }
+            Warning::CoinUnknown { input } => write!(
+                f,
+                "input {input} is a coin that the chain source of this node does not have"
+            ),
+            Warning::CoinSpent { input, by, confirmed: true } => write!(
+                f,
+                "input {input} is spent: transaction {by} is in a block, and this one can never be"
+            ),
+            Warning::CoinSpent { input, by, confirmed: false } => write!(
+                f,
+                "input {input} is spent by transaction {by}, which is in no block yet: this one replaces it"
+            ),
+            Warning::CoinDiffers { input, stated, known } if stated == known => write!(
+                f,
+                "input {input} has another script than the chain source of this node has for it"
+            ),
+            Warning::CoinDiffers { input, stated, known } => write!(
+                f,
+                "input {input} is stated as {stated}; the chain source of this node has {known}"
+            ),
+            Warning::PaidBefore { output, amount, by } => write!(
+                f,
+                "output {output} pays {amount} as transaction {by} has done, to the same address: is it paid twice?"
+            ),
         }
     }
+}
+
+fn place(confirmed: bool) -> &'static str {
+    if confirmed { "in a block" } else { "sent, and in no block yet" }
 }
 
 /// Whether a part is more than this many percent of a whole.

@@ -25,6 +25,7 @@ mod query;
 mod routes;
 mod serve;
 mod signed;
+mod wallet;
 
 use std::sync::Arc;
 

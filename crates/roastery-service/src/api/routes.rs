@@ -22,7 +22,7 @@ use super::{
     json::SafeJson as Json,
     keygen, pairing,
     query::{Answer, At, Bytes, MAX_NUMBER, bytes, within},
-    signed,
+    signed, wallet,
 };
 use crate::{
     DecidedAbout, KnownRequest, NotSeen, RequestFilter, RequestPage, Role, Seen, Service,
@@ -55,6 +55,10 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(request))
         .routes(routes!(signed::completed))
         .routes(routes!(signed::signed))
+        .routes(routes!(wallet::wallet))
+        .routes(routes!(wallet::history))
+        .routes(routes!(wallet::labels))
+        .routes(routes!(wallet::sending))
         .routes(routes!(evidence))
         .routes(routes!(proof))
         .routes(routes!(audit::log))
@@ -93,6 +97,10 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(propose))
         .routes(routes!(approve))
         .routes(routes!(reject))
+        .routes(routes!(wallet::address))
+        .routes(routes!(wallet::make))
+        .routes(routes!(wallet::import_labels))
+        .routes(routes!(wallet::broadcast))
         .routes(routes!(audit::cut_log))
         .routes(routes!(backup))
         .routes(routes!(stop))

@@ -71,6 +71,22 @@ announce = {announce}
 # The network whose addresses are shown and allowed: main, testnet3, testnet4, signet or regtest. (ROASTERY_BITCOIN_NETWORK)
 # network = "main"
 
+# Where this node learns what is in the chain: balance, payments and fee bumps need it (roastery wallet), signing does not.
+[wallet]
+# "none"; "bitcoind": Bitcoin Core by its RPC; "electrum", "esplora": a server of this kind, which learns the wallet's addresses.
+# (ROASTERY_WALLET_SOURCE)
+# source = "none"
+# Where it is: http://127.0.0.1:8332 of Bitcoin Core, ssl://HOST:PORT or tcp://HOST:PORT of Electrum, https://HOST/PATH of Esplora.
+# (ROASTERY_WALLET_URL)
+# url = "http://127.0.0.1:8332"
+# For Bitcoin Core, one of these: its cookie file (ROASTERY_WALLET_COOKIE_FILE), or a file with USER:PASSWORD in one line
+# (ROASTERY_WALLET_PASSWORD_FILE). It is read each time that it is needed.
+# cookie_file = "/home/bitcoin/.bitcoin/.cookie"
+# password_file = "bitcoind-password"
+# For Bitcoin Core: the height of the first block that is read, which no coin of the group is below. If nothing is said 709632 on
+# main, the first block with Taproot, and 0 elsewhere. (ROASTERY_WALLET_START_HEIGHT)
+# start_height = 709632
+
 # What this node signs. A rule that does not hold refuses a request; what passes all rules is approved as "approval" says.
 [policy]
 # "manual": you, with roastery approve. "command": a local command is asked. "automatic": the rules are enough.
@@ -141,7 +157,11 @@ mod tests {
     use super::{super::*, default_file};
 
     /// These options have no default; the file shows an example.
-    const NO_DEFAULT: [&str; 11] = [
+    const NO_DEFAULT: [&str; 15] = [
+        "url",
+        "cookie_file",
+        "password_file",
+        "start_height",
         "listen",
         "command",
         "passphrase_file",
@@ -198,10 +218,17 @@ mod tests {
                 "policy.approval" => "automatic",
                 "policy.kinds" => "[\"hash\"]",
                 "observability.hosts" => "[\"node.example\"]",
-                "policy.most_per_hour" | "store.keep_ended_days" => "5",
+                "wallet.source" => "esplora",
+                "wallet.start_height" | "policy.most_per_hour" | "store.keep_ended_days" => "5",
                 _ => "other",
             };
-            let set = |name: &str| (name == variable).then(|| value.to_owned());
+            // A source is somewhere.
+            let url = (option, "ROASTERY_WALLET_URL", "https://esplora.example/api");
+            let set = |name: &str| match name {
+                name if name == variable => Some(value.to_owned()),
+                name if url.0 == "wallet.source" && name == url.1 => Some(url.2.to_owned()),
+                _ => None,
+            };
             assert_ne!(Config::parse(&file, set).unwrap(), Config::default(), "{option}");
         }
         let wrong = |name: &str| (name == "ROASTERY_API_LISTEN").then(|| "nowhere".to_owned());
@@ -220,6 +247,16 @@ mod tests {
             ("[policy]\ncommand_timeout_seconds = 0", "policy.command_timeout_seconds: 0; 1 to"),
             ("[policy]\nkinds = [\"all\"]", "line 2: unknown variant `all`"),
             ("[transport]\nlisten = [\"here\"]", "line 2: "),
+            ("[wallet]\nsource = \"core\"", "line 2: unknown variant `core`"),
+            ("[wallet]\nsource = \"esplora\"", "wallet.url: is needed"),
+            (
+                "[wallet]\nsource = \"electrum\"\nurl = \"https://electrum.example\"",
+                "wallet.url: \"https://electrum.example\" is no URL of electrum",
+            ),
+            (
+                "[wallet]\nsource = \"bitcoind\"\nurl = \"http://127.0.0.1:8332\"",
+                "wallet.cookie_file: for \"bitcoind\" either",
+            ),
             ("[", "line 1: "),
         ] {
             let error = Config::parse(text, |_| None).unwrap_err().to_string();

@@ -5,6 +5,7 @@ mod default_file;
 mod error;
 mod groups;
 mod policy;
+mod wallet;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -19,6 +20,7 @@ pub use self::{
     error::ConfigError,
     groups::GroupSettings,
     policy::{ApprovalMode, ChangeRules, PolicyConfig, ProofApproval, SubjectKind},
+    wallet::{ChainSource, WalletConfig},
 };
 use crate::{files::Folder, text::LogFormat};
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// The Bitcoin network.
     pub bitcoin: Bitcoin,
+    /// The chain source.
+    pub wallet: WalletConfig,
     /// The policy of groups that have none of their own.
     pub policy: PolicyConfig,
     /// The settings of single groups, by name or id.
@@ -158,6 +162,7 @@ impl Default for Config {
             observability: Observability::default(),
             store: StoreConfig::default(),
             bitcoin: Bitcoin::default(),
+            wallet: WalletConfig::default(),
             policy: PolicyConfig::default(),
             group: BTreeMap::new(),
         }
@@ -208,7 +213,7 @@ impl Default for Bitcoin {
 
 /// The options that an environment variable can set: its name is `ROASTERY_` and the option's name
 /// in capitals, with `_` for each dot.
-pub const ENVIRONMENT: [&str; 18] = [
+pub const ENVIRONMENT: [&str; 23] = [
     "name",
     "passphrase_file",
     "host_key",
@@ -224,6 +229,11 @@ pub const ENVIRONMENT: [&str; 18] = [
     "observability.log_format",
     "store.keep_ended_days",
     "bitcoin.network",
+    "wallet.source",
+    "wallet.url",
+    "wallet.cookie_file",
+    "wallet.password_file",
+    "wallet.start_height",
     "policy.approval",
     "policy.kinds",
     "policy.most_per_hour",
@@ -324,6 +334,12 @@ impl Config {
         if let Some(path) = &mut self.passphrase_file {
             from_variable("passphrase_file", path)?;
         }
+        if let Some(path) = &mut self.wallet.cookie_file {
+            from_variable("wallet.cookie_file", path)?;
+        }
+        if let Some(path) = &mut self.wallet.password_file {
+            from_variable("wallet.password_file", path)?;
+        }
         Ok(self)
     }
 
@@ -343,7 +359,7 @@ impl Config {
         for policy in own.chain([&self.policy]) {
             policy.check(network)?;
         }
-        Ok(())
+        self.wallet.check()
     }
 }
 

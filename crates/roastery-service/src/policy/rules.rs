@@ -13,6 +13,7 @@ use roastery_protocol::{
     request::{SigningRequest, Subject},
 };
 use roastery_store::{Coin, Examination, KeptRequest, Spending};
+use roastery_wallet::LiveView;
 use thiserror::Error;
 
 use super::{Caps, refusal::Refusal};
@@ -24,6 +25,8 @@ pub struct PolicyEngine {
     config: PolicyConfig,
     wallet: Wallet,
     transactions: SpendPolicy,
+    /// What the node's chain source knows of the wallet, if it has one.
+    chain: Option<Arc<LiveView>>,
     /// How many PSBTs were parsed.
     #[cfg(test)]
     reads: std::sync::atomic::AtomicUsize,
@@ -121,14 +124,17 @@ fn spending_of(spend: &Spend) -> Spending {
     Spending { amount: spend.may_leave_the_group().to_sat(), coins: coins.into_iter().collect() }
 }
 
-/// The findings of an examination, as bytes: the amounts, and which outputs pay the group's own
-/// wallet.
+/// The findings of an examination, as bytes: the amounts, which outputs pay the group's own wallet,
+/// and what the chain source knows otherwise.
 fn found(spend: &Spend, spending: &Spending) -> Vec<u8> {
     let own = spend.outputs().iter().map(|output| matches!(output.payee, Payee::Wallet(_)));
     let coins = spending.coins.iter();
     let coins = coins.flat_map(|coin| [&coin.transaction[..], &coin.output.to_le_bytes()].concat());
     let amount = spending.amount.to_le_bytes();
-    amount.into_iter().chain(own.map(u8::from)).chain(coins).collect()
+    let known = spend.warnings().iter().filter(|warning| warning.is_about_chain());
+    // Each is one line.
+    let known = known.flat_map(|warning| format!("{warning}\n").into_bytes());
+    amount.into_iter().chain(own.map(u8::from)).chain(coins).chain(known).collect()
 }
 
 impl PolicyEngine {
@@ -157,9 +163,15 @@ impl PolicyEngine {
             config,
             wallet,
             transactions,
+            chain: None,
             #[cfg(test)]
             reads: Default::default(),
         })
+    }
+
+    /// The same rules, with warnings about what a chain source knows otherwise.
+    pub fn beside(self, chain: Arc<LiveView>) -> Self {
+        Self { chain: Some(chain), ..self }
     }
 
     /// The configuration.
@@ -193,7 +205,11 @@ impl PolicyEngine {
         #[cfg(test)]
         self.reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let psbt = psbt::read(bytes).map_err(Refusal::NoTransaction)?;
-        Ok(Spend::of(psbt, &self.wallet))
+        let spend = Spend::of(psbt, &self.wallet);
+        Ok(match &self.chain {
+            None => spend,
+            Some(chain) => spend.beside(&*chain.now()),
+        })
     }
 
     /// Examines a request: whether this node signs its kind, and whether its messages are those of

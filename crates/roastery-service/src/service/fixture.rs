@@ -18,6 +18,7 @@ use roastery_store::{
     Passphrase, PassphraseCost, RequestState, Spending, Store, StoreWriter,
 };
 use roastery_testkit::{Fixture, Willing, peer, seat};
+use roastery_wallet::LiveView;
 
 use crate::{
     config::{PolicyConfig, SubjectKind},
@@ -83,6 +84,14 @@ impl TestNode {
 
     /// The node of the first seat, with this policy.
     pub(in crate::service) async fn with(config: PolicyConfig) -> Self {
+        Self::beside(config, None).await
+    }
+
+    /// The same, with what a chain source knows of the group's wallet.
+    pub(in crate::service) async fn beside(
+        config: PolicyConfig,
+        chain: Option<Arc<LiveView>>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let words = Passphrase::new("a few words".to_owned());
         let cost = PassphraseCost::new(8, 1, 1).unwrap();
@@ -99,6 +108,10 @@ impl TestNode {
         let policy =
             PolicyEngine::new(config, group.clone(), WalletSettings::default(), Network::Regtest)
                 .unwrap();
+        let policy = match chain {
+            None => policy,
+            Some(chain) => policy.beside(chain),
+        };
         let key = key_of(&group);
         shared.ledger.open(key, [], crate::service::both_clocks());
         let journal =

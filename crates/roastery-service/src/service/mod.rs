@@ -22,6 +22,7 @@ mod shared;
 mod store_state;
 mod supervision;
 mod waiters;
+mod wallet;
 mod whereabouts;
 
 use std::{
@@ -70,6 +71,11 @@ pub use self::{
     requests::proposing::{DraftSubject, RequestDraft},
     role::Role,
     supervision::{Failure, FailureKind},
+    wallet::{
+        answers::{DraftWhat, DraftedTransaction, WalletDraft, WalletStatus},
+        reading::ChainStatus,
+        to_send::{Sending, SendingState},
+    },
     whereabouts::CardAddresses,
 };
 use self::{
@@ -79,6 +85,7 @@ use self::{
     keygen::task::KeygenService,
     pairing::running::PairingsHere,
     shared::Shared,
+    wallet::Wallets,
     whereabouts::AddressBook,
 };
 use crate::{config::Config, policy::Now};
@@ -105,6 +112,8 @@ pub struct Service {
     /// Held while a group is added, a person decides about a change, and while shares are erased.
     /// The switch of a key waits for it: its answer is not awaited under it.
     joining: tokio::sync::Mutex<()>,
+    /// The wallets of the groups, if there is a chain source.
+    wallets: Wallets,
     started: Instant,
     /// The time of the last pulse, in milliseconds after the start.
     pulse: AtomicU64,

@@ -10,6 +10,7 @@ mod keygen;
 mod pairing;
 mod problem;
 mod request;
+mod wallet;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -38,6 +39,10 @@ pub use self::{
         PaidOutput, Part, Payment, PaymentDetails, Progress, Request, Ruling, SignedTransaction,
         State, Subject, Summary, TextSignature, Warning,
     },
+    wallet::{
+        Broadcast, BroadcastState, ChainSource, LabelCount, LabelFile, MadeTransaction,
+        MakeTransaction, Wallet, WalletAddress, WalletCoin, WalletEntry, WalletPayment,
+    },
 };
 
 /// The status of a node.
@@ -62,7 +67,10 @@ pub struct Status {
     /// Invitations that were joined, and key generations under way.
     #[serde(rename = "ceremonies")]
     pub keygens: Vec<KeygenStatus>,
-    /// Warnings about the configuration, each in a line.
+    /// The chain source; absent if there is none.
+    #[serde(default)]
+    pub chain_source: Option<ChainSource>,
+    /// Warnings about the configuration and the chain source, each in a line.
     pub warnings: Vec<String>,
 }
 

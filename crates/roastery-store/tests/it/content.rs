@@ -13,7 +13,7 @@ use roastery_protocol::{
     request::Subject,
 };
 use roastery_store::{
-    AuditEntry, ContentError, Decider, Entry, MAX_TEXT, NodeKeys, RequestState, Store,
+    AuditEntry, ContentError, Decider, Entry, MAX_TEXT, NodeKeys, RequestState, Store, WalletPart,
 };
 use zeroize::Zeroizing;
 
@@ -237,4 +237,24 @@ fn barred_seats_are_kept_of_each_group_with_the_time_of_the_first_bar() {
     drop(store);
     let store = Store::open(folder.file("store"), &passphrase()).unwrap();
     assert_eq!(store.bars(group).unwrap().len(), 3);
+}
+
+#[test]
+fn the_parts_of_wallets_are_kept_apart_and_the_last_of_each_counts() {
+    let folder = Folder::new();
+    let store = new_store(&folder);
+    let (one, other) = ("tr([00000001]xpub/0/*)", "tr([00000002]xpub/0/*)");
+    assert_eq!(store.wallet(one, WalletPart::Chain).unwrap(), None);
+    store.keep_wallet(one, WalletPart::Chain, vec![1]).unwrap();
+    store.keep_wallet(one, WalletPart::Chain, vec![2]).unwrap();
+    store.keep_wallet(one, WalletPart::Sending, vec![3]).unwrap();
+    store.keep_wallet(other, WalletPart::Chain, vec![4]).unwrap();
+    store.check().unwrap();
+    drop(store);
+    let store = Store::open(folder.file("store"), &passphrase()).unwrap();
+    let kept = |of, part| store.wallet(of, part).unwrap();
+    assert_eq!(kept(one, WalletPart::Chain), Some(vec![2]));
+    assert_eq!(kept(one, WalletPart::Sending), Some(vec![3]));
+    assert_eq!(kept(one, WalletPart::Labels), None);
+    assert_eq!(kept(other, WalletPart::Chain), Some(vec![4]));
 }

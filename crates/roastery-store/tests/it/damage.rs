@@ -10,7 +10,7 @@ use crate::{fixture::*, new_store, support::*};
 type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// The tables of sealed values, as `docs/store.md` names them.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "keys",
     "groups",
     "shares",
@@ -22,6 +22,7 @@ const TABLES: [&str; 16] = [
     "messages",
     "evidence",
     "bars",
+    "wallets",
     "incarnations",
     "audit",
     "audit-length",

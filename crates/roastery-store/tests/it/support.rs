@@ -14,7 +14,7 @@ use roastery_protocol::{
 use roastery_store::{
     AuditCut, AuditEntry, Coin, ContentError, Decider, Decision, Examination, KeptBar, KeptGroup,
     Listing, NodeKeys, Passphrase, PassphraseCost, Rejection, RequestState, Spending, StateKind,
-    Store, StoreError, TransportSecret,
+    Store, StoreError, TransportSecret, WalletPart,
 };
 use zeroize::Zeroizing;
 
@@ -120,6 +120,7 @@ pub fn fill(store: &Store, kept: &Kept) {
     store.set_request(&kept.request(1), &approved(), 9).unwrap();
     store.keep_proof(kept.group(), &kept.proof).unwrap();
     store.keep_bars(kept.group().id(), &[bar(1, 5)]).unwrap();
+    store.keep_wallet("tr(...)", WalletPart::Labels, b"labels".to_vec()).unwrap();
     store.keep_incarnation(kept.group().id(), incarnation(7)).unwrap();
     store.append_audit(&[entry(kept, 1)]).unwrap();
     store.append_audit(&[entry(kept, 2)]).unwrap();
@@ -178,9 +179,10 @@ pub fn everything(store: &Store) -> String {
     let proofs: Vec<_> = proofs.map(|(_, kept)| store.proofs(kept.group.id()).unwrap()).collect();
     let bars = store.groups().unwrap();
     let bars: Vec<_> = bars.iter().map(|kept| store.bars(kept.group.id()).unwrap()).collect();
+    let labels = store.wallet("tr(...)", WalletPart::Labels).unwrap();
     let (cuts, audit) = (store.audit_cuts().unwrap(), store.audit(0, 1000).unwrap());
     format!(
-        "{keys:?} {groups:?} {keygens:?} {names:?} {requests:?} {proofs:?} {bars:?} {cuts:?} {audit:?}"
+        "{keys:?} {groups:?} {keygens:?} {names:?} {requests:?} {proofs:?} {bars:?} {labels:?} {cuts:?} {audit:?}"
     )
 }
 

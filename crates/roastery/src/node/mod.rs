@@ -159,6 +159,7 @@ pub(crate) use self::{
     invite::Options as InviteOptions,
     join::Options as JoinOptions,
     log::Log as LogOptions,
+    question::{asked, check_terminal},
     requests::{List as ListOptions, find, request_id, said},
     review::Review as ReviewOptions,
     run::Health as HealthOptions,
@@ -166,6 +167,7 @@ pub(crate) use self::{
     show::short_id,
     sign::{Sign as SignOptions, see_all_through, send},
     store::{Backup as BackupOptions, Change as PassphraseOptions, Restore as RestoreOptions},
+    url::encoded,
 };
 
 /// Runs an operator's command: exit status 0 done, 1 not done, 2 usage error.

@@ -10,7 +10,7 @@ pub(super) fn is_asked() -> bool {
 }
 
 /// Refuses to ask where there is no terminal, and says what a script does instead.
-pub(super) fn check_terminal(instead: &str) -> anyhow::Result<()> {
+pub(crate) fn check_terminal(instead: &str) -> anyhow::Result<()> {
     if is_asked() {
         return Ok(());
     }
@@ -18,7 +18,7 @@ pub(super) fn check_terminal(instead: &str) -> anyhow::Result<()> {
 }
 
 /// Asks on the terminal; any answer but y or yes is a no.
-pub(super) fn asked(question: &str) -> anyhow::Result<bool> {
+pub(crate) fn asked(question: &str) -> anyhow::Result<bool> {
     Ok(matches!(ask(question)?.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 

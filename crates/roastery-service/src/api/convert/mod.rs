@@ -9,8 +9,13 @@ mod pairing;
 mod records;
 mod request;
 mod status;
+mod wallet;
 
-pub(super) use self::{audit_line::audit_line, draft::draft_of};
+pub(super) use self::{
+    audit_line::audit_line,
+    draft::draft_of,
+    wallet::{history_of, transaction_of, wallet_of},
+};
 use bitcoin::hex::DisplayHex as _;
 use roastery_protocol::{Seat, group::PeerId};
 

@@ -5,7 +5,8 @@ use crate::{GroupStatus, NodeStatus, PeerStatus, PolicyStatus, SessionStatus, Ti
 
 impl From<NodeStatus> for view::Status {
     fn from(status: NodeStatus) -> Self {
-        let NodeStatus { name, peer, now, uptime, peers, groups, keygens, warnings } = status;
+        let NodeStatus { name, peer, now, uptime, peers, groups, keygens, chain, warnings } =
+            status;
         Self {
             name: name.to_string(),
             peer: peer_id(&peer),
@@ -16,6 +17,7 @@ impl From<NodeStatus> for view::Status {
             peers: peers.into_iter().map(Into::into).collect(),
             groups: groups.into_iter().map(Into::into).collect(),
             keygens: keygens.into_iter().map(Into::into).collect(),
+            chain_source: chain.map(Into::into),
             warnings,
         }
     }

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bitcoin::hex::FromHex as _;
-use roastery_bitcoin::spend::{Completed, Completion};
+use bitcoin::{Transaction, hex::FromHex as _};
+use roastery_bitcoin::spend::{Completed, Completion, extract};
 use roastery_frost::Signature;
 use roastery_protocol::{
     SessionId,
@@ -159,6 +159,17 @@ impl Service {
             .await
             .map_err(ServiceError::Refused)?;
         completed.map_err(|error| ServiceError::Conflict(error.into()))
+    }
+
+    /// A signed transaction, ready to be sent, or the first input, from 0, that asks for more than
+    /// this group's signature.
+    pub(in crate::service) async fn signed_transaction(
+        &self,
+        session: &str,
+    ) -> Result<Result<Transaction, usize>, ServiceError> {
+        let form = SignedForm { completion: Completion::Finalised, version: OutputVersion::Zero };
+        let completed = self.completed(session, form, Role::Operator).await?;
+        Ok(extract(completed.document()))
     }
 
     /// The signatures of all parts of a transaction, in their order.

@@ -29,6 +29,7 @@ use crate::{
         keygen::status::{KeygenPhase, KeygenStatus},
         lifecycle::beat::STUCK,
         now,
+        wallet::reading::ChainStatus,
     },
 };
 
@@ -52,7 +53,9 @@ pub struct NodeStatus {
     pub groups: Vec<GroupStatus>,
     /// Invitations that were joined, and key generations under way.
     pub keygens: Vec<KeygenStatus>,
-    /// Warnings about the configuration, each in a line.
+    /// The chain source, if there is one.
+    pub chain: Option<ChainStatus>,
+    /// Warnings about the configuration and the chain source, each in a line.
     pub warnings: Vec<String>,
 }
 
@@ -169,6 +172,7 @@ impl Service {
                 .into_iter()
                 .filter(|keygen| !matches!(keygen.phase, KeygenPhase::Done(_)))
                 .collect(),
+            chain: self.chain_status(),
             warnings: self.warnings(),
         }
     }

@@ -100,6 +100,8 @@ impl GroupService {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use roastery_bitcoin::{spend::Spend, wallet::Wallet};
     use roastery_protocol::{SessionId, request::Proposal, request::Subject};
     use roastery_store::RequestState;
@@ -107,10 +109,14 @@ mod tests {
         payments::{ordinary, spend_of},
         seat,
     };
+    use roastery_wallet::{LiveView, View};
 
     use crate::{
         config::{ApprovalMode, PolicyConfig, SubjectKind},
-        service::{DecidedAbout, DraftSubject, RequestDraft, State, fixture::TestNode, now},
+        service::{
+            DecidedAbout, DraftSubject, KnownRequest, RequestDraft, ServiceError, State,
+            fixture::TestNode, group::turns::Lane, now,
+        },
     };
 
     async fn node(approval: ApprovalMode) -> TestNode {
@@ -170,5 +176,35 @@ mod tests {
             node.group.approve_as_operator(kept, DecidedAbout::default(), 0).await.unwrap();
         assert_eq!(answer.current.state, State::Approved);
         assert_eq!(node.group.policy.reads(), before + 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_the_chain_source_says_meanwhile_undoes_an_approval_of_what_was_shown() {
+        let kinds = vec![SubjectKind::Transaction];
+        let config = PolicyConfig { kinds, ..Default::default() };
+        let chain = Arc::new(LiveView::default());
+        let node = TestNode::beside(config, Some(chain.clone())).await;
+        let session = proposed(&node, "pending").await;
+        let shown = |known: KnownRequest| {
+            let details = known.details.unwrap();
+            (details.seen, details.report.unwrap())
+        };
+        let kept = node.kept(session).await;
+        let (seen, report) = shown(node.group.known_whole(kept, Lane::Operator, None).await);
+        assert!(report.contains("was not read to its end yet"), "{report}");
+        // It is read, and does not have the coin.
+        chain.set(View { whole: true, ..View::default() });
+        let approve = async |seen| {
+            let kept = node.kept(session).await;
+            let about = DecidedAbout { revision: None, seen: Some(seen) };
+            node.group.approve_as_operator(kept, about, 0).await
+        };
+        let refused = approve(seen).await.unwrap_err();
+        assert!(matches!(refused, ServiceError::Changed), "{refused}");
+        assert!(!node.group.is_running(session));
+        let kept = node.kept(session).await;
+        let (seen, report) = shown(node.group.known_whole(kept, Lane::Operator, None).await);
+        assert!(report.contains("the chain source of this node does not have"), "{report}");
+        assert_eq!(approve(seen).await.unwrap().current.state, State::Approved);
     }
 }

@@ -150,6 +150,7 @@ impl Service {
                 "the group {id} has no name, and its requests wait for the operator: roastery group rename {id} NAME"
             )
         });
-        unknown.chain(unnamed).chain(self.epoch_warnings()).collect()
+        let more = self.epoch_warnings().into_iter().chain(self.chain_warning());
+        unknown.chain(unnamed).chain(more).collect()
     }
 }

@@ -63,6 +63,10 @@ impl Service {
         let wallet = WalletSettings { scripts: scripts.as_deref(), search_depth };
         let engine = PolicyEngine::new(policy, kept.group.clone(), wallet, network)
             .map_err(|error| ServiceError::NotReady(format!("group {name}: {error}").into()))?;
+        let engine = match self.open_wallet(&name, engine.wallet()).await? {
+            Some(view) => engine.beside(view),
+            None => engine,
+        };
         let key = key_of(&kept.group);
         self.count_released(key, engine.caps()).await?;
         let (journal, over_limit) =

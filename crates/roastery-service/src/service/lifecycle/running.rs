@@ -18,7 +18,7 @@ use crate::{
     own_card::{self, OwnCard, OwnKeys},
     service::{
         Service, ServiceError, group::journal::AuditWriter, now_ms, pairing::running::PairingsHere,
-        shared::Shared, whereabouts::AddressBook,
+        shared::Shared, wallet::Wallets, whereabouts::AddressBook,
     },
 };
 
@@ -85,6 +85,8 @@ impl Service {
                 () = stopped_signal(&mut stopped) => {}
             }
         });
+        let network = config.network().map_err(|error| ServiceError::NotReady(error.into()))?;
+        let wallets = Wallets::new(config.wallet.settings(&shared.folder, network), network);
         let addresses = AddressBook::open(&shared.folder);
         let service = Arc::new(Self {
             shared,
@@ -102,6 +104,7 @@ impl Service {
             opening: tokio::sync::Mutex::default(),
             pairings: PairingsHere { key, calls, all: tokio::sync::Mutex::default() },
             joining: tokio::sync::Mutex::default(),
+            wallets,
             started: Instant::now(),
             pulse: AtomicU64::new(0),
             stop,
@@ -125,6 +128,7 @@ impl Service {
         }
         service.shared.essential("pairings", service.clone().pair(pair_events));
         service.shared.essential("the beat", service.clone().beat());
+        service.read_chain()?;
         let part = "what opens the store again";
         service.shared.essential(part, service.clone().keep_store_open());
         Ok(service)
@@ -156,6 +160,7 @@ impl Service {
             key.abort();
         }
         self.stop.send_replace(true);
+        self.wallets.wake();
         if let Err(error) = self.shared.write(Durability::Synced, |_| Ok(())).await {
             tracing::error!(%error, "the last changes may not be on the disk");
         }

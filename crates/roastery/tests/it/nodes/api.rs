@@ -187,12 +187,14 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
     let request = format!("/v1/requests/{session}");
     let (completed, signed) = (format!("{request}/psbt"), format!("{request}/signed"));
     let (approve, reject) = (format!("{request}/approve"), format!("{request}/reject"));
+    let broadcast = format!("{request}/broadcast");
+    let payment = json!({ "address": "bc1", "amount": "1" });
     let card = fs::read_to_string(api.group.node(0).join("card.toml")).unwrap();
     let card = json!({ "card": card });
     let rename = json!({ "name": "other" });
     let bar = json!({ "member": "nobody" });
     let acknowledge = json!({ "epoch": 1, "fingerprint": "0" });
-    let operations: [(&str, &str, &str, &Value, u16); 45] = [
+    let operations: [(&str, &str, &str, &Value, u16); 53] = [
         ("GET", "/v1/status", "/v1/status", &none, 200),
         ("GET", "/v1/ceremonies", "/v1/ceremonies", &none, 200),
         ("POST", "/v1/ceremonies", "/v1/ceremonies", &json!({ "invitation": invitation }), 200),
@@ -212,6 +214,26 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("GET", "/v1/requests/{session}/signed", &signed, &none, 409),
         ("POST", "/v1/requests/{session}/approve", &approve, &none, 200),
         ("POST", "/v1/requests/{session}/reject", &reject, &json!({ "note": "no" }), 200),
+        ("GET", "/v1/requests/{session}/broadcast", &broadcast, &none, 409),
+        ("POST", "/v1/requests/{session}/broadcast", &broadcast, &none, 409),
+        ("GET", "/v1/wallets/{group}", "/v1/wallets/local", &none, 409),
+        ("GET", "/v1/wallets/{group}/history", "/v1/wallets/local/history?limit=9", &none, 409),
+        ("POST", "/v1/wallets/{group}/addresses", "/v1/wallets/local/addresses", &none, 409),
+        (
+            "POST",
+            "/v1/wallets/{group}/transactions",
+            "/v1/wallets/local/transactions",
+            &payment,
+            409,
+        ),
+        ("GET", "/v1/wallets/{group}/labels", "/v1/wallets/local/labels", &none, 409),
+        (
+            "POST",
+            "/v1/wallets/{group}/labels",
+            "/v1/wallets/local/labels",
+            &json!({ "lines": "" }),
+            409,
+        ),
         ("GET", "/v1/changes", "/v1/changes", &none, 200),
         ("POST", "/v1/changes", "/v1/changes", &json!({ "plan": "none" }), 422),
         ("POST", "/v1/changes/card", "/v1/changes/card", &none, 200),

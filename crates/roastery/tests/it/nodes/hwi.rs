@@ -57,7 +57,7 @@ fn hwi(group: &Group, arguments: &[&str]) -> Value {
     answer(start(group, arguments, None))
 }
 
-fn wallet(group: &Group) -> Wallet {
+pub(super) fn wallet(group: &Group) -> Wallet {
     let file = group.path("group.roastery");
     group.tell(0, &["group", "export", "local", "--group-file", &file]).well();
     let bytes = std::fs::read(Path::new(&file)).unwrap();

@@ -1,4 +1,6 @@
-//! `roastery wallet`: the group's key as a Bitcoin wallet.
+//! `roastery wallet`: the group's key as a Bitcoin wallet, and its coins.
+
+mod coins;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -60,9 +62,12 @@ impl Which {
 }
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    coins: Option<coins::Command>,
     #[command(flatten)]
-    which: Which,
+    which: Option<Which>,
     /// The account, an unhardened step from the group's key to keys of its own [default: none, the
     /// group's key itself]
     #[arg(long, value_name = "N", value_parser = |text: &str| values::number(text, 0, MAX_ACCOUNT))]
@@ -116,8 +121,19 @@ struct Listed {
 
 /// Runs the command; the exit status is the program's.
 pub(crate) fn run(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
-    let network = options.which.network(at)?;
-    let wallet = options.which.open(network)?;
+    match (&options.coins, &options.which) {
+        (Some(command), _) => coins::run(at, command),
+        (None, Some(which)) => key(at, which, options),
+        (None, None) => Err(anyhow!(
+            "which wallet? Give --group with the group file, or a command: balance, address, history, send, sweep, bump, \
+             fetch, labels"
+        )),
+    }
+}
+
+fn key(at: &At, which: &Which, options: &Options) -> anyhow::Result<ExitCode> {
+    let network = which.network(at)?;
+    let wallet = which.open(network)?;
     let account = wallet.account(options.account)?;
     if let Some(form) = options.export {
         say!("{}", export(&account, form, network)?.trim_end());

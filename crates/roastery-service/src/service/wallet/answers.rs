@@ -1,0 +1,268 @@
+//! What clients ask of a wallet, and the transactions that they ask for.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use bitcoin::{FeeRate, OutPoint, Txid, hashes::Hash as _};
+use roastery_bitcoin::spend::{Report, Spend};
+use roastery_store::{Coin, RequestState};
+use roastery_wallet::{Draft, LabelKind, Labels, View, parse_btc, payee};
+
+use super::{lock, reading::ChainStatus};
+use crate::service::{
+    BoxError, Service, ServiceError,
+    group::{service::GroupService, turns::Lane},
+    now,
+};
+
+/// A wallet as it is now.
+#[derive(Clone, Debug)]
+pub struct WalletStatus {
+    /// The name of its group.
+    pub group: String,
+    /// What it shows.
+    pub view: Arc<View>,
+    /// The coins that an open request spends.
+    pub in_use: BTreeSet<OutPoint>,
+    /// Its source.
+    pub source: Option<ChainStatus>,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its network.
+    pub network: bitcoin::Network,
+}
+
+/// What a transaction is to do, as a client says it.
+///
+/// Exhaustive: a further variant is a breaking change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DraftWhat {
+    /// Pay an amount, in BTC, to an address.
+    Pay {
+        /// The address.
+        address: String,
+        /// The amount.
+        amount: String,
+    },
+    /// Pay everything to an address.
+    Sweep {
+        /// The address.
+        address: String,
+    },
+    /// Replace a transaction by one with a higher fee.
+    Bump {
+        /// The transaction.
+        txid: String,
+    },
+}
+
+/// A transaction that a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalletDraft {
+    /// What it is to do.
+    pub what: DraftWhat,
+    /// The fee rate in sat/vB; the source's estimate if absent.
+    pub fee_rate: Option<String>,
+    /// The coins to spend; any if there are none.
+    pub inputs: Vec<String>,
+}
+
+/// A transaction that was made and that no member was asked to sign yet.
+#[derive(Clone, Debug)]
+pub struct DraftedTransaction {
+    /// The PSBT.
+    pub psbt: Vec<u8>,
+    /// The id of the transaction.
+    pub txid: Txid,
+    /// The description for people.
+    pub report: String,
+}
+
+fn invalid(error: impl Into<BoxError>) -> ServiceError {
+    ServiceError::Invalid(error.into())
+}
+
+impl Service {
+    /// The wallet of a group, as it is now.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotReady`] without a chain source.
+    pub async fn wallet(&self, group: &str) -> Result<WalletStatus, ServiceError> {
+        let group = self.find_group(group)?;
+        let wallet = self.wallet_of(&group)?;
+        let view = wallet.view.now();
+        let in_use = self.coins_in_use(&group, &view).await?;
+        let labels = lock(&wallet.labels).clone();
+        let (source, network) = (self.chain_status(), self.wallets.network);
+        Ok(WalletStatus { group: group.name.clone(), view, in_use, source, labels, network })
+    }
+
+    /// The first address that was not paid to, or a further one, with its index and its label.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotReady`] without a chain source; [`ServiceError::Conflict`] if too many
+    /// addresses were given out that were not paid to.
+    pub async fn wallet_address(
+        &self,
+        group: &str,
+        new: bool,
+    ) -> Result<(u32, String, Option<String>), ServiceError> {
+        let wallet = self.wallet_of(self.find_group(group)?.as_ref())?;
+        let work = wallet.clone();
+        let given = self.shared.runtime.spawn_blocking(move || lock(&work.chain).address(new));
+        let given = given.await.map_err(|error| ServiceError::Internal(error.into()))?;
+        let (index, address) = given.ok_or_else(|| {
+            let most = roastery_wallet::MOST_UNUSED;
+            let reason = format!(
+                "{most} addresses were given out that nothing was paid to: wallets do not look beyond that; use one of them"
+            );
+            ServiceError::Conflict(reason.into())
+        })?;
+        let keeping = wallet.clone();
+        self.shared.store(move |store| keeping.keep_chain(store)).await?;
+        let address = address.to_string();
+        let label = lock(&wallet.labels).of(LabelKind::Addr, &address).map(str::to_owned);
+        Ok((index, address, label))
+    }
+
+    /// Takes labels from a file of BIP-329, all or none. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Invalid`] names the line.
+    pub async fn import_labels(&self, group: &str, file: &str) -> Result<usize, ServiceError> {
+        let wallet = self.wallet_of(self.find_group(group)?.as_ref())?;
+        let count = lock(&wallet.labels).import(file).map_err(invalid)?;
+        let keeping = wallet.clone();
+        self.shared.store(move |store| keeping.keep_labels(store)).await?;
+        Ok(count)
+    }
+
+    /// Makes a transaction, which no member is asked to sign yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Invalid`] if the input is none; [`ServiceError::Conflict`] if the wallet
+    /// cannot pay it; [`ServiceError::NotReady`] if the source was not read, or has no estimate.
+    pub async fn draft_transaction(
+        &self,
+        group: &str,
+        draft: WalletDraft,
+    ) -> Result<DraftedTransaction, ServiceError> {
+        let group = self.find_group(group)?;
+        let wallet = self.wallet_of(&group)?;
+        let view = wallet.view.now();
+        if !view.whole {
+            let reason =
+                "the chain source was not read to its end yet: roastery status says how far it is";
+            return Err(ServiceError::NotReady(reason.into()));
+        }
+        let WalletDraft { what, fee_rate, inputs } = draft;
+        let what = self.read_draft(what, inputs)?;
+        let rate = match fee_rate {
+            Some(text) => roastery_wallet::fee_rate(&text).map_err(invalid)?,
+            None => self.estimate().await?,
+        };
+        let avoid = self.coins_in_use(&group, &view).await?;
+        let work = wallet.clone();
+        let made = self.shared.runtime.spawn_blocking(move || {
+            let made = lock(&work.chain).draft(&what, rate, &avoid);
+            made.map(|psbt| psbt.serialize())
+        });
+        let made = made.await.map_err(|error| ServiceError::Internal(error.into()))?;
+        let psbt = made.map_err(|error| ServiceError::Conflict(error.into()))?;
+        let keeping = wallet.clone();
+        self.shared.store(move |store| keeping.keep_chain(store)).await?;
+        self.described(&group, psbt).await
+    }
+
+    async fn described(
+        &self,
+        group: &Arc<GroupService>,
+        psbt: Vec<u8>,
+    ) -> Result<DraftedTransaction, ServiceError> {
+        let bytes = psbt.clone();
+        let read = move |policy: &crate::policy::PolicyEngine| {
+            let spend: Spend = policy.read(&bytes)?;
+            let report = Report::of(&spend, policy.network()).to_string();
+            Ok((spend.transaction().compute_txid(), report))
+        };
+        let read = group.with_policy(Lane::Operator, read).await;
+        let (txid, report) = read.map_err(ServiceError::Refused)?;
+        Ok(DraftedTransaction { psbt, txid, report })
+    }
+
+    fn read_draft(&self, what: DraftWhat, inputs: Vec<String>) -> Result<Draft, ServiceError> {
+        let network = self.wallets.network;
+        let outpoint = |text: String| {
+            text.parse::<OutPoint>()
+                .map_err(|_| invalid(format!("{text:?} is no coin: allowed is TXID:INDEX")))
+        };
+        let chosen = !inputs.is_empty();
+        let inputs: Vec<OutPoint> = inputs.into_iter().map(outpoint).collect::<Result<_, _>>()?;
+        let to = |address: &str| payee(address, network).map_err(invalid);
+        Ok(match what {
+            DraftWhat::Pay { address, amount } => {
+                let amount = parse_btc(&amount).map_err(invalid)?;
+                Draft::Pay { to: to(&address)?, amount, inputs }
+            }
+            DraftWhat::Sweep { address } => Draft::Sweep { to: to(&address)?, inputs },
+            DraftWhat::Bump { .. } if chosen => {
+                return Err(invalid(
+                    "a fee bump spends the coins of the transaction that it replaces",
+                ));
+            }
+            DraftWhat::Bump { txid } => {
+                let wrong = |_| invalid(format!("{txid:?} is no transaction id: it has 64 digits"));
+                Draft::Bump { txid: txid.parse().map_err(wrong)? }
+            }
+        })
+    }
+
+    /// The source's estimate of the fee rate.
+    async fn estimate(&self) -> Result<FeeRate, ServiceError> {
+        let not_ready = |reason: String| ServiceError::NotReady(reason.into());
+        let give = "give --fee-rate";
+        let source = self.wallets.source();
+        let source = source.ok_or_else(|| not_ready("there is no chain source".to_owned()))?;
+        let rate = self.shared.runtime.spawn_blocking(move || source.fee_rate()).await;
+        let rate = rate.map_err(|error| ServiceError::Internal(error.into()))?;
+        rate.map_err(|error| {
+            not_ready(format!("the chain source estimates no fee: {error}; {give}"))
+        })?
+        .ok_or_else(|| not_ready(format!("the chain source has no estimate of fees yet: {give}")))
+    }
+
+    /// The coins of a wallet that an open request of the group spends, or a signed one that has not
+    /// expired.
+    async fn coins_in_use(
+        &self,
+        group: &GroupService,
+        view: &View,
+    ) -> Result<BTreeSet<OutPoint>, ServiceError> {
+        let unspent = view.coins.iter().filter(|(_, coin)| coin.spent_by.is_none());
+        let mut sessions = Vec::new();
+        for (outpoint, _) in unspent {
+            let coin = Coin { transaction: outpoint.txid.to_byte_array(), output: outpoint.vout };
+            let spenders = group.coins.spenders_of(&coin).into_iter();
+            sessions.extend(spenders.map(|session| (*outpoint, session)));
+        }
+        let at = now();
+        let open = self.shared.store(move |store| {
+            let mut open = BTreeSet::new();
+            for (outpoint, session) in sessions {
+                let Some(kept) = store.request(session)? else { continue };
+                let counts = matches!(
+                    kept.state,
+                    RequestState::Proposed | RequestState::Approved(_) | RequestState::Signed(_)
+                );
+                if counts && kept.request.expiry() > at {
+                    open.insert(outpoint);
+                }
+            }
+            Ok(open)
+        });
+        open.await
+    }
+}

@@ -1,0 +1,151 @@
+//! The thread that reads the chain source. It never holds up what is signed.
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use roastery_wallet::{Source, SourceKind};
+
+use super::{known::GroupWallet, lock};
+use crate::{
+    Time,
+    service::{Service, ServiceError, now},
+    text::panic_message,
+};
+
+/// How long nothing is asked of the source after it was read.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// The same for one that is asked for each address.
+const LONG_PAUSE: Duration = Duration::from_secs(60);
+
+/// How the reading goes.
+#[derive(Debug, Default)]
+pub(in crate::service) struct Reading {
+    /// When the source was last read to its end.
+    answered: Option<u64>,
+    /// Why it was not, the last time.
+    problem: Option<String>,
+    /// The wallets that are not open, and why.
+    pub(in crate::service) unopened: Vec<String>,
+}
+
+/// The state of the chain source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainStatus {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Where it is.
+    pub url: String,
+    /// When it was last read to its end.
+    pub answered: Option<Time>,
+    /// Why it was not, the last time.
+    pub problem: Option<String>,
+}
+
+impl Service {
+    /// The state of the chain source, if there is one.
+    pub fn chain_status(&self) -> Option<ChainStatus> {
+        let source = self.wallets.source.as_ref()?;
+        let reading = lock(&self.wallets.reading);
+        Some(ChainStatus {
+            kind: source.kind().name(),
+            url: source.url().to_owned(),
+            answered: reading.answered.map(Time::from_seconds),
+            problem: reading.problem.clone(),
+        })
+    }
+
+    /// What an operator should know of it.
+    pub(in crate::service) fn chain_warning(&self) -> Vec<String> {
+        let Some(status) = self.chain_status() else { return Vec::new() };
+        let ChainStatus { kind, url, answered, problem } = status;
+        let since = match answered {
+            Some(time) => format!("was last read at {time}"),
+            None => "was not read yet".to_owned(),
+        };
+        let problem = problem.map(|problem| {
+            format!(
+                "the chain source {kind} at {url} {since}: {problem}; signing goes on without it"
+            )
+        });
+        let unopened = lock(&self.wallets.reading).unopened.clone();
+        problem.into_iter().chain(unopened).collect()
+    }
+
+    /// Reads the source in a thread of its own, if there is one.
+    pub(in crate::service) fn read_chain(self: &Arc<Self>) -> Result<(), ServiceError> {
+        if self.wallets.source.is_none() {
+            return Ok(());
+        }
+        let service = self.clone();
+        let reading = move || service.read_until_stopped();
+        let thread = self.shared.supervisor.essential_thread("the chain source", "chain", reading);
+        let failed = |error: std::io::Error| ServiceError::Internal(error.into());
+        thread.map(drop).map_err(failed)
+    }
+
+    fn read_until_stopped(&self) {
+        let pause = match self.wallets.source.as_ref().map(|source| source.kind()) {
+            Some(SourceKind::Bitcoind) => PAUSE,
+            _ => LONG_PAUSE,
+        };
+        // Each wallet has its own, which knows what it has shown to that one.
+        let mut sources: BTreeMap<String, Source> = BTreeMap::new();
+        while !*self.stop.borrow() {
+            for wallet in self.wallets.all() {
+                let Some(new) = self.wallets.source() else { return };
+                let source = sources.entry(wallet.descriptor().to_owned()).or_insert(new);
+                let read = self.read(&wallet, source);
+                self.note(read);
+                self.send_signed(&wallet);
+            }
+            if !*self.stop.borrow() {
+                self.wallets.rest(pause);
+            }
+        }
+    }
+
+    fn note(&self, read: Result<(), String>) {
+        let mut reading = lock(&self.wallets.reading);
+        match read {
+            Ok(()) => {
+                if reading.problem.take().is_some() {
+                    tracing::info!("the chain source is read again");
+                }
+                reading.answered = Some(now());
+            }
+            Err(problem) => {
+                if reading.problem.as_ref() != Some(&problem) {
+                    tracing::warn!("the chain source is not read: {problem}");
+                }
+                reading.problem = Some(problem);
+            }
+        }
+    }
+
+    /// Reads a source to its end; the error is one line.
+    fn read(&self, wallet: &GroupWallet, source: &mut Source) -> Result<(), String> {
+        source.begin();
+        while !*self.stop.borrow() {
+            let question = wallet.question();
+            // What a source sends must not end the node, whatever a library makes of it.
+            let found = catch_unwind(AssertUnwindSafe(|| source.next(&question)));
+            let found = found.map_err(|panic| panic_message(&*panic))?;
+            let Some(found) = found.map_err(|error| error.to_string())? else { return Ok(()) };
+            let taken = catch_unwind(AssertUnwindSafe(|| wallet.take(found)));
+            let taken = taken.map_err(|panic| {
+                wallet.reopen(&self.shared.store, self.wallets.network);
+                panic_message(&*panic)
+            })?;
+            let kept = wallet.keep_chain(&self.shared.store);
+            self.shared.store_state.saw(&kept);
+            kept.map_err(|error| error.to_string())?;
+            taken.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}

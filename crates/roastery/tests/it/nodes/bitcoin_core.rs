@@ -1,0 +1,315 @@
+//! A real Bitcoin Core beside the nodes of a group. `BITCOIND` names the program, and `bitcoin-cli`
+//! is beside it; without that these tests say that they are skipped.
+
+use std::{
+    env,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+use serde_json::{Value, json};
+
+use crate::nodes::support::{Group, free_ports, fresh_folder, until};
+
+/// A Core with a chain of its own, which ends with the test.
+struct Core {
+    process: Child,
+    folder: PathBuf,
+    port: u16,
+    cli: PathBuf,
+}
+
+impl Core {
+    /// Starts one with these further arguments; `None`, and a word, if there is no program.
+    fn start(name: &str, arguments: &[String]) -> Option<Self> {
+        let Some(program) = env::var_os("BITCOIND").map(PathBuf::from) else {
+            eprintln!("skipped: BITCOIND does not name Bitcoin Core's bitcoind");
+            return None;
+        };
+        let (folder, port) = (fresh_folder(name), free_ports(1));
+        let process = Command::new(&program)
+            .arg(format!("-datadir={}", folder.display()))
+            .arg(format!("-rpcport={port}"))
+            .args([
+                "-regtest",
+                "-listen=0",
+                "-fallbackfee=0.00001",
+                "-maxtxfee=0.1",
+                "-rpcthreads=8",
+            ])
+            .args(arguments)
+            .stdout(File::create(folder.join("out")).unwrap())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let cli = program.with_file_name("bitcoin-cli");
+        let core = Self { process, folder, port, cli };
+        until("Core answers", || core.try_to(&["getblockcount"]).ok());
+        Some(core)
+    }
+
+    fn try_to(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = Command::new(&self.cli)
+            .arg(format!("-datadir={}", self.folder.display()))
+            .arg(format!("-rpcport={}", self.port))
+            .args(["-regtest", "-rpcclienttimeout=0"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap().trim().to_owned();
+        match output.status.success() {
+            true => Ok(text(output.stdout)),
+            false => Err(text(output.stderr)),
+        }
+    }
+
+    #[track_caller]
+    fn to(&self, arguments: &[&str]) -> String {
+        self.try_to(arguments).unwrap()
+    }
+
+    #[track_caller]
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.to(arguments)).unwrap()
+    }
+
+    /// Mines blocks to an address of Core's wallet `miner`.
+    fn mine(&self, count: u32) {
+        let address = self.to(&["-rpcwallet=miner", "getnewaddress"]);
+        self.to(&["generatetoaddress", &count.to_string(), &address]);
+    }
+
+    /// A wallet `miner` with money.
+    fn begin(&self) {
+        self.to(&["createwallet", "miner"]);
+        self.mine(101);
+    }
+
+    /// A wallet that watches the group's, from what `--export core` prints.
+    fn watch(&self, group: &Group) {
+        self.to(&[
+            "-named",
+            "createwallet",
+            "wallet_name=watch",
+            "disable_private_keys=true",
+            "blank=true",
+        ]);
+        let file = group.path("watch.group");
+        group.tell(0, &["group", "export", "local", "--group-file", &file]).well();
+        let export = ["wallet", "--group", &file, "--network", "regtest", "--export", "core"];
+        let descriptors = group.tell(0, &export).well();
+        let imported = self.json(&["-rpcwallet=watch", "importdescriptors", &descriptors]);
+        assert!(
+            imported.as_array().unwrap().iter().all(|one| one["success"] == true),
+            "{imported}"
+        );
+    }
+
+    fn cookie(&self) -> PathBuf {
+        self.folder.join("regtest/.cookie")
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn group_on(core: &Core, name: &str) -> Group {
+    let url = format!("http://127.0.0.1:{}", core.port);
+    let cookie = core.cookie();
+    let source = [
+        ("ROASTERY_BITCOIN_NETWORK", "regtest"),
+        ("ROASTERY_WALLET_SOURCE", "bitcoind"),
+        ("ROASTERY_WALLET_URL", &url),
+        ("ROASTERY_WALLET_COOKIE_FILE", cookie.to_str().unwrap()),
+    ];
+    Group::start_with(name, 3, 2, &source)
+}
+
+/// An amount of Core's, which it writes in BTC with eight digits, in satoshi.
+fn sat(amount: &Value) -> u64 {
+    let text = format!("{:.8}", amount.as_f64().unwrap());
+    text.replace('.', "").parse().unwrap()
+}
+
+fn balance(group: &Group) -> Value {
+    group.tell(0, &["wallet", "balance", "--json"]).json()
+}
+
+/// Waits until the node and Core's watching wallet show the same, and returns that.
+#[track_caller]
+fn both(core: &Core, group: &Group) -> (u64, u64) {
+    until("the node shows what Core shows", || {
+        let (own, theirs) = (balance(group), core.json(&["-rpcwallet=watch", "getbalances"]));
+        let tip = own["height"].as_u64()?.to_string() == core.to(&["getblockcount"]);
+        let own = (own["confirmed"].as_u64()?, own["change"].as_u64()? + own["incoming"].as_u64()?);
+        let mine = &theirs["mine"];
+        let confirmed: u64 = core
+            .json(&["-rpcwallet=watch", "listunspent", "1"])
+            .as_array()?
+            .iter()
+            .map(|coin| sat(&coin["amount"]))
+            .sum();
+        let all = sat(&mine["trusted"]) + sat(&mine["untrusted_pending"]);
+        let theirs = (confirmed, all - confirmed);
+        (tip && own == theirs).then_some(own)
+    })
+}
+
+/// Approves what waits at node 1.
+fn approve_next(group: &Group) {
+    let session = until("it is proposed", || {
+        let listed = group.tell(1, &["requests", "--state", "proposed", "--json"]).json();
+        Some(listed[0]["session"].as_str()?.to_owned())
+    });
+    group.approve(1, &session);
+}
+
+/// Runs a command at node 0 while node 1 approves it.
+fn approved(group: &Group, arguments: &[&str]) -> String {
+    thread::scope(|scope| {
+        let running = scope.spawn(|| group.tell(0, arguments).well());
+        approve_next(group);
+        running.join().unwrap()
+    })
+}
+
+fn is_in_mempool(core: &Core, txid: &str) -> bool {
+    core.try_to(&["getmempoolentry", txid]).is_ok()
+}
+
+#[test]
+fn payments_and_bumps_are_mined_and_the_balance_is_that_of_core_also_after_a_reorganisation() {
+    let Some(core) = Core::start("core-send", &[]) else { return };
+    core.begin();
+    let group = group_on(&core, "core-wallet");
+    core.watch(&group);
+    for amount in ["1.5", "0.25"] {
+        let address = group.tell(0, &["wallet", "address", "--new"]).well();
+        core.to(&["-rpcwallet=miner", "sendtoaddress", address.trim(), amount]);
+    }
+    assert_eq!(both(&core, &group), (0, 175_000_000));
+    core.mine(1);
+    assert_eq!(both(&core, &group), (175_000_000, 0));
+
+    let to = core.to(&["-rpcwallet=miner", "getnewaddress"]);
+    let send = ["wallet", "send", &to, "0.3", "--fee-rate", "2", "--yes"];
+    let txid = approved(&group, &send).trim().to_owned();
+    assert!(is_in_mempool(&core, &txid));
+    let (_, pending) = both(&core, &group);
+    assert!(pending > 0);
+    let bump = ["wallet", "bump", &txid, "--fee-rate", "20", "--yes"];
+    let bumped = approved(&group, &bump).trim().to_owned();
+    assert!(is_in_mempool(&core, &bumped) && !is_in_mempool(&core, &txid));
+    core.mine(1);
+    let (after, pending) = both(&core, &group);
+    assert_eq!(pending, 0);
+    assert_eq!(core.to(&["-rpcwallet=miner", "getreceivedbyaddress", &to]), "0.30000000");
+    let history = group.tell(0, &["wallet", "history", "--json"]).json();
+    assert_eq!(history[0]["txid"], bumped);
+    let fee = history[0]["fee"].as_u64().unwrap();
+    assert_eq!(after, 175_000_000 - 30_000_000 - fee);
+
+    // Its block is replaced by two others that do not have it.
+    let block = core.to(&["getbestblockhash"]);
+    core.to(&["invalidateblock", &block]);
+    let elsewhere = core.to(&["-rpcwallet=miner", "getnewaddress"]);
+    for _ in 0..2 {
+        core.to(&["generateblock", &elsewhere, "[]"]);
+    }
+    let (confirmed, pending) = both(&core, &group);
+    assert_eq!(confirmed + pending, after);
+    assert!(pending > 0);
+    core.mine(1);
+    assert_eq!(both(&core, &group), (after, 0));
+
+    // A transaction that Core makes is signed by the group and mined.
+    let outputs = json!([{ &to: 0.1 }]).to_string();
+    let made = core.json(&[
+        "-rpcwallet=watch",
+        "walletcreatefundedpsbt",
+        "[]",
+        &outputs,
+        "0",
+        "{\"fee_rate\":3}",
+    ]);
+    let (file, out) = (group.path("core.psbt"), group.path("signed.psbt"));
+    fs::write(Path::new(&file), made["psbt"].as_str().unwrap()).unwrap();
+    approved(&group, &["psbt", "sign", &file, "--group", "local", "--out", &out]);
+    let signed = fs::read_to_string(&out).unwrap();
+    let finished = core.json(&["finalizepsbt", signed.trim()]);
+    assert_eq!(finished["complete"], true);
+    core.to(&["sendrawtransaction", finished["hex"].as_str().unwrap()]);
+    core.mine(1);
+    both(&core, &group);
+
+    // Everything is paid out.
+    approved(&group, &["wallet", "sweep", &to, "--fee-rate", "2", "--yes"]);
+    core.mine(1);
+    assert_eq!(both(&core, &group), (0, 0));
+}
+
+#[test]
+fn core_sends_and_bumps_through_the_group_as_its_signer() {
+    // The nodes are there first: Core is given their folder.
+    if env::var_os("BITCOIND").is_none() {
+        eprintln!("skipped: BITCOIND does not name Bitcoin Core's bitcoind");
+        return;
+    }
+    let group = Group::start_with("core-signer", 3, 2, &[("ROASTERY_BITCOIN_NETWORK", "regtest")]);
+    let (program, folder) = (env!("CARGO_BIN_EXE_roastery"), group.node(0));
+    let signer = format!("-signer={program} hwi --folder {}", folder.display());
+    let Some(core) = Core::start("core-hwi", &[signer]) else { return };
+    core.begin();
+    let signers = core.json(&["enumeratesigners"]);
+    assert_eq!(signers["signers"][0]["name"], "roastery local", "{signers}");
+    core.to(&[
+        "-named",
+        "createwallet",
+        "wallet_name=treasury",
+        "disable_private_keys=true",
+        "external_signer=true",
+    ]);
+    let address =
+        core.to(&["-rpcwallet=treasury", "-named", "getnewaddress", "address_type=bech32m"]);
+    let shown = core.json(&["-rpcwallet=treasury", "walletdisplayaddress", &address]);
+    assert_eq!(shown["address"], address.as_str());
+    core.to(&["-rpcwallet=miner", "sendtoaddress", &address, "1"]);
+    core.mine(1);
+    let to = core.to(&["-rpcwallet=miner", "getnewaddress"]);
+    let outputs = json!([{ &to: 0.4 }]).to_string();
+    let while_approved = |arguments: &[&str]| {
+        thread::scope(|scope| {
+            let running = scope.spawn(|| core.json(arguments));
+            approve_next(&group);
+            running.join().unwrap()
+        })
+    };
+    let sent = while_approved(&[
+        "-rpcwallet=treasury",
+        "-named",
+        "send",
+        &format!("outputs={outputs}"),
+        "fee_rate=2",
+    ]);
+    assert_eq!(sent["complete"], true, "{sent}");
+    let txid = sent["txid"].as_str().unwrap();
+    assert!(is_in_mempool(&core, txid));
+    let bumped = while_approved(&[
+        "-rpcwallet=treasury",
+        "-named",
+        "bumpfee",
+        &format!("txid={txid}"),
+        "fee_rate=20",
+    ]);
+    let bumped = bumped["txid"].as_str().unwrap();
+    assert!(is_in_mempool(&core, bumped) && !is_in_mempool(&core, txid));
+    core.mine(1);
+    assert_eq!(core.to(&["-rpcwallet=miner", "getreceivedbyaddress", &to]), "0.40000000");
+}

@@ -30,7 +30,7 @@ use crate::{
     service::MOST_LISTED,
     view::{
         AddCard, Bar, Evidence, GroupStatus, Health, PeerAddresses, Problem, ProblemCode, Propose,
-        Reject, Rename, Request, State as RequestState, Status,
+        Reject, Rename, Request, RequestCounts, State as RequestState, Status,
     },
 };
 
@@ -52,6 +52,7 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(group_file))
         .routes(routes!(recovery_file))
         .routes(routes!(requests))
+        .routes(routes!(request_counts))
         .routes(routes!(request))
         .routes(routes!(signed::completed))
         .routes(routes!(signed::signed))
@@ -256,6 +257,27 @@ async fn requests(
     let requests: Vec<Request> = requests.into_iter().map(Into::into).collect();
     let next = next.map(|next| [(NEXT_BEFORE, next.to_string())]);
     Ok((next, Json(requests)).into_response())
+}
+
+/// Which requests are counted.
+#[derive(Debug, Deserialize, IntoParams, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Counted {
+    /// Only requests of this group.
+    group: Option<String>,
+}
+
+/// How many requests are open.
+#[utoipa::path(get, path = "/v1/requests/counts", params(Counted),
+    responses((status = 200, description = "Done", body = RequestCounts),
+        (status = 404, description = "not_found: there is no such group", body = Problem),
+        (status = 409, description = "ambiguous: there are two groups of this name", body = Problem)))]
+async fn request_counts(
+    State(service): At,
+    Query(Counted { group }): Query<Counted>,
+) -> Answer<RequestCounts> {
+    Ok(Json(service.request_counts(group).await?.into()))
 }
 
 /// How long to wait.

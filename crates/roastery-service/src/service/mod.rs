@@ -48,7 +48,7 @@ pub use self::{
         known::{KnownRequest, RequestDetails, TextSigner},
         payment::{PaidOutput, PaymentDetails},
         records::{HeldProof, LoggedShare},
-        requests::{OutputVersion, RequestFilter, RequestPage, SignedForm},
+        requests::{OutputVersion, RequestCounts, RequestFilter, RequestPage, SignedForm},
         status::{GroupStatus, MemberStatus, NodeStatus, PeerStatus, PolicyStatus, SessionStatus},
     },
     change::status::ChangeStatus,

@@ -36,8 +36,8 @@ pub use self::{
     problem::{Problem, ProblemCode},
     request::{
         Approver, Decided, InputLeft, Level, MemberDecision, Message, MissingPart, NoState,
-        PaidOutput, Part, Payment, PaymentDetails, Progress, Request, Ruling, SignedTransaction,
-        State, Subject, Summary, TextSignature, Warning,
+        PaidOutput, Part, Payment, PaymentDetails, Progress, Request, RequestCounts, Ruling,
+        SignedTransaction, State, Subject, Summary, TextSignature, Warning,
     },
     wallet::{
         Broadcast, BroadcastState, ChainSource, LabelCount, LabelFile, MadeTransaction,

@@ -62,6 +62,15 @@ pub struct Request {
     pub signers: Option<Vec<u16>>,
 }
 
+/// How many requests are open, those that have expired not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RequestCounts {
+    /// Those that wait for approval here.
+    pub waiting: usize,
+    /// Those that are approved here, and not signed yet.
+    pub signing: usize,
+}
+
 impl Request {
     /// Whether it may still be signed, as far as this node knows.
     pub fn is_open(&self) -> bool {

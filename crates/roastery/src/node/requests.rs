@@ -7,10 +7,10 @@ use clap::Args;
 use roastery_service::{
     api::{Client, ClientError},
     config::SubjectKind,
-    view::{ProblemCode, Request, State},
+    view::{ProblemCode, Request, RequestCounts, State},
 };
 
-use super::{At, get, screen, show, url::encoded, wait_for};
+use super::{At, get, question::is_asked, screen, show, url::encoded, wait_for};
 use crate::{
     output::{remark, say},
     values,
@@ -74,7 +74,7 @@ pub(super) fn list(at: &At, options: &List) -> anyhow::Result<ExitCode> {
 fn listed(client: &Client, options: &List) -> anyhow::Result<Vec<Request>> {
     let group = options.group.iter().map(|group| format!("group={}", encoded(group)));
     let state = options.state.iter().map(|state| format!("state={state}"));
-    let chosen: Vec<String> = group.chain(state).collect();
+    let chosen: Vec<String> = group.clone().chain(state).collect();
     let (requests, next) = pages(client, &chosen, options)?;
     let unread = |request: &Request| {
         request.subject.kind == SubjectKind::Transaction && request.summary.is_none()
@@ -85,6 +85,13 @@ fn listed(client: &Client, options: &List) -> anyhow::Result<Vec<Request>> {
         std::thread::sleep(READING);
         pages(client, &chosen, options)?
     };
+    if options.state.is_none() && !options.json && !options.ids && is_asked() {
+        let group: Vec<String> = group.map(|group| format!("?{group}")).collect();
+        let counts: RequestCounts = get(client, &format!("/v1/requests/counts{}", group.concat()))?;
+        if counts.waiting > 0 {
+            remark(&format!("waiting for you: {}; roastery review shows them", counts.waiting));
+        }
+    }
     if let Some(next) = next {
         remark(&format!("older ones, if there are any: --all, or --before {next}"));
     }

@@ -10,7 +10,7 @@ use roastery_store::RequestState;
 use super::numbers;
 use crate::{
     KnownRequest, MemberDecision, MemberDecisions, PaidOutput, Payment, PaymentDetails,
-    RequestDetails, RequestWarning, Ruling, State, Summary, Time,
+    RequestCounts, RequestDetails, RequestWarning, Ruling, State, Summary, Time,
     config::{ApprovalMode, SubjectKind},
     view,
 };
@@ -144,6 +144,13 @@ impl From<view::State> for State {
             view::State::Expired => Self::Expired,
             view::State::Failed => Self::Failed,
         }
+    }
+}
+
+impl From<RequestCounts> for view::RequestCounts {
+    fn from(counts: RequestCounts) -> Self {
+        let RequestCounts { waiting, signing } = counts;
+        Self { waiting, signing }
     }
 }
 

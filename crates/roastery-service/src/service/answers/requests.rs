@@ -70,6 +70,15 @@ pub struct SignedForm {
     pub version: OutputVersion,
 }
 
+/// How many requests are open, those that have expired not among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestCounts {
+    /// Those that wait for approval here.
+    pub waiting: usize,
+    /// Those that are approved here, and not signed yet.
+    pub signing: usize,
+}
+
 /// Requests, the latest changes first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestPage {
@@ -245,6 +254,32 @@ impl Service {
             })
             .await?;
         Ok(RequestPage { requests: self.summarise(entries, Lane::of(role)).await, next })
+    }
+
+    /// How many requests of a group, or of all, are open.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`] if there is no such group.
+    pub async fn request_counts(
+        &self,
+        group: Option<String>,
+    ) -> Result<RequestCounts, ServiceError> {
+        let groups = match group {
+            Some(name) => vec![self.find_group(&name)?],
+            None => self.groups(),
+        };
+        let groups: Vec<_> = groups.iter().map(|group| group.group.id()).collect();
+        self.shared
+            .store(move |store| {
+                let mut counts = RequestCounts::default();
+                for group in groups {
+                    counts.waiting += store.count(group, StateKind::Proposed, now())?;
+                    counts.signing += store.count(group, StateKind::Approved, now())?;
+                }
+                Ok(counts)
+            })
+            .await
     }
 
     pub(in crate::service) fn groups(&self) -> Vec<Arc<GroupService>> {

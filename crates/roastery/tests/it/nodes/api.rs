@@ -194,7 +194,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
     let rename = json!({ "name": "other" });
     let bar = json!({ "member": "nobody" });
     let acknowledge = json!({ "epoch": 1, "fingerprint": "0" });
-    let operations: [(&str, &str, &str, &Value, u16); 53] = [
+    let operations: [(&str, &str, &str, &Value, u16); 54] = [
         ("GET", "/v1/status", "/v1/status", &none, 200),
         ("GET", "/v1/ceremonies", "/v1/ceremonies", &none, 200),
         ("POST", "/v1/ceremonies", "/v1/ceremonies", &json!({ "invitation": invitation }), 200),
@@ -209,6 +209,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("GET", "/v1/groups/{name}/recovery", "/v1/groups/local/recovery", &none, 200),
         ("POST", "/v1/groups/{name}/requests", "/v1/groups/local/requests", &propose, 200),
         ("GET", "/v1/requests", "/v1/requests?group=local&state=approved", &none, 200),
+        ("GET", "/v1/requests/counts", "/v1/requests/counts?group=local", &none, 200),
         ("GET", "/v1/requests/{session}", &request, &none, 200),
         ("GET", "/v1/requests/{session}/psbt", &completed, &none, 409),
         ("GET", "/v1/requests/{session}/signed", &signed, &none, 409),

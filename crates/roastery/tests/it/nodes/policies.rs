@@ -130,6 +130,9 @@ fn a_decision_names_what_was_seen_and_has_no_effect_on_anything_else() {
     let listed = group.tell(1, &["requests", "--json"]).json();
     assert_eq!(listed[0]["seen"], serde_json::Value::Null);
 
+    let counts = |node| group.get(node, "/v1/requests/counts?group=local");
+    assert_eq!(counts(1), json!({ "waiting": 1, "signing": 0 }));
+    assert_eq!(counts(0), json!({ "waiting": 0, "signing": 1 }));
     // Another hash: nothing is decided, and the answer has the request as it is.
     let other = seen.replace(|digit: char| digit != '0', "0");
     for decision in ["approve", "reject"] {
@@ -152,6 +155,7 @@ fn a_decision_names_what_was_seen_and_has_no_effect_on_anything_else() {
     let now = group.request(1, &session)["seen"].as_str().unwrap().to_owned();
     approve(&now).well();
     group.request_in(0, &session, "signed");
+    assert_eq!(counts(0), json!({ "waiting": 0, "signing": 0 }));
 }
 
 #[test]

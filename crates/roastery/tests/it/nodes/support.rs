@@ -290,9 +290,18 @@ impl Group {
 
     /// Posts to a node's API, and returns the answer.
     pub(crate) fn post(&self, node: usize, path: &str) -> Value {
+        self.call("POST", node, path)
+    }
+
+    /// Gets from a node's API.
+    pub(crate) fn get(&self, node: usize, path: &str) -> Value {
+        self.call("GET", node, path)
+    }
+
+    fn call(&self, method: &str, node: usize, path: &str) -> Value {
         let mut stream = UnixStream::connect(self.node(node).join("api.sock")).unwrap();
         let head = "HTTP/1.1\r\nhost: node\r\nconnection: close\r\ncontent-length: 0";
-        stream.write_all(format!("POST {path} {head}\r\n\r\n").as_bytes()).unwrap();
+        stream.write_all(format!("{method} {path} {head}\r\n\r\n").as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()

@@ -192,10 +192,20 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
     let card = fs::read_to_string(api.group.node(0).join("card.toml")).unwrap();
     let card = json!({ "card": card });
     let rename = json!({ "name": "other" });
-    let bar = json!({ "member": "nobody" });
+    let bar = json!({ "member": "none" });
     let acknowledge = json!({ "epoch": 1, "fingerprint": "0" });
-    let operations: [(&str, &str, &str, &Value, u16); 54] = [
+    let word = json!({ "member": "ben", "word": "orbit" });
+    let operations: &[(&str, &str, &str, &Value, u16)] = &[
         ("GET", "/v1/status", "/v1/status", &none, 200),
+        ("GET", "/v1/pairings", "/v1/pairings", &none, 200),
+        ("POST", "/v1/pairings", "/v1/pairings", &none, 422),
+        ("POST", "/v1/pairings/join", "/v1/pairings/join", &json!({ "line": "?" }), 422),
+        ("GET", "/v1/pairings/{id}", "/v1/pairings/0000000000000000", &none, 404),
+        ("POST", "/v1/pairings/{id}/accept", "/v1/pairings/0000000000000000/accept", &none, 404),
+        ("POST", "/v1/pairings/{id}/decline", "/v1/pairings/0000000000000000/decline", &none, 404),
+        ("POST", "/v1/pairings/{id}/words", "/v1/pairings/0000000000000000/words", &word, 404),
+        ("POST", "/v1/pairings/{id}/again", "/v1/pairings/0000000000000000/again", &none, 404),
+        ("POST", "/v1/pairings/{id}/cancel", "/v1/pairings/0000000000000000/cancel", &none, 404),
         ("GET", "/v1/ceremonies", "/v1/ceremonies", &none, 200),
         ("POST", "/v1/ceremonies", "/v1/ceremonies", &json!({ "invitation": invitation }), 200),
         ("GET", "/v1/ceremonies/{name}", "/v1/ceremonies/other", &none, 404),
@@ -269,7 +279,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("POST", "/v1/stop", "/v1/stop", &none, 200),
     ];
     until("the other one is there", || (api.get("/ready").status == 200).then_some(()));
-    for (method, template, path, body, status) in operations {
+    for &(method, template, path, body, status) in operations {
         let responses = described.remove(&(method.to_owned(), template.to_owned()));
         let responses = responses.unwrap_or_else(|| panic!("{method} {template} is not described"));
         // The stream of events does not end: it has a test of its own.
@@ -414,7 +424,7 @@ fn health_readiness_and_metrics_are_open_where_they_are_told_and_nothing_else_is
     api.group.stop(1);
     let unready =
         until("it is missed", || Some(api.open("/ready")).filter(|answer| answer.status == 503));
-    let problem = "group local: 1 members can be reached; 2 must sign";
+    let problem = "group local: 1 members can be reached and are not barred; 2 must sign";
     assert_eq!(unready.json(), json!({ "ok": false, "problems": [problem] }));
     assert_eq!(api.open("/health").status, 200);
 }

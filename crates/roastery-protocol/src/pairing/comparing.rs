@@ -15,6 +15,9 @@ use super::{
 /// The wrong words of the list, for one member, after which the words differ.
 pub const MOST_WRONG: u8 = 3;
 
+/// The longest text, in bytes, that is compared with the words of the list.
+const MOST_TYPED: usize = 64;
+
 /// What the node says of a word that was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Checked {
@@ -45,6 +48,9 @@ pub enum CompareError {
     /// It is not one of the other members.
     #[error("words are typed of the other members only")]
     NotAnother,
+    /// It is longer than any word.
+    #[error("a word of {0} bytes; a word of the list has 3 to 8 letters")]
+    TooLong(usize),
     /// All words of this member have been right already.
     #[error("this member's words are right already")]
     Known,
@@ -96,8 +102,12 @@ impl Comparing {
         if *right >= self.each() {
             return Err(CompareError::Known);
         }
-        let Some(word) = Word::parse(text.trim()) else {
-            return Ok(Checked::NotInList { near: near(text.trim()) });
+        let text = text.trim();
+        if text.len() > MOST_TYPED {
+            return Err(CompareError::TooLong(text.len()));
+        }
+        let Some(word) = Word::parse(text) else {
+            return Ok(Checked::NotInList { near: near(text) });
         };
         if self.base.word(seat, *right).agrees(word, self.bits) {
             *right += 1;

@@ -376,11 +376,13 @@ impl Pairing {
         self.send(to, &Frame::Offer(offer));
     }
 
-    /// A member has ended it: one that declines leaves its seat open, and any other ends it for
-    /// all.
+    /// A member has ended it: before the roster is fixed it leaves its seat open, whether it
+    /// declines, cancels or its time is over; any other end is one for all.
     fn member_ends(&mut self, seat: u16, reason: EndReason) {
         let Role::Inviting(inviting) = &mut self.kept.role else { return };
-        if reason == EndReason::Declined && self.kept.sealed.is_none() {
+        let leaves =
+            matches!(reason, EndReason::Declined | EndReason::Cancelled | EndReason::Expired);
+        if leaves && self.kept.sealed.is_none() {
             if let Some(invited) = inviting.invited.get_mut(&seat) {
                 invited.declined = true;
                 inviting.entries.remove(&seat);

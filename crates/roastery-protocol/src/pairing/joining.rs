@@ -127,12 +127,13 @@ impl Pairing {
 
     fn hear_offer(&mut self, offer: Offer) -> Result<(), Rejected> {
         let Offer { terms, attempt, seat, clock, version: _ } = offer;
-        self.answered.remove(&OWN);
+        // One that is refused for these is asked for again: a clock can be set right.
         self.check_clock(clock)?;
         if terms.network != self.own.network {
             let own = self.own.network.clone();
             return Err(Rejected::Network { theirs: terms.network, own });
         }
+        self.answered.remove(&OWN);
         let is_another = seat != inviter().to_u16() && usize::from(seat) < terms.names.len();
         if !is_another || !(1..=MOST_ATTEMPTS).contains(&attempt) {
             return Err(Rejected::OtherOffer);

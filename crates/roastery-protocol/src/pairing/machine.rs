@@ -81,6 +81,13 @@ pub enum PairingError {
     /// The stored state does not decode.
     #[error("the stored state of a pairing does not decode: {0}")]
     Stored(String),
+    /// This node agrees already, so that its key generation has begun.
+    #[error(
+        "all words were compared to the end here, so the key generation has begun, and it cannot \
+             be cancelled here. A key is made only if all members do the same: one that has not can \
+             still cancel. If all have, use the group for nothing"
+    )]
+    Agreed,
     /// There is no such offer or member, or it is too late for that.
     #[error("{0}")]
     NotNow(&'static str),
@@ -166,10 +173,23 @@ impl Pairing {
     }
 
     /// The operator ends it. Nothing is made.
-    pub fn cancel(&mut self, now: Moment) {
+    ///
+    /// # Errors
+    ///
+    /// [`PairingError::Agreed`] once this node agrees: its key generation has begun.
+    pub fn cancel(&mut self, now: Moment) -> Result<(), PairingError> {
         self.last = now;
+        if self.kept.agreed {
+            return Err(PairingError::Agreed);
+        }
         self.end(EndReason::Cancelled);
         self.flush();
+        Ok(())
+    }
+
+    /// Whether all that it has done is stored. Until then nothing of it should be shown.
+    pub fn is_stored(&self) -> bool {
+        !self.changed && self.outbox.is_stored()
     }
 
     /// Ends it here and says so to the others, unless it has ended or this node agrees already.
@@ -296,7 +316,9 @@ impl Machine for Pairing {
             Link::RoundTrip(_) => {}
             Link::Down => {
                 self.here.remove(peer);
-                self.offer = None;
+                if self.invited_by().is_some_and(|(_, inviter)| inviter == peer) {
+                    self.offer = None;
+                }
             }
         }
         self.flush();

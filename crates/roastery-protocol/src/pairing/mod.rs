@@ -18,8 +18,9 @@
 //! Each node commits itself to a random number before any node reveals its own, and reveals it only
 //! once it has checked the whole roster, for no other roster of the attempt. So where two honest
 //! members have different rosters, each roster was fixed before one of the numbers in the other's
-//! words was known, and the words of h honest members agree by chance only: with 2^-11h. A line has
-//! five attempts.
+//! words was known, and the words of h honest members agree by chance only: with 2^-11h. What is
+//! typed at one node is a part of that; so a node agrees only once its operator states that each of
+//! the others has found its word right. A line has five attempts at each node.
 //!
 //! The rules of their own are in files that can be read alone: `line`, `card`, `whereabouts`,
 //! `terms`, `roster`, `frame`, `reach`, `words`, `comparing`, `outbox`. The machine puts them

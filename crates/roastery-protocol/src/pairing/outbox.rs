@@ -45,6 +45,12 @@ impl Outbox {
         }
     }
 
+    /// Whether all records are durable.
+    pub(super) fn is_stored(&self) -> bool {
+        let waits = self.queue.iter().any(|output| matches!(output, Output::Persist(_)));
+        self.storing.is_none() && !waits
+    }
+
     /// When a record is given again.
     pub(super) fn due(&self) -> Option<Duration> {
         self.again

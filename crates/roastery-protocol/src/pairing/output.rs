@@ -58,7 +58,8 @@ pub enum Event {
     Words,
     /// This member says that it has compared the words of more members.
     Compared(Seat),
-    /// All words of all others were right here. The key generation of the invitation can begin.
+    /// All words of all others were right here, and a person has stated that this node's words were
+    /// right at each of them. The key generation of the invitation can begin.
     Agreed,
     /// It has ended without an invitation.
     Ended(Ended),
@@ -152,6 +153,7 @@ impl Rejected {
             self,
             Self::TooSoon
                 | Self::OtherAttempt
+                | Self::TooMany(_)
                 | Self::Clock { .. }
                 | Self::Network { .. }
                 | Self::Ended

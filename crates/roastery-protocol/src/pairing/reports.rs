@@ -25,8 +25,9 @@ impl Pairing {
         self.live.as_ref().map(|live| &live.roster)
     }
 
-    /// The roster, once all words of all others were right here: its invitation is what all
-    /// members have, and its key generation can begin.
+    /// The roster, once all words of all others were right here and this node's at each of them, as
+    /// a person has stated: its invitation is what all members have, and its key generation can
+    /// begin.
     pub fn agreed(&self) -> Option<&Roster> {
         self.roster().filter(|_| self.kept.agreed)
     }

@@ -9,7 +9,7 @@ use super::{
     frame::{EndReason, Frame, Reach, Reveal, Said},
     kept::{Sealed, inviter},
     live::Live,
-    machine::Pairing,
+    machine::{Pairing, PairingError},
     output::{Event, Rejected},
     reach::is_linked,
     roster::{Roster, commitment},
@@ -30,9 +30,12 @@ impl Pairing {
         let Some(own) = self.own_seat().filter(|_| self.kept.end.is_none()) else { return };
         let Some(live) = &mut self.live else { return };
         if live.reach.insert(own, reached) != Some(reached) {
-            let attempt = self.kept.attempt;
-            self.tell(&Frame::Reach(Reach { attempt, seat: own, reached }), None);
-            self.reveal();
+            // With all numbers revealed no rule depends on it any more.
+            if live.comparing.is_none() {
+                let attempt = self.kept.attempt;
+                self.tell(&Frame::Reach(Reach { attempt, seat: own, reached }), None);
+                self.reveal();
+            }
         }
         self.flush();
     }
@@ -57,7 +60,6 @@ impl Pairing {
             return Err(CompareError::NoWords);
         };
         let checked = comparing.check(seat, text, &mut sealed.typed)?;
-        let complete = comparing.is_complete(&sealed.typed);
         match &checked {
             Checked::NotInList { .. } => return Ok(checked),
             Checked::Wrong { tries_left: 0 } => self.end(EndReason::Differ),
@@ -69,13 +71,45 @@ impl Pairing {
                 }
             }
         }
-        if complete && !self.kept.agreed {
+        self.flush();
+        Ok(checked)
+    }
+
+    /// Whether all words of all others were right here.
+    pub fn all_right(&self) -> bool {
+        let comparing = self.live.as_ref().and_then(|live| live.comparing);
+        let sealed = self.kept.sealed.as_ref();
+        comparing
+            .zip(sealed)
+            .is_some_and(|(comparing, sealed)| comparing.is_complete(&sealed.typed))
+    }
+
+    /// A person states that each of the others has said, by voice, that this node's words were
+    /// right there. With that this node agrees.
+    ///
+    /// What was typed here shows only that the words of the others are those of this node's roster;
+    /// that this node's words are those of theirs only they can say.
+    ///
+    /// # Errors
+    ///
+    /// [`PairingError::NotNow`] while words of another member are missing here, or once it has
+    /// ended.
+    pub fn confirm(&mut self, now: Moment) -> Result<(), PairingError> {
+        self.last = now;
+        if self.kept.end.is_some() {
+            return Err(PairingError::NotNow("this pairing is over"));
+        }
+        if !self.all_right() {
+            let reason = "type the words of all the others first; each of them must be right";
+            return Err(PairingError::NotNow(reason));
+        }
+        if !self.kept.agreed {
             self.kept.agreed = true;
             self.touch();
             self.event(Event::Agreed);
         }
         self.flush();
-        Ok(checked)
+        Ok(())
     }
 
     /// Fixes the roster of this attempt, which was checked.
@@ -161,11 +195,18 @@ impl Pairing {
 
     fn hear_said(&mut self, said: &Said) -> Result<bool, Rejected> {
         let live = self.live_of(said.attempt, said.seat)?;
-        let new = live.said.insert(said.seat, said.compared) != Some(said.compared);
-        if new && said.compared != Seats::default() {
-            self.event(Event::Compared(said.seat));
+        let members: Seats = live.roster.invitation().seats().into_iter().collect();
+        if !members.includes(&said.compared) {
+            return Err(Rejected::OtherSeat);
         }
-        Ok(new)
+        // What was right stays right: so a member says at most n times something new.
+        let known = live.said.entry(said.seat).or_default();
+        if *known == said.compared || !said.compared.includes(known) {
+            return Ok(false);
+        }
+        *known = said.compared;
+        self.event(Event::Compared(said.seat));
+        Ok(true)
     }
 
     /// The state of this attempt, if the seat is one of the others'.
@@ -224,7 +265,8 @@ impl Pairing {
         let all = own == Some(inviter());
         let is_told = |seat: Seat| Some(seat) == own || (all && Some(seat) != but);
         let mut frames = Vec::new();
-        for (seat, reached) in live.reach.iter().filter(|(seat, _)| is_told(**seat)) {
+        let reach = live.reach.iter().filter(|_| live.comparing.is_none());
+        for (seat, reached) in reach.filter(|(seat, _)| is_told(**seat)) {
             frames.push(Frame::Reach(Reach { attempt, seat: *seat, reached: *reached }));
         }
         for (seat, random) in &sealed.revealed {

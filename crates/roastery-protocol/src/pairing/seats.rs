@@ -11,6 +11,11 @@ impl Seats {
         self.0[seat.index() / 8] & 1 << (seat.index() % 8) != 0
     }
 
+    /// Whether all seats of the other set are in this one.
+    pub fn includes(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(own, other)| other & !own == 0)
+    }
+
     /// Adds a seat.
     pub fn put(&mut self, seat: Seat) {
         self.0[seat.index() / 8] |= 1 << (seat.index() % 8);

@@ -40,7 +40,7 @@ pub(super) async fn invite(State(service): At, Body(new): Body<Invite>) -> Answe
 /// Calls the node that a line names. Nothing is accepted by that.
 #[utoipa::path(post, path = "/v1/pairings/join", request_body = JoinLine,
     responses((status = 200, description = "Done", body = Pairing),
-        (status = 409, description = "conflict: four are under way, or another one with this node; not_ready: this node holds several seats", body = Problem)))]
+        (status = 409, description = "conflict: four are under way, or one with this node is not finished; not_ready: this node holds several seats", body = Problem)))]
 pub(super) async fn join_line(State(service): At, Body(line): Body<JoinLine>) -> Answer<Pairing> {
     Ok(Json(service.join_line(&line.line).await?.into()))
 }
@@ -63,7 +63,7 @@ pub(super) async fn decline(State(service): At, Path(id): Path<String>) -> Answe
 }
 
 /// Compares a word that a member has said. After three wrong words of the list for one member the
-/// pairing ends. When all words of all others were right, the key generation begins.
+/// pairing ends.
 #[utoipa::path(post, path = "/v1/pairings/{id}/words", request_body = HeardWord,
     params(("id" = String, Path, description = "Its id", pattern = "^[0-9a-f]{16}$")),
     responses((status = 200, description = "Done", body = ComparedWord),
@@ -74,6 +74,16 @@ pub(super) async fn word(
     Body(heard): Body<HeardWord>,
 ) -> Answer<ComparedWord> {
     Ok(Json(service.compare_word(&id, &heard.member, &heard.word).await?.into()))
+}
+
+/// States that each of the others has said, by voice, that this node's words were right. The key
+/// generation begins.
+#[utoipa::path(post, path = "/v1/pairings/{id}/confirm",
+    params(("id" = String, Path, description = "Its id", pattern = "^[0-9a-f]{16}$")),
+    responses((status = 200, description = "Done", body = Pairing),
+        (status = 409, description = "conflict: words of another member are missing here, or it is over", body = Problem)))]
+pub(super) async fn confirm(State(service): At, Path(id): Path<String>) -> Answer<Pairing> {
+    Ok(Json(service.confirm_pairing(&id).await?.into()))
 }
 
 /// Makes a new line for a member, whose old one is void, or begins a further attempt.
@@ -89,10 +99,11 @@ pub(super) async fn again(
     Ok(Json(service.pair_again(&id, again.member.as_deref()).await?.into()))
 }
 
-/// Ends a pairing, unless all words were right here: nothing is made.
+/// Ends a pairing: nothing is made.
 #[utoipa::path(post, path = "/v1/pairings/{id}/cancel",
     params(("id" = String, Path, description = "Its id", pattern = "^[0-9a-f]{16}$")),
-    responses((status = 200, description = "Done", body = Pairing)))]
+    responses((status = 200, description = "Done", body = Pairing),
+        (status = 409, description = "conflict: its key generation has begun", body = Problem)))]
 pub(super) async fn cancel(State(service): At, Path(id): Path<String>) -> Answer<Pairing> {
     Ok(Json(service.cancel_pairing(&id).await?.into()))
 }

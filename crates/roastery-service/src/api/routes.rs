@@ -79,6 +79,7 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(pairing::accept))
         .routes(routes!(pairing::decline))
         .routes(routes!(pairing::word))
+        .routes(routes!(pairing::confirm))
         .routes(routes!(pairing::again))
         .routes(routes!(pairing::cancel))
         .routes(routes!(keygen::join))

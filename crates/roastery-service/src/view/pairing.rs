@@ -25,7 +25,7 @@ pub struct Pairing {
     pub members: Vec<PairingMember>,
     /// This node's words, to be said to the others.
     pub words: Vec<String>,
-    /// The id of the key generation that follows, once all words were right here.
+    /// The id of the key generation that follows, once the comparison was confirmed.
     #[serde(rename = "ceremony")]
     pub keygen: Option<String>,
     /// Why it has ended, and at which member.
@@ -50,9 +50,10 @@ pub enum PairingState {
     Waiting,
     /// All are there, and try to reach each other.
     Reaching,
-    /// Words are there, and are to be compared.
+    /// Words are there, and are to be compared; at last it is to be confirmed that the others have
+    /// found this node's right.
     Comparing,
-    /// All words were right here, and the key is made.
+    /// All words were right, here and at the others, as was confirmed; the key is made.
     Agreed,
     /// It has ended, and nothing is made.
     Ended,

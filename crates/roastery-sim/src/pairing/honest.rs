@@ -80,6 +80,24 @@ fn compare(world: &mut World, but: usize) {
             }
         }
     }
+    confirm(world);
+}
+
+/// Each person says whose words were right, and who hears it of all the others says so.
+fn confirm(world: &mut World) {
+    let found: Vec<_> = world
+        .nodes
+        .values()
+        .filter_map(|node| node.machine.own_seat())
+        .zip(world.nodes.values().map(|node| node.machine.all_right()))
+        .collect();
+    for node in world.nodes.values_mut() {
+        let own = node.machine.own_seat();
+        if found.iter().all(|(seat, right)| Some(*seat) == own || *right) {
+            // Those that have not typed all words are refused.
+            let _ = node.machine.confirm(world.now);
+        }
+    }
 }
 
 fn complete(world: &mut World) -> Checked {

@@ -25,6 +25,9 @@ use super::{At, get, post, question::asked};
 /// How often the node is asked.
 const TURN: Duration = Duration::from_millis(300);
 
+/// What is said while the last question is not answered by yes.
+const NOT_YET: &str = "  Then wait until each has, and answer again. If it was wrong at one of them: --cancel, and nothing is made.";
+
 /// Operations without a body.
 const NOTHING: serde_json::Value = serde_json::Value::Null;
 
@@ -188,16 +191,34 @@ fn compare(client: &Client, mut pairing: Pairing) -> anyhow::Result<Pairing> {
     let typed = Typed::begin();
     let mut attempt = 0;
     let mut asked_of = None;
+    let mut confirmed_of = 0;
     while pairing.state != PairingState::Ended && pairing.state != PairingState::Agreed {
-        if pairing.state == PairingState::Comparing && attempt != pairing.attempt {
+        // Own words are shown once they are stored.
+        if pairing.state != PairingState::Comparing || pairing.words.is_empty() {
+            thread::sleep(TURN);
+            pairing = get(client, &path_of(&pairing, ""))?;
+            continue;
+        }
+        if attempt != pairing.attempt {
             attempt = pairing.attempt;
             asked_of = None;
             show_words(&pairing);
         }
         let next = pairing.members.iter().find(|one| !one.own && !one.right);
-        let Some(member) = next.filter(|_| pairing.state == PairingState::Comparing) else {
-            thread::sleep(TURN);
-            pairing = get(client, &path_of(&pairing, ""))?;
+        let Some(member) = next else {
+            if confirmed_of != attempt {
+                question(&pairing);
+                confirmed_of = attempt;
+            }
+            pairing = match typed.next()? {
+                Some(answer) if is_yes(&answer) => act(client, &pairing, "/confirm")?,
+                Some(_) => {
+                    say!("{NOT_YET}");
+                    confirmed_of = 0;
+                    pairing
+                }
+                None => get(client, &path_of(&pairing, ""))?,
+            };
             continue;
         };
         let name = member.name.clone();
@@ -233,8 +254,23 @@ fn show_words(pairing: &Pairing) {
 }
 
 fn prompt(name: &str) {
+    ask_for(&format!("  {}'s word: ", visible(name)));
+}
+
+/// The last question. What was typed shows that the others' words are those of this node; only the
+/// others know whether its own are those of theirs.
+fn question(pairing: &Pairing) {
+    let words = if pairing.words.len() == 1 { "word was" } else { "words were" };
+    ask_for(&format!("  Has each of the others told you that your {words} right? [y/N]: "));
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+fn ask_for(text: &str) {
     let mut out = std::io::stderr();
-    let _ = write!(out, "  {}'s word: ", visible(name));
+    let _ = write!(out, "{text}");
     let _ = out.flush();
     if !std::io::stdin().is_terminal() {
         let _ = writeln!(out);
@@ -261,7 +297,9 @@ fn answer(name: &str, compared: &ComparedWord) -> String {
 fn made(at: &At, client: &Client, pairing: &Pairing) -> anyhow::Result<ExitCode> {
     let keygen = pairing.keygen.as_deref().context("the pairing has no key generation")?;
     let group = pairing.group.as_deref().map(visible).unwrap_or_default();
-    say!("All words are right. The key is made when all others have compared theirs ...");
+    say!(
+        "All words are right, here and at the others. The key is made when all others have compared theirs ..."
+    );
     loop {
         let all: Vec<KeygenStatus> = get(client, "/v1/ceremonies")?;
         match all.into_iter().find(|one| one.keygen == keygen) {

@@ -421,7 +421,11 @@ fn a_member_that_repeats_itself_gets_few_answers() {
         let reached = [seat(turn % 2)].into_iter().collect();
         let reach = Frame::Reach(Reach { attempt: 1, seat: seat(1), reached });
         let said = inviter.machine.handle_message(&peer(2), &reach.encode(), now);
-        refused += u32::from(matches!(said, Err(Rejected::TooMany(_))));
+        if let Err(error) = said {
+            // It is not heard, and the connection stays: an honest link may come and go as often.
+            assert!(matches!(error, Rejected::TooMany(_)) && !error.closes());
+            refused += 1;
+        }
     }
     // What it said last is no change, and so every second time refused.
     assert!((50..100).contains(&refused), "{refused}");
@@ -446,4 +450,26 @@ fn nodes_of_other_networks_and_with_other_clocks_do_not_enter() {
         }
         assert_eq!(cheat.bert.machine.accept(at(0)).is_ok(), right);
     }
+}
+
+#[test]
+fn what_a_member_has_compared_only_grows_and_names_members_only() {
+    let mut world = World::three().with_words();
+    let now = world.now;
+    let mut passed_on = |compared: &[u32]| {
+        let compared = compared.iter().map(|number| seat(*number)).collect();
+        let said = Frame::Said(Said { attempt: 1, seat: seat(1), compared, end: None }).encode();
+        let anna = world.node(1);
+        let heard = anna.machine.handle_message(&peer(2), &said, now);
+        (heard, anna.turn(now).len())
+    };
+    assert!(matches!(passed_on(&[0]), (Ok(()), 1)));
+    assert!(matches!(passed_on(&[]), (Ok(()), 0)));
+    assert!(matches!(passed_on(&[2]), (Ok(()), 0)));
+    assert!(matches!(passed_on(&[0, 2]), (Ok(()), 1)));
+    for _ in 0..100 {
+        assert!(matches!(passed_on(&[0]), (Ok(()), 0)));
+        assert!(matches!(passed_on(&[0, 2]), (Ok(()), 0)));
+    }
+    assert!(matches!(passed_on(&[0, 2, 3]), (Err(Rejected::OtherSeat), 0)));
 }

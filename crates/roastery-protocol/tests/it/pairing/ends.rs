@@ -1,6 +1,7 @@
 //! How a pairing ends, and what goes on.
 
 use roastery_protocol::{
+    clock::Moment,
     machine::{Link, Machine as _},
     pairing::{Checked, CompareError, EndReason, Event, Pairing, PairingError},
 };
@@ -18,6 +19,8 @@ fn three_wrong_words_of_the_list_end_it_at_all_and_what_is_not_in_the_list_is_no
         let said = bert.machine.compare(seat(0), typed, now).unwrap();
         assert!(matches!(said, Checked::NotInList { .. }), "{typed}");
     }
+    let long = "z".repeat(65);
+    assert_eq!(bert.machine.compare(seat(0), &long, now), Err(CompareError::TooLong(65)));
     assert_eq!(bert.machine.compare(seat(1), "zoo", now), Err(CompareError::NotAnother));
     assert_eq!(bert.machine.compare(seat(3), "zoo", now), Err(CompareError::NotAnother));
     for (typed, left) in wrong.take(3).zip([2, 1, 0]) {
@@ -52,8 +55,9 @@ fn who_has_compared_all_words_is_not_stopped_by_another_member() {
         let word = words[&seat(number)][0];
         world.node(2).machine.compare(seat(number), word, now).unwrap();
     }
+    world.node(2).machine.confirm(now).unwrap();
     world.settle();
-    world.node(3).machine.cancel(now);
+    world.node(3).machine.cancel(now).unwrap();
     world.settle();
     assert!(world.node(2).machine.agreed().is_some());
     assert!(world.node(2).machine.ended().is_none());
@@ -65,10 +69,19 @@ fn who_has_compared_all_words_is_not_stopped_by_another_member() {
 
 #[test]
 fn a_member_that_declines_leaves_its_place_to_a_new_line() {
+    leaves_its_place(|machine, now| machine.decline(now));
+}
+
+#[test]
+fn a_member_that_cancels_before_the_roster_leaves_its_place_to_a_new_line() {
+    leaves_its_place(|machine, now| machine.cancel(now).unwrap());
+}
+
+fn leaves_its_place(leave: fn(&mut Pairing, Moment)) {
     let mut world = World::three();
     world.connect_all();
     let now = world.now;
-    world.node(3).machine.decline(now);
+    leave(&mut world.node(3).machine, now);
     world.node(2).machine.accept(now).unwrap();
     world.settle();
     assert!(world.node(1).machine.declined(seat(2)));
@@ -86,7 +99,7 @@ fn a_member_that_declines_leaves_its_place_to_a_new_line() {
     // Nothing was revealed, so the attempt is still the first.
     assert_eq!(world.node(2).machine.attempt(), 1);
     world.reach_all();
-    world.compare_all();
+    world.agree_all();
     assert!(world.nodes.values().all(|node| node.machine.agreed().is_some()));
 }
 
@@ -112,7 +125,7 @@ fn a_further_attempt_has_other_numbers_and_words_and_there_are_five() {
     let again = world.node(1).machine.again(seat(1), &invite(&["anna", "bert", "cleo"], 2), now);
     assert!(matches!(again, Err(PairingError::NotNow(_))));
     assert!(world.nodes.values().all(|node| node.revealed().len() == 5));
-    world.compare_all();
+    world.agree_all();
     assert!(world.nodes.values().all(|node| node.machine.agreed().is_some()));
 }
 
@@ -144,4 +157,24 @@ fn a_line_that_has_expired_or_is_the_nodes_own_is_not_joined() {
     assert!(matches!(join(line.clone(), 2, at(86_400)), Some(PairingError::Expired)));
     assert!(matches!(join(line.clone(), 1, at(0)), Some(PairingError::OwnLine)));
     assert!(join(line, 2, at(86_399)).is_none());
+}
+
+#[test]
+fn a_node_agrees_only_once_a_person_says_that_its_words_were_right_at_all_others() {
+    let mut world = World::three().with_words();
+    let now = world.now;
+    let early = world.node(2).machine.confirm(now);
+    assert!(matches!(early, Err(PairingError::NotNow(_))));
+    world.compare_all();
+    for node in world.nodes.values() {
+        assert!(node.machine.all_right());
+        assert!(node.machine.agreed().is_none());
+        assert!(!node.events.contains(&Event::Agreed));
+    }
+    // One of them says that a word was wrong there: nothing is made at all.
+    world.node(3).machine.cancel(now).unwrap();
+    world.settle();
+    let late = world.node(2).machine.confirm(now);
+    assert!(matches!(late, Err(PairingError::NotNow(_))));
+    assert!(world.nodes.values().all(|node| node.machine.agreed().is_none()));
 }

@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use roastery_protocol::{
-    machine::Machine as _,
-    pairing::{Checked, EndReason, Event, Seats},
+    clock::Moment,
+    machine::{Link, Machine as _},
+    pairing::{Checked, EndReason, Event, PairingError, Rejected, Seats},
 };
 
-use super::world::{World, peer, seat};
+use super::world::{World, at, peer, seat};
 
 #[test]
 fn three_nodes_with_two_lines_have_one_invitation_once_all_words_were_typed() {
@@ -11,6 +14,7 @@ fn three_nodes_with_two_lines_have_one_invitation_once_all_words_were_typed() {
     assert!(world.nodes.values().all(|node| node.machine.agreed().is_none()));
     let said = world.compare_all();
     assert_eq!(said, vec![Checked::Right { left: 0 }; 6]);
+    world.confirm_all();
     let ids: Vec<_> = world
         .nodes
         .values()
@@ -34,6 +38,7 @@ fn of_two_members_each_types_two_words_of_the_other() {
     assert!(world.words().values().all(|words| words.len() == 2));
     let said = world.compare_all();
     assert_eq!(said.iter().filter(|said| **said == Checked::Right { left: 1 }).count(), 2);
+    world.confirm_all();
     assert!(world.nodes.values().all(|node| node.machine.agreed().is_some()));
 }
 
@@ -63,7 +68,7 @@ fn a_member_whose_connection_comes_and_goes_has_what_it_has_missed() {
     world.connect(&peer(3));
     world.pass(2);
     assert_eq!(world.node(3).machine.own_words().len(), 1);
-    world.compare_all();
+    world.agree_all();
     assert!(world.nodes.values().all(|node| node.machine.agreed().is_some()));
 }
 
@@ -102,6 +107,7 @@ fn after_a_restart_in_any_state_the_numbers_and_words_are_the_same() {
                     }
                     _ => {
                         assert!(!world.compare_all().is_empty());
+                        world.confirm_all();
                     }
                 }
             }
@@ -125,10 +131,15 @@ fn what_was_typed_is_known_after_a_restart_and_so_is_what_was_agreed() {
     assert!(known.has(seat(0)) && !known.has(seat(2)));
     world.node(2).machine.compare(seat(2), words[&seat(2)][0], now).unwrap();
     world.node(2).turn(now);
+    // A node that ends here is asked the last question again, and goes on.
+    world.node(2).restart(now);
+    assert!(world.node(2).machine.all_right() && world.node(2).machine.agreed().is_none());
+    world.node(2).machine.confirm(now).unwrap();
+    world.node(2).turn(now);
     world.node(2).restart(now);
     assert!(world.node(2).machine.agreed().is_some());
     // It cannot be ended any more.
-    world.node(2).machine.cancel(now);
+    assert!(matches!(world.node(2).machine.cancel(now), Err(PairingError::Agreed)));
     assert!(world.node(2).machine.ended().is_none());
 }
 
@@ -168,4 +179,59 @@ fn a_pairing_ends_with_its_line_and_once_the_roster_is_fixed_after_seven_days() 
     assert_eq!(due, world.now.monotonic + std::time::Duration::from_secs(1));
     world.pass(1);
     assert!(ended(&world));
+}
+
+#[test]
+fn that_a_node_agrees_is_one_record_so_that_it_is_stored_with_what_follows() {
+    let mut world = World::three().with_words();
+    world.compare_all();
+    let now = world.now;
+    let bert = world.node(2);
+    bert.disk_fails = true;
+    bert.machine.confirm(now).unwrap();
+    bert.turn(now);
+    assert!(!bert.machine.is_stored());
+    assert!(!bert.events.contains(&Event::Agreed));
+    bert.disk_fails = false;
+    let later = at(1);
+    bert.machine.handle_timeout(later);
+    bert.turn(later);
+    assert!(bert.machine.is_stored());
+    assert!(bert.events.contains(&Event::Agreed));
+    bert.restart(later);
+    assert!(bert.machine.agreed().is_some());
+}
+
+#[test]
+fn a_member_says_no_more_whom_it_reaches_once_all_have_revealed() {
+    let mut world = World::three().with_words();
+    let (now, before) = (world.now, world.node(2).left.len());
+    world.node(2).machine.reached(Seats::default(), now);
+    world.settle();
+    assert_eq!(world.node(2).left.len(), before);
+}
+
+#[test]
+fn an_offer_that_was_refused_for_the_clock_is_asked_for_again() {
+    let mut world = World::three();
+    world.connect_all();
+    let mut other = World::three();
+    let slow = at(0);
+    let ahead = Moment { wall: slow.wall + Duration::from_secs(121), ..slow };
+    other.node(2).machine.handle_link(&peer(1), Link::Up, ahead);
+    let offer = world.node(1).left.iter().find(|(to, _)| *to == peer(2)).unwrap().1.clone();
+    let said = other.node(2).machine.handle_message(&peer(1), &offer, ahead);
+    assert!(matches!(said, Err(Rejected::Clock { .. })));
+    assert_eq!(other.node(2).machine.next_timeout(), Some(Duration::from_secs(5)));
+}
+
+#[test]
+fn an_offer_stays_when_another_peer_than_the_inviter_goes() {
+    let mut world = World::three();
+    world.connect_all();
+    let now = world.now;
+    world.node(2).machine.handle_link(&peer(3), Link::Down, now);
+    world.node(2).machine.accept(now).unwrap();
+    world.settle();
+    assert!(world.node(1).machine.entered(seat(1)));
 }

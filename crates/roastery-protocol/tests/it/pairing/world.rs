@@ -297,4 +297,17 @@ impl World {
         self.settle();
         said
     }
+
+    /// Each person has been told by all the others that its words were right.
+    pub fn confirm_all(&mut self) {
+        let now = self.now;
+        self.nodes.values_mut().for_each(|node| node.machine.confirm(now).unwrap());
+        self.settle();
+    }
+
+    /// All people compare all words to the end.
+    pub fn agree_all(&mut self) {
+        self.compare_all();
+        self.confirm_all();
+    }
 }

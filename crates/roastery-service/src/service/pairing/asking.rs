@@ -17,8 +17,9 @@ use crate::service::{
     groups::naming::name_of_group,
     pairing::{
         own::moment,
-        running::{Running, text_of},
+        running::text_of,
         status::{PairingStatus, status_of},
+        under_way::Running,
     },
 };
 
@@ -47,7 +48,7 @@ fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> ServiceErro
 
 fn refused(error: PairingError) -> ServiceError {
     match error {
-        PairingError::NotNow(_) => ServiceError::Conflict(error.into()),
+        PairingError::NotNow(_) | PairingError::Agreed => ServiceError::Conflict(error.into()),
         PairingError::Randomness | PairingError::Stored(_) => ServiceError::Internal(error.into()),
         _ => ServiceError::Invalid(error.into()),
     }
@@ -115,14 +116,13 @@ impl Service {
             ServiceError::Invalid("this line was not made by a node: ask for another one".into())
         })?;
         let mut all = self.pairings.all.lock().await;
-        for (id, running) in all.iter().filter(|(_, running)| running.machine.ended().is_none()) {
-            let Some((known, known_inviter)) = running.machine.invited_by() else { continue };
-            if *known == line {
+        for (id, running) in all.iter().filter(|(_, running)| !self.is_over(&running.machine)) {
+            if running.machine.invited_by().is_some_and(|(known, _)| *known == line) {
                 return Ok(status_of(*id, running));
             }
-            if *known_inviter == inviter && running.machine.agreed().is_none() {
-                let reason = "another line of this node is under way here: roastery join shows it, roastery join --cancel ends it";
-                return Err(ServiceError::Conflict(reason.into()));
+            // Messages do not name their pairing.
+            if running.has(&inviter) {
+                return Err(ServiceError::Conflict(with_same_peer(running).into()));
             }
         }
         check_room(&all)?;
@@ -138,7 +138,9 @@ impl Service {
         let mut id = [0; 8];
         getrandom::fill(&mut id)
             .map_err(|error| ServiceError::Internal(error.to_string().into()))?;
-        all.insert(id, Running::new(machine));
+        let mut running = Running::new(machine);
+        running.take_streams(all.values(), moment());
+        all.insert(id, running);
         self.follow(all).await;
         all.get(&id).map(|running| status_of(id, running)).ok_or_else(|| unknown(&text_of(id)))
     }
@@ -181,13 +183,22 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotFound`].
+    /// [`ServiceError::NotFound`]; [`ServiceError::Conflict`] once its key generation has begun.
     pub async fn cancel_pairing(self: &Arc<Self>, id: &str) -> Result<PairingStatus, ServiceError> {
-        self.act_on(id, |machine| {
-            machine.cancel(moment());
-            Ok(())
-        })
-        .await
+        self.act_on(id, |machine| machine.cancel(moment())).await
+    }
+
+    /// The operator states that each of the others has said that this node's words were right.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`]; [`ServiceError::Conflict`] while words of another member are
+    /// missing here.
+    pub async fn confirm_pairing(
+        self: &Arc<Self>,
+        id: &str,
+    ) -> Result<PairingStatus, ServiceError> {
+        self.act_on(id, |machine| machine.confirm(moment())).await
     }
 
     /// At the inviter: a new line for a member, or a further attempt of all.
@@ -282,6 +293,18 @@ fn seat_of(running: &Running, member: &str) -> Result<Seat, ServiceError> {
     let mut seats = terms.into_iter().flat_map(|terms| terms.seats());
     let name = member.to_owned();
     seats.find(called).ok_or(ServiceError::NotFound { what: "member", name })
+}
+
+fn with_same_peer(running: &Running) -> String {
+    let group = running.machine.terms().map(|terms| format!(", {},", terms.group));
+    let group = group.unwrap_or_default();
+    let command = match running.machine.invited_by() {
+        Some(_) => "roastery join",
+        None => "roastery invite",
+    };
+    format!(
+        "another pairing{group} with the node that this line names is not finished here, and one is allowed at a time: {command} goes on with it, and {command} --cancel ends it; then give this line again"
+    )
 }
 
 fn check_room(all: &BTreeMap<[u8; 8], Running>) -> Result<(), ServiceError> {

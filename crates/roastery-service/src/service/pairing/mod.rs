@@ -4,3 +4,4 @@ pub(super) mod asking;
 pub(super) mod own;
 pub(super) mod running;
 pub(super) mod status;
+pub(super) mod under_way;

@@ -20,17 +20,23 @@ use zeroize::Zeroizing;
 
 use crate::{
     files::{InvitationFile, NodeCard},
-    service::{Service, ServiceError, ServiceEvent, pairing::own::moment},
+    service::{
+        Service, ServiceError, ServiceEvent,
+        pairing::{
+            own::moment,
+            under_way::{FIRST_CALL, Running},
+        },
+    },
 };
 
 /// How often connections, timers and calls are looked at.
 const TURN: Duration = Duration::from_millis(250);
 
-/// The pause after the first call that did not connect; each further one is twice as long.
-const FIRST_CALL: Duration = Duration::from_millis(500);
-
 /// The longest pause between two calls.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
+
+/// The pause before a key generation that could not be begun is begun again.
+const BEGIN_AGAIN: Duration = Duration::from_secs(10);
 
 /// This node's pairings.
 #[derive(Debug)]
@@ -38,60 +44,6 @@ pub(in crate::service) struct PairingsHere {
     pub(in crate::service) key: TransportKey,
     pub(in crate::service) calls: Pairings,
     pub(in crate::service) all: tokio::sync::Mutex<BTreeMap<[u8; 8], Running>>,
-}
-
-/// A pairing under way.
-#[derive(Debug)]
-pub(in crate::service) struct Running {
-    pub(super) machine: Pairing,
-    /// The peers with a stream.
-    here: BTreeSet<PeerId>,
-    /// From which IP addresses peers have come.
-    pub(super) from: BTreeMap<PeerId, String>,
-    /// The members that this node is connected to.
-    pub(super) reached: Seats,
-    /// What stands in its way now, for the operator.
-    pub(super) note: String,
-    next_call: Duration,
-    pause: Duration,
-    /// Whether the roster's members were put into this node's roster.
-    met: bool,
-    /// Whether its key generation was begun, or is there.
-    begun: bool,
-}
-
-impl Running {
-    pub(super) fn new(machine: Pairing) -> Self {
-        Self {
-            machine,
-            here: BTreeSet::new(),
-            from: BTreeMap::new(),
-            reached: Seats::default(),
-            note: String::new(),
-            next_call: Duration::ZERO,
-            pause: FIRST_CALL,
-            met: false,
-            begun: false,
-        }
-    }
-
-    fn inviter(&self) -> Option<&PeerId> {
-        self.machine.invited_by().map(|(_, inviter)| inviter)
-    }
-
-    /// Whether nodes that this one does not know may come for it.
-    fn is_open(&self) -> bool {
-        let members = self.machine.terms().map_or(0, |terms| terms.names.len());
-        let all = self.machine.roster().is_some_and(|roster| {
-            let seats = roster.invitation().seats();
-            seats.into_iter().all(|seat| {
-                let compared = self.machine.compared(seat);
-                let seats = roster.invitation().seats();
-                seats.into_iter().filter(|other| compared.has(*other)).count() + 1 == members
-            })
-        });
-        self.inviter().is_none() && self.machine.ended().is_none() && !all
-    }
 }
 
 impl Service {
@@ -116,13 +68,19 @@ impl Service {
                 self.shared.store(move |store| store.forget_pairing(id)).await?;
                 continue;
             }
-            self.pairings.all.lock().await.insert(id, Running::new(machine));
+            self.pairings.all.lock().await.insert(id, Running::restored(machine));
         }
         Ok(())
     }
 
     fn is_made(&self, roster: &Roster) -> bool {
         self.made_by(roster.invitation().id()).is_some()
+    }
+
+    /// Whether it has ended, or its group is made: it has nothing to say or hear any more. Messages
+    /// do not name their pairing, so what is over must take none of a later one.
+    pub(super) fn is_over(&self, machine: &Pairing) -> bool {
+        machine.ended().is_some() || machine.agreed().is_some_and(|roster| self.is_made(roster))
     }
 
     /// Runs all pairings, until the bus ends.
@@ -152,7 +110,7 @@ impl Service {
                         running.from.extend(from.clone().map(|from| (peer.clone(), from)));
                         running.here.insert(peer.clone());
                     }
-                    if is_its_inviter {
+                    if is_its_inviter && !self.is_over(&running.machine) {
                         running.pause = FIRST_CALL;
                         running.note.clear();
                         running.machine.handle_link(&peer, Link::Up, now);
@@ -182,7 +140,8 @@ impl Service {
                 let mut taken = false;
                 let mut closes = true;
                 for running in all.values_mut() {
-                    if !running.here.contains(&peer) {
+                    let made = running.machine.agreed().is_some_and(|roster| self.is_made(roster));
+                    if !running.here.contains(&peer) || made {
                         continue;
                     }
                     match running.machine.handle_message(&peer, bytes.as_bytes(), now) {
@@ -243,8 +202,7 @@ impl Service {
     }
 
     fn call_inviter(self: &Arc<Self>, running: &mut Running, now: Duration) {
-        let made = running.machine.agreed().is_some_and(|roster| self.is_made(roster));
-        let over = made || running.machine.ended().is_some();
+        let over = self.is_over(&running.machine);
         let Some((line, inviter)) = running.machine.invited_by() else { return };
         if over || running.here.contains(inviter) || now < running.next_call {
             return;
@@ -262,16 +220,15 @@ impl Service {
     pub(super) async fn follow(self: &Arc<Self>, all: &mut BTreeMap<[u8; 8], Running>) {
         for (id, running) in all.iter_mut() {
             self.take_outputs(*id, running).await;
-            if !running.met
-                && let Some(roster) = running.machine.roster().cloned()
+            if std::mem::take(&mut running.to_meet)
+                && let Some(roster) = running.machine.roster()
             {
-                running.met = true;
-                self.meet(&roster);
+                self.meet(roster);
             }
-            if !running.begun
+            if running.to_begin.is_some_and(|due| due <= moment().monotonic)
                 && let Some(roster) = running.machine.agreed().cloned()
             {
-                running.begun = true;
+                running.to_begin = None;
                 if !self.is_made(&roster) {
                     self.begin_paired(*id, roster);
                 }
@@ -297,7 +254,14 @@ impl Service {
                     }
                     running.machine.persisted(record, stored.is_ok(), moment());
                 }
-                Output::Event(event) => self.tell_pairing(id, running, &event),
+                // An event waits for the record ahead of it, and so does what follows from it.
+                Output::Event(event) => {
+                    running.to_meet |= event == Event::Sealed;
+                    if event == Event::Agreed {
+                        running.to_begin = Some(Duration::ZERO);
+                    }
+                    self.tell_pairing(id, running, &event);
+                }
                 Output::Send { to: Destination::Everyone, .. } => {}
             }
         }
@@ -321,7 +285,7 @@ impl Service {
             Event::Sealed => ("roster", "all members are there".to_owned()),
             Event::Words => ("words", "the words are there, and are to be compared".to_owned()),
             Event::Compared(seat) => ("compared", format!("{} compares", name(*seat))),
-            Event::Agreed => ("agreed", "all words were right here".to_owned()),
+            Event::Agreed => ("agreed", "all words were right, here and at the others".to_owned()),
             Event::Ended(ended) => ("ended", ended.reason.to_string()),
             _ => return,
         };
@@ -351,7 +315,8 @@ impl Service {
         }
     }
 
-    /// Begins the key generation of a roster of which all words were right.
+    /// Begins the key generation of a roster of which all words were right. What fails is tried
+    /// again.
     fn begin_paired(self: &Arc<Self>, id: [u8; 8], roster: Roster) {
         let this = self.clone();
         self.shared.finite("the start of a key generation", async move {
@@ -361,6 +326,7 @@ impl Service {
                 tracing::error!(group, %error, "the key generation is not begun");
                 if let Some(running) = this.pairings.all.lock().await.get_mut(&id) {
                     running.note = format!("the key generation is not begun: {error}");
+                    running.to_begin = Some(moment().monotonic + BEGIN_AGAIN);
                 }
             }
         });

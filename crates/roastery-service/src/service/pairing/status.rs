@@ -10,7 +10,7 @@ use roastery_protocol::{
 
 use crate::service::{
     Service,
-    pairing::running::{Running, text_of},
+    pairing::{running::text_of, under_way::Running},
 };
 
 /// A pairing at this node.
@@ -57,7 +57,7 @@ pub enum PairingPhase {
     Reaching,
     /// Words are there, and are to be compared.
     Comparing,
-    /// All words were right here.
+    /// All words were right, here and at the others.
     Agreed,
     /// It has ended.
     Ended,
@@ -132,11 +132,15 @@ pub(super) fn status_of(id: [u8; 8], running: &Running) -> PairingStatus {
         attempt: machine.attempt(),
         own,
         members: members.collect(),
-        words: match machine.ended() {
-            None => machine.own_words(),
-            Some(_) => Vec::new(),
+        // What is not stored yet may not have been, after a restart.
+        words: match machine.ended().is_none() && machine.is_stored() {
+            true => machine.own_words(),
+            false => Vec::new(),
         },
-        keygen: machine.agreed().map(|roster| roster.invitation().id()),
+        keygen: machine
+            .agreed()
+            .filter(|_| machine.is_stored())
+            .map(|roster| roster.invitation().id()),
         ended: machine.ended(),
         note: running.note.clone(),
         deadline: machine.deadline(),
@@ -147,7 +151,7 @@ fn phase_of(machine: &Pairing) -> PairingPhase {
     let is_joiner = machine.invited_by().is_some();
     if machine.ended().is_some() {
         PairingPhase::Ended
-    } else if machine.agreed().is_some() {
+    } else if machine.agreed().is_some() && machine.is_stored() {
         PairingPhase::Agreed
     } else if !machine.own_words().is_empty() {
         PairingPhase::Comparing

@@ -204,6 +204,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("POST", "/v1/pairings/{id}/accept", "/v1/pairings/0000000000000000/accept", &none, 404),
         ("POST", "/v1/pairings/{id}/decline", "/v1/pairings/0000000000000000/decline", &none, 404),
         ("POST", "/v1/pairings/{id}/words", "/v1/pairings/0000000000000000/words", &word, 404),
+        ("POST", "/v1/pairings/{id}/confirm", "/v1/pairings/0000000000000000/confirm", &none, 404),
         ("POST", "/v1/pairings/{id}/again", "/v1/pairings/0000000000000000/again", &none, 404),
         ("POST", "/v1/pairings/{id}/cancel", "/v1/pairings/0000000000000000/cancel", &none, 404),
         ("GET", "/v1/ceremonies", "/v1/ceremonies", &none, 200),

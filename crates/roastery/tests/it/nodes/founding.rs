@@ -162,6 +162,21 @@ fn three_people_found_a_group_by_lines_and_words_with_two_commands_each() {
     let mut berts = bert.begin(&["join"]);
     berts.after("your word, say it: ");
     berts.types(&[&cleos_word]);
+    // Each is told by the two others that the word was right; who is not yet says so.
+    for screen in [&mut inviting, &mut berts, &mut cleos] {
+        screen.after("Has each of the others told you that your word was right?");
+    }
+    let status = roastery(&["status", "--json", "--folder", &at(&anna.folder)], &[]).json();
+    assert!(status["groups"].as_array().unwrap().is_empty());
+    inviting.types(&["n"]);
+    inviting.after("Then wait until each has");
+    for screen in [&mut inviting, &mut berts, &mut cleos] {
+        screen.types(&["y"]);
+    }
+    // What has begun is not said to be cancelled.
+    berts.after("All words are right");
+    let late = roastery(&["join", "--cancel", "--folder", &at(&bert.folder)], &[]);
+    assert!(late.status != 0 && !late.err.contains("Nothing was made"), "{late:?}");
     for screen in [&mut inviting, &mut berts, &mut cleos] {
         screen.after("treasury is ready");
     }
@@ -203,4 +218,20 @@ fn wrong_words_end_it_at_all_and_nothing_is_made() {
         let status = roastery(&["status", "--json", "--folder", &at(&person.folder)], &[]).json();
         assert!(status["groups"].as_array().unwrap().is_empty());
     }
+
+    // A second line of the same node finds the connection that is there.
+    let mut inviting = anna.begin(&["invite", "--group", "treasury", "bert"]);
+    inviting.after("bert:");
+    let line = format!("roast1{}", inviting.after("roast1"));
+    let mut joining = bert.begin(&["join", &line, "--yes"]);
+    for screen in [&mut inviting, &mut joining] {
+        screen.after("your words, say them: ");
+    }
+    // A third one waits until the second pairing is over.
+    let at_anna = ["--no-wait", "--folder", &at(&anna.folder)];
+    let third = roastery(&[&["invite", "--group", "savings", "bert"], &at_anna[..]].concat(), &[]);
+    let line = third.out.split_whitespace().find(|word| word.starts_with("roast1")).unwrap();
+    let refused = roastery(&["join", line, "--folder", &at(&bert.folder)], &[]);
+    assert!(refused.err.contains("another pairing, treasury,"), "{refused:?}");
+    assert!(refused.err.contains("roastery join --cancel"), "{refused:?}");
 }

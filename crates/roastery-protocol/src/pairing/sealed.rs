@@ -195,7 +195,7 @@ impl Pairing {
 
     fn hear_said(&mut self, said: &Said) -> Result<bool, Rejected> {
         let live = self.live_of(said.attempt, said.seat)?;
-        let members: Seats = live.roster.invitation().seats().into_iter().collect();
+        let members: Seats = live.roster.invitation().seats().collect();
         if !members.includes(&said.compared) {
             return Err(Rejected::OtherSeat);
         }

@@ -30,6 +30,8 @@ pub struct Chain {
     /// What is answered in place of everything else.
     pub instead: Option<Vec<u8>>,
     pub asked: usize,
+    /// Whether an Esplora server takes no transaction.
+    pub refuses: bool,
 }
 
 impl Chain {
@@ -58,6 +60,15 @@ impl Chain {
         let mut block = Block { header, txdata };
         block.header.merkle_root = block.compute_merkle_root().unwrap();
         self.blocks.push(block);
+    }
+
+    /// Adds a block whose reward this script has.
+    pub fn mine_to(&mut self, script: ScriptBuf) {
+        self.mine(Vec::new());
+        let block = self.blocks.last_mut().unwrap();
+        block.txdata[0].output[0] =
+            TxOut { value: Amount::from_sat(5_000_000), script_pubkey: script };
+        block.header.merkle_root = block.compute_merkle_root().unwrap();
     }
 
     /// Takes the last blocks off, as at the beginning of a reorganisation.
@@ -235,6 +246,13 @@ fn esplora(chain: &mut Chain, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
             None => missing,
         },
         ["fee-estimates"] => (200, b"{\"1\":9.5,\"6\":12.345678,\"144\":1}".to_vec()),
+        ["tx"] if chain.refuses => (400, b"sendrawtransaction RPC error: refused".to_vec()),
+        ["tx", id, "status"] => {
+            // An unknown id has the same answer as one in no block.
+            let mined = chain.blocks.iter().flat_map(|block| &block.txdata);
+            let confirmed = mined.into_iter().any(|held| held.compute_txid().to_string() == id);
+            (200, json!({ "confirmed": confirmed }).to_string().into_bytes())
+        }
         ["tx"] => {
             let bytes = Vec::<u8>::from_hex(std::str::from_utf8(body).unwrap()).unwrap();
             let sent: Transaction = encode::deserialize(&bytes).unwrap();

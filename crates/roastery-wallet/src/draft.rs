@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 
 use bdk_wallet::{
-    bitcoin::{Amount, FeeRate, OutPoint, Psbt, ScriptBuf, Txid},
+    LocalOutput,
+    bitcoin::{
+        Amount, FeeRate, OutPoint, Psbt, ScriptBuf, Transaction, Txid, absolute::LockTime,
+        constants::COINBASE_MATURITY,
+    },
     descriptor::policy::Condition,
     error::{BuildFeeBumpError, CreateTxError},
     tx_builder::TxBuilder,
@@ -68,6 +72,21 @@ pub enum DraftError {
         "coin {0} is spent by a request that is open: reject that one first, or choose another coin"
     )]
     InUse(OutPoint),
+    /// A chosen coin is a block's reward that cannot be spent yet.
+    #[error(
+        "coin {0} is the reward of a block, and can be spent 100 blocks after it: choose another coin, or wait"
+    )]
+    Immature(OutPoint),
+    /// A later transaction spends what the one to replace pays to this wallet.
+    #[error(
+        "transaction {by} spends an output of {txid}, and would be gone with it: raise the fee of {by} instead"
+    )]
+    SpentAfter {
+        /// The transaction to replace.
+        txid: Txid,
+        /// The later one.
+        by: Txid,
+    },
     /// There is nothing to sweep.
     #[error("the wallet has no confirmed coin that is not spent by an open request")]
     Nothing,
@@ -117,6 +136,7 @@ impl ChainWallet {
         let mut psbt = match what {
             Draft::Pay { to, amount, inputs } => {
                 self.check_inputs(inputs, avoid)?;
+                let avoid = &self.with_unsafe(avoid);
                 let mut builder = self.wallet.build_tx();
                 choose(&mut builder, inputs, avoid)?;
                 builder.add_recipient(to.clone(), *amount).fee_rate(rate);
@@ -138,8 +158,11 @@ impl ChainWallet {
             }
             Draft::Bump { txid } => {
                 self.check_own(*txid)?;
+                self.check_unspent(*txid)?;
+                let avoid = self.with_unsafe(avoid);
                 let mut builder = self.wallet.build_fee_bump(*txid).map_err(not_bumped)?;
-                builder.fee_rate(rate).unspendable(avoid.iter().copied().collect());
+                builder.fee_rate(rate).unspendable(avoid.into_iter().collect());
+                builder.nlocktime(LockTime::ZERO);
                 builder.set_condition(Condition::default());
                 builder.finish().map_err(made)?
             }
@@ -151,7 +174,8 @@ impl ChainWallet {
     /// The coins that are in blocks, but for those to avoid.
     fn confirmed(&self, avoid: &BTreeSet<OutPoint>) -> Vec<OutPoint> {
         let unspent = self.wallet.list_unspent();
-        let confirmed = unspent.filter(|coin| coin.chain_position.is_confirmed());
+        let confirmed =
+            unspent.filter(|coin| coin.chain_position.is_confirmed() && self.is_mature(coin));
         confirmed.map(|coin| coin.outpoint).filter(|coin| !avoid.contains(coin)).collect()
     }
 
@@ -165,10 +189,41 @@ impl ChainWallet {
             match self.wallet.get_utxo(*input) {
                 None => return Err(DraftError::Coin(*input)),
                 Some(_) if avoid.contains(input) => return Err(DraftError::InUse(*input)),
+                Some(coin) if !self.is_mature(&coin) => return Err(DraftError::Immature(*input)),
                 Some(_) => {}
             }
         }
         Ok(())
+    }
+
+    /// Whether the next block may spend a coin, if it is the reward of a block.
+    fn is_mature(&self, coin: &LocalOutput) -> bool {
+        let known = self.wallet.get_tx(coin.outpoint.txid);
+        if !known.is_some_and(|tx| tx.tx_node.tx.is_coinbase()) {
+            return true;
+        }
+        let tip = self.wallet.latest_checkpoint().height();
+        let height = coin.chain_position.confirmation_height_upper_bound();
+        height.is_some_and(|height| tip.saturating_sub(height) + 1 >= COINBASE_MATURITY)
+    }
+
+    /// The coins to avoid, and those in no block that others have paid, who may replace them.
+    fn with_unsafe(&self, avoid: &BTreeSet<OutPoint>) -> BTreeSet<OutPoint> {
+        let unspent = self.wallet.list_unspent();
+        let theirs = unspent.filter(|coin| {
+            coin.chain_position.is_unconfirmed() && self.check_own(coin.outpoint.txid).is_err()
+        });
+        theirs.map(|coin| coin.outpoint).chain(avoid.iter().copied()).collect()
+    }
+
+    /// No transaction of this wallet spends an output of this one.
+    fn check_unspent(&self, txid: Txid) -> Result<(), DraftError> {
+        let spends =
+            |tx: &Transaction| tx.input.iter().any(|input| input.previous_output.txid == txid);
+        match self.wallet.transactions().find(|tx| spends(&tx.tx_node.tx)) {
+            Some(later) => Err(DraftError::SpentAfter { txid, by: later.tx_node.txid }),
+            None => Ok(()),
+        }
     }
 
     /// All inputs of a transaction are this wallet's.
@@ -201,7 +256,9 @@ fn choose<C>(
     inputs: &[OutPoint],
     avoid: &BTreeSet<OutPoint>,
 ) -> Result<(), DraftError> {
-    // The key path, by which the group signs alone: no lock time is needed.
+    // The key path, by which the group signs alone: no lock time is needed. The height that a
+    // source says is not put there: if it is false, no block takes the transaction.
+    builder.nlocktime(LockTime::ZERO);
     builder.set_condition(Condition::default());
     if inputs.is_empty() {
         builder.unspendable(avoid.iter().copied().collect());

@@ -67,6 +67,11 @@ pub enum LabelError {
         /// What is wrong.
         reason: String,
     },
+    /// All labels together would be longer than a file that is read again.
+    #[error(
+        "all labels together would have {0} bytes: at most {MAX_LABELS_FILE}, in lines of at most {MAX_LINE}; leave some out"
+    )]
+    Together(usize),
     /// There would be too many.
     #[error("a wallet has at most {MOST_LABELS} labels")]
     TooMany,
@@ -112,7 +117,12 @@ impl Labels {
                 return Err(LabelError::TooMany);
             }
         }
-        self.0 = all;
+        let all = Self(all);
+        let export = all.export();
+        if export.len() > MAX_LABELS_FILE || export.lines().any(|line| line.len() > MAX_LINE) {
+            return Err(LabelError::Together(export.len()));
+        }
+        *self = all;
         Ok(count)
     }
 

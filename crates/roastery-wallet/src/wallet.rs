@@ -7,7 +7,7 @@ use std::{
 
 use bdk_wallet::{
     ChangeSet, KeychainKind, Wallet,
-    bitcoin::{Network, OutPoint, Transaction, Txid},
+    bitcoin::{Network, OutPoint, Transaction, Txid, absolute::LOCK_TIME_THRESHOLD},
     chain::Merge as _,
 };
 use bitcoin::{Address, Amount};
@@ -34,6 +34,9 @@ const LOOKAHEAD: u32 = 2 * MOST_UNUSED;
 /// that goes deeper is read again from further back.
 const KEPT_BLOCKS: u32 = 1008;
 
+/// The time of main's first block, in seconds since 1970.
+const GENESIS: u64 = 1_231_006_505;
+
 /// How many more hashes of blocks are in memory before they are removed.
 const SLACK: usize = 4096;
 
@@ -59,6 +62,16 @@ pub enum TakeError {
     /// It does not fit to what is known.
     #[error("its blocks do not fit together: {0}")]
     Blocks(String),
+    /// A block has a height that no block has by now.
+    #[error(
+        "it says that there is a block at height {height}: by this node's clock there are at most {most}; look at the clock, or set another source"
+    )]
+    Height {
+        /// The height.
+        height: u32,
+        /// The most that are plausible.
+        most: u32,
+    },
     /// There would be more transactions than a wallet has.
     #[error(
         "the wallet has {MOST_TRANSACTIONS} transactions or {MOST_BYTES} bytes of them, and takes no more"
@@ -109,6 +122,10 @@ impl ChainWallet {
         let damaged = |error: serde_json::Error| OpenError::Kept(error.to_string());
         let Kept { whole, changes } = serde_json::from_slice(kept).map_err(damaged)?;
         let wallet = load(&descriptors, network, changes.clone())?;
+        let tip = wallet.latest_checkpoint().height();
+        if tip >= LOCK_TIME_THRESHOLD {
+            return Err(OpenError::Kept(format!("a block at height {tip} is none")));
+        }
         Ok(Self { wallet, descriptors, network, kept: changes, whole, changed: false })
     }
 
@@ -170,6 +187,10 @@ impl ChainWallet {
     /// [`TakeError`]; then nothing of the rest is taken.
     pub fn take(&mut self, found: Found, now: u64) -> Result<(), TakeError> {
         let blocks = |error: &dyn std::fmt::Display| TakeError::Blocks(error.to_string());
+        let most = most_height(self.network, now);
+        if let Some(height) = highest(&found).filter(|height| *height > most) {
+            return Err(TakeError::Height { height, most });
+        }
         match found {
             Found::Blocks { blocks: found, last } => {
                 self.check_room()?;
@@ -221,6 +242,24 @@ impl ChainWallet {
         {
             self.wallet = wallet;
         }
+        Ok(())
+    }
+
+    /// Forgets what was read of the chain: it is read from its beginning. The addresses that were
+    /// given out stay so.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; then the wallet is as before.
+    pub fn read_anew(&mut self) -> Result<(), OpenError> {
+        let mut anew = Self::open(self.descriptors.clone(), self.network, None)?;
+        for branch in [KeychainKind::External, KeychainKind::Internal] {
+            if let Some(index) = self.wallet.derivation_index(branch) {
+                drop(anew.wallet.reveal_addresses_to(branch, index));
+            }
+        }
+        anew.gather();
+        *self = anew;
         Ok(())
     }
 
@@ -335,6 +374,31 @@ impl ChainWallet {
         let coins = coins.collect();
         let tip = Some((tip.height(), tip.hash()));
         View { tip, whole: self.whole, balance, entries, coins, paid, heights }
+    }
+}
+
+/// The highest block of what a source has found.
+fn highest(found: &Found) -> Option<u32> {
+    match found {
+        Found::Blocks { blocks, .. } => blocks.iter().map(|block| block.height).max(),
+        Found::Mempool { .. } => None,
+        Found::History { update, .. } => {
+            let anchors = update.tx_update.anchors.iter();
+            let anchors = anchors.map(|(anchor, _)| anchor.block_id.height);
+            anchors.chain(update.chain.as_ref().map(|tip| tip.height())).max()
+        }
+    }
+}
+
+/// The most blocks that a network plausibly has at this time, in seconds since 1970: on main ten
+/// times as many as one in ten minutes makes. Test networks have blocks at will.
+fn most_height(network: Network, now: u64) -> u32 {
+    let most = LOCK_TIME_THRESHOLD - 1;
+    match network {
+        Network::Bitcoin => {
+            u32::try_from(now.saturating_sub(GENESIS) / 60).unwrap_or(most).min(most)
+        }
+        _ => most,
     }
 }
 

@@ -153,12 +153,15 @@ impl Esplora {
         if answer.status.is_success() {
             return Ok(());
         }
-        // One that is there already is sent.
-        let path = format!("/tx/{}/status", transaction.compute_txid());
-        match self.http.get(&path, MOST_OTHER, deadline) {
-            Ok(known) if known.status.is_success() => Ok(()),
-            _ => Err(SourceError::says(answer.text()?)),
-        }
+        // One that is there already is sent. Only its bytes show that: the status of an unknown id
+        // is answered like that of one in no block.
+        let txid = transaction.compute_txid();
+        let there = self.http.get(&format!("/tx/{txid}/raw"), MOST_TRANSACTION, deadline);
+        let there = there.is_ok_and(|known| {
+            let read = encode::deserialize::<Transaction>(&known.body);
+            known.status.is_success() && read.is_ok_and(|read| read.compute_txid() == txid)
+        });
+        if there { Ok(()) } else { Err(SourceError::says(answer.text()?)) }
     }
 
     pub(super) fn fee_rate(&self, deadline: Deadline) -> Result<Option<FeeRate>, SourceError> {

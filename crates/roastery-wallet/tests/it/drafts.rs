@@ -160,10 +160,68 @@ fn too_little_and_too_small_are_refused_with_the_amounts() {
 }
 
 #[test]
-fn a_transaction_is_made_for_the_block_after_the_last_one() {
+fn no_height_that_a_source_says_is_in_a_transaction() {
     let (_double, mut watched) = funded(None, &[100_000]);
     let made = draft(&mut watched, &payment(30_000), "1").unwrap();
-    assert_eq!(made.unsigned_tx.lock_time, absolute::LockTime::from_consensus(1));
+    assert_eq!(made.unsigned_tx.lock_time, absolute::LockTime::ZERO);
+    let (_, sent) = signed(&watched, &made);
+    let txid = sent.compute_txid();
+    watched.chain.sent(sent, watched.now);
+    let made = draft(&mut watched, &Draft::Bump { txid }, "5").unwrap();
+    assert_eq!(made.unsigned_tx.lock_time, absolute::LockTime::ZERO);
+}
+
+#[test]
+fn a_transaction_whose_change_is_spent_is_not_replaced() {
+    let (_double, mut watched) = funded(None, &[100_000]);
+    let mut ids = Vec::new();
+    for sat in [30_000, 20_000] {
+        let made = draft(&mut watched, &payment(sat), "1").unwrap();
+        let (_, sent) = signed(&watched, &made);
+        ids.push(sent.compute_txid());
+        watched.chain.sent(sent, watched.now);
+    }
+    let [txid, later] = ids[..] else { panic!("two") };
+    let error = draft(&mut watched, &Draft::Bump { txid }, "9").unwrap_err();
+    assert!(
+        matches!(error, DraftError::SpentAfter { txid: of, by } if of == txid && by == later),
+        "{error}"
+    );
+    assert!(draft(&mut watched, &Draft::Bump { txid: later }, "9").is_ok());
+}
+
+#[test]
+fn what_others_pay_in_no_block_is_spent_only_where_it_is_chosen() {
+    let (double, mut watched) = funded(None, &[]);
+    let paid = funding(7, vec![pay(100_000, watched.script(0))]);
+    let coin = OutPoint::new(paid.compute_txid(), 0);
+    double.chain().mempool = vec![paid];
+    watched.read(&mut bitcoind(&double)).unwrap();
+    let error = draft(&mut watched, &payment(1000), "1").unwrap_err();
+    assert!(matches!(error, DraftError::Funds { .. }), "{error}");
+    let chosen = Draft::Sweep { to: elsewhere(), inputs: vec![coin] };
+    assert!(draft(&mut watched, &chosen, "1").is_ok());
+}
+
+#[test]
+fn the_reward_of_a_block_is_spent_100_blocks_after_it_and_no_earlier() {
+    let (double, mut watched) = funded(None, &[]);
+    let script = watched.script(0);
+    double.chain().mine_to(script);
+    let sweep = |inputs| Draft::Sweep { to: elsewhere(), inputs };
+    for _ in 0..98 {
+        double.chain().mine(vec![]);
+    }
+    watched.read(&mut bitcoind(&double)).unwrap();
+    let coin = *watched.chain.view().coins.keys().next().unwrap();
+    let error = draft(&mut watched, &sweep(vec![coin]), "1").unwrap_err();
+    assert!(matches!(error, DraftError::Immature(of) if of == coin), "{error}");
+    let error = draft(&mut watched, &sweep(vec![]), "1").unwrap_err();
+    assert!(matches!(error, DraftError::Nothing), "{error}");
+    double.chain().mine(vec![]);
+    watched.read(&mut bitcoind(&double)).unwrap();
+    assert!(draft(&mut watched, &sweep(vec![coin]), "1").is_ok());
+    assert!(draft(&mut watched, &sweep(vec![]), "1").is_ok());
 }
 
 #[test]

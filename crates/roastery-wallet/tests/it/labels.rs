@@ -54,6 +54,24 @@ fn a_wallet_has_a_bounded_number_of_labels() {
     labels.import(&full).unwrap();
     assert_eq!(labels.import(&line(MOST_LABELS)), Err(LabelError::TooMany));
     assert_eq!(labels.import(&line(0)), Ok(1));
+    let wide = |number: usize| {
+        let text = "\u{1f600}".repeat(255);
+        format!("{{\"type\":\"tx\",\"ref\":\"{number}\",\"label\":\"{text}\"}}\n")
+    };
+    let before = labels.clone();
+    for part in [0..3000, 3000..6000] {
+        let file: String = part.map(wide).collect();
+        match labels.import(&file) {
+            Ok(_) => assert!(labels.export().len() <= MAX_LABELS_FILE),
+            Err(error) => {
+                assert!(matches!(error, LabelError::Together(_)), "{error}");
+                assert_eq!(labels.count(), before.count());
+                assert!(Labels::default().import(&labels.export()).is_ok());
+                break;
+            }
+        }
+    }
+    assert!(labels.export().len() <= MAX_LABELS_FILE);
     let long = " ".repeat(MAX_LABELS_FILE + 1);
     assert_eq!(labels.import(&long), Err(LabelError::File(MAX_LABELS_FILE + 1)));
 }

@@ -1,10 +1,14 @@
-use bitcoin::{Amount, Network, OutPoint};
-use roastery_bitcoin::spend::ChainView as _;
+use bdk_wallet::{
+    Update,
+    chain::{BlockId, CheckPoint},
+};
+use bitcoin::{Amount, BlockHash, Network, OutPoint, constants::genesis_block, hashes::Hash as _};
+use roastery_bitcoin::{spend::ChainView as _, wallet::Branch};
 use roastery_testkit::{
     chain::Double,
     payments::{elsewhere, funding, pay},
 };
-use roastery_wallet::{ChainWallet, Draft, Source, SourceError, btc, fee_rate};
+use roastery_wallet::{ChainWallet, Draft, Found, Source, SourceError, TakeError, btc, fee_rate};
 
 use crate::double::{Watched, bitcoind, descriptors, esplora};
 
@@ -130,6 +134,65 @@ fn a_transaction_that_is_sent_is_at_the_source_and_in_the_wallet() {
         watched.read(&mut source).unwrap();
         assert_eq!(watched.chain.view().balance, view.balance);
     }
+}
+
+#[test]
+fn what_a_server_refuses_is_sent_only_if_it_has_the_transaction() {
+    let double = Double::start();
+    let sent = funding(1, vec![pay(1, elsewhere())]);
+    double.chain().refuses = true;
+    let error = esplora(&double).broadcast(&sent).unwrap_err();
+    assert!(matches!(error, SourceError::Says(_)), "{error}");
+    double.chain().mempool = vec![sent.clone()];
+    esplora(&double).broadcast(&sent).unwrap();
+}
+
+/// What a server that is asked for addresses says of a chain with this last block.
+fn history(network: Network, height: u32) -> Found {
+    let first = genesis_block(network).block_hash();
+    let block = |height, hash| BlockId { height, hash };
+    let last = block(height, BlockHash::from_byte_array([7; 32]));
+    let chain = CheckPoint::from_block_ids([block(0, first), last]).unwrap();
+    let update = Update { chain: Some(chain), ..Update::default() };
+    Found::History { update: Box::new(update), last: true }
+}
+
+#[test]
+fn a_height_that_no_block_has_by_now_is_not_taken() {
+    // In 2026 main has less than a million blocks.
+    let now = 1_790_000_000;
+    for (network, good, wrong) in [
+        (Network::Bitcoin, 1_000_000, 20_000_000),
+        (Network::Bitcoin, 1_000_000, 500_000_000),
+        (Network::Regtest, 20_000_000, 500_000_000),
+    ] {
+        let watched = Watched::new();
+        let kind = network.into();
+        let texts = Branch::ALL.map(|branch| watched.wallet.descriptor(branch, kind).unwrap());
+        let mut chain = ChainWallet::open(texts, network, None).unwrap();
+        let before = chain.view();
+        let error = chain.take(history(network, wrong), now).unwrap_err();
+        assert!(matches!(error, TakeError::Height { height, .. } if height == wrong), "{error}");
+        assert_eq!(chain.view(), before);
+        chain.take(history(network, good), now).unwrap();
+        assert_eq!(chain.view().tip.unwrap().0, good);
+    }
+}
+
+#[test]
+fn a_wallet_whose_chain_fits_no_other_is_read_anew_with_its_addresses() {
+    let (double, mut watched) = (Double::start(), Watched::new());
+    for _ in 0..5 {
+        watched.chain.address(true).unwrap();
+    }
+    double.chain().mine(vec![funding(1, vec![pay(5_000, watched.script(150))])]);
+    watched.chain.take(history(Network::Regtest, 900), watched.now).unwrap();
+    watched.chain.read_anew().unwrap();
+    let view = watched.chain.view();
+    assert_eq!((view.tip.unwrap().0, view.whole), (0, false));
+    assert_eq!(watched.chain.address(true).unwrap().0, 5);
+    watched.read(&mut bitcoind(&double)).unwrap();
+    assert_eq!(balance(&watched)[0], "0.00005000");
 }
 
 #[test]

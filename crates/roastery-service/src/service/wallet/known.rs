@@ -65,6 +65,12 @@ impl GroupWallet {
     pub(in crate::service) fn take(&self, found: Found) -> Result<(), TakeError> {
         let mut chain = lock(&self.chain);
         let taken = chain.take(found, now());
+        if let Err(TakeError::Blocks(reason)) = &taken {
+            tracing::warn!(reason, "the chain source is read from its beginning");
+            if let Err(error) = chain.read_anew() {
+                tracing::error!(%error, "the wallet is not opened anew");
+            }
+        }
         self.view.set(chain.view());
         taken
     }

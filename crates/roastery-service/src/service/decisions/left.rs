@@ -1,5 +1,6 @@
 //! Requests that only the operator may approve, whatever approves the others here.
 
+use roastery_bitcoin::spend::{Level, Spend, Warning};
 use roastery_protocol::request::SigningRequest;
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 
 impl GroupService {
     /// Why only the operator may approve a request, if the operator has rejected what it or another
-    /// part of its transaction signs, the clock by which requests expire is wrong, or the rules say
+    /// part of its transaction signs, the chain source shows its coins or payments otherwise, the clock by which requests expire is wrong, or the rules say
     /// so of what was found in it.
     pub(in crate::service) fn left_to_operator(
         &self,
@@ -22,6 +23,7 @@ impl GroupService {
     ) -> Option<String> {
         let left = self.left_by_its_messages(request, examined.equivalents());
         left.or_else(|| examined.is_by_hand().then(|| BY_HAND.to_owned()))
+            .or_else(|| examined.spend().and_then(|spend| left_by_chain(spend)))
     }
 
     /// The same, as far as the messages of a request say so, and these equivalents of them.
@@ -46,8 +48,27 @@ impl GroupService {
     }
 }
 
+/// Why only the operator may approve a transaction, if a chain source shows what it does otherwise:
+/// money may be paid twice, or coins be others than they seem.
+fn left_by_chain(spend: &Spend) -> Option<String> {
+    let stops = |warning: &&Warning| {
+        let about = matches!(
+            warning,
+            Warning::CoinSpent { .. }
+                | Warning::CoinUnknown { .. }
+                | Warning::CoinDiffers { .. }
+                | Warning::PaidBefore { .. }
+        );
+        about && warning.level() == Level::Stop
+    };
+    let warning = spend.warnings().iter().find(stops)?;
+    Some(format!("{warning}: only the operator may approve it"))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bitcoin::TapSighashType;
     use roastery_bitcoin::wallet::Wallet;
     use roastery_protocol::request::{Proposal, RefusalReason, Subject};
@@ -56,6 +77,7 @@ mod tests {
         payments::{ordinary, spend_of},
         seat,
     };
+    use roastery_wallet::{LiveView, View};
 
     use super::*;
     use crate::{
@@ -66,6 +88,34 @@ mod tests {
             now,
         },
     };
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_coin_that_the_chain_source_does_not_have_is_left_to_the_operator() {
+        for approval in [ApprovalMode::Automatic, ApprovalMode::Command] {
+            let kinds = vec![SubjectKind::Transaction];
+            let command = vec!["true".to_owned()];
+            let config = PolicyConfig { kinds, approval, command, ..Default::default() };
+            let chain = Arc::new(LiveView::default());
+            chain.set(View { whole: true, ..View::default() });
+            let node = TestNode::beside(config, Some(chain)).await;
+            let wallet = Wallet::new(node.members().clone()).unwrap();
+            let spend = spend_of(ordinary(&wallet), &wallet);
+            let request = spend.requests([1; 32], now() + 600).unwrap().remove(0);
+            let session = request.session_id();
+            let subject = Subject::Transaction(spend.document().bytes().to_vec());
+            let mut events = node.shared.events.subscribe();
+            node.group.receive_proposal(seat(1), Proposal { request, subject }).await.unwrap();
+            let said = loop {
+                let event = events.recv().await.unwrap();
+                if ["pending", "approved", "rejected"].contains(&event.kind.as_str()) {
+                    break event;
+                }
+            };
+            assert_eq!(said.kind, "pending", "{said:?}");
+            assert!(!node.group.is_running(session));
+            assert_eq!(node.kept(session).await.state, RequestState::Proposed);
+        }
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_rejected_transaction_is_left_to_the_operator_under_another_signature_hash_type() {

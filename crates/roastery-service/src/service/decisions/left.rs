@@ -14,8 +14,8 @@ use crate::{
 
 impl GroupService {
     /// Why only the operator may approve a request, if the operator has rejected what it or another
-    /// part of its transaction signs, the chain source shows its coins or payments otherwise, the clock by which requests expire is wrong, or the rules say
-    /// so of what was found in it.
+    /// part of its transaction signs, the chain source shows its coins or payments otherwise, the
+    /// clock by which requests expire is wrong, or the rules say so of what was found in it.
     pub(in crate::service) fn left_to_operator(
         &self,
         request: &SigningRequest,

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::Args;
 use roastery_service::{
     api::{Client, ClientError},
@@ -11,13 +12,16 @@ use serde::Serialize;
 
 use super::{
     At,
-    question::{asked, check_terminal, is_asked},
+    question::{ask, asked, check_screen, is_asked},
     requests::{find, request_id},
-    show,
+    screen, show,
     sign::{Waiting, see_through, tell},
     wait_for,
 };
-use crate::{output::remark, values};
+use crate::{
+    output::{remark, say},
+    values,
+};
 
 #[derive(Args)]
 pub(crate) struct Approve {
@@ -62,6 +66,28 @@ pub(super) enum Decided {
     Changed(Box<Request>),
 }
 
+/// What was seen of a request that is shown here.
+pub(super) fn seen_of(request: &Request) -> anyhow::Result<&str> {
+    request.seen.as_deref().ok_or_else(|| {
+        anyhow!(
+            "the node does not say what it shows of the request (seen), so nothing is decided: \
+             roastery and the node must be of one version"
+        )
+    })
+}
+
+/// Whether a person approves what is shown: with a letter, or, where money can go elsewhere, with
+/// the amount that leaves.
+fn approves(request: &Request) -> anyhow::Result<bool> {
+    let Some(typed) = screen::typed(request) else { return asked("Approve it? [y/N] ") };
+    for (paint, line) in screen::stop_lines(request) {
+        say(paint, &line);
+    }
+    say!("What is marked with ! can take the money elsewhere. To approve all the same, type what");
+    say!("leaves: {typed}");
+    Ok(ask(": ")? == typed)
+}
+
 /// Approves a request, if it still shows what was seen; whatever it shows if that is not given.
 pub(super) fn approve_seen(
     client: &Client,
@@ -102,12 +128,12 @@ fn decide(client: &Client, path: &str, body: &impl Serialize) -> anyhow::Result<
 /// meanwhile is shown again.
 fn shown_and_asked(
     mut request: Request,
-    question: &str,
+    agrees: impl Fn(&Request) -> anyhow::Result<bool>,
     decide: impl Fn(&Request) -> anyhow::Result<Decided>,
 ) -> anyhow::Result<Option<Request>> {
     loop {
         show::whole(&request);
-        if !asked(question)? {
+        if !agrees(&request)? {
             return Ok(None);
         }
         match decide(&request)? {
@@ -140,7 +166,7 @@ pub(super) fn approve(at: &At, options: &Approve) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
     let asks = options.seen.is_none() && !options.yes;
     if asks {
-        check_terminal(
+        check_screen(
             "look at the request with roastery requests ID, then approve it with --seen HASH, or \
              with --yes whatever it shows",
         )?;
@@ -150,8 +176,8 @@ pub(super) fn approve(at: &At, options: &Approve) -> anyhow::Result<ExitCode> {
     // appeared.
     let approved = if asks {
         let approve =
-            |shown: &Request| approve_seen(&client, &shown.session, shown.seen.as_deref());
-        let approved = shown_and_asked(request, "Approve it? [y/N] ", approve)?;
+            |shown: &Request| approve_seen(&client, &shown.session, Some(seen_of(shown)?));
+        let approved = shown_and_asked(request, approves, approve)?;
         if approved.is_none() {
             remark("nothing was approved");
         }
@@ -170,8 +196,8 @@ pub(super) fn reject(at: &At, options: Reject) -> anyhow::Result<ExitCode> {
         |session: &str, seen: Option<&str>| reject_seen(&client, session, seen, &options.note);
     let rejected = if options.seen.is_none() && !options.yes && is_asked() {
         let question = "Reject it, for all to see? [y/N] ";
-        let reject = |shown: &Request| reject(&shown.session, shown.seen.as_deref());
-        let rejected = shown_and_asked(request, question, reject)?;
+        let reject = |shown: &Request| reject(&shown.session, Some(seen_of(shown)?));
+        let rejected = shown_and_asked(request, |_| asked(question), reject)?;
         if rejected.is_none() {
             remark("nothing was rejected");
         }

@@ -160,7 +160,7 @@ pub(crate) use self::{
     join::Options as JoinOptions,
     log::Log as LogOptions,
     question::{asked, check_terminal},
-    requests::{List as ListOptions, find, request_id, said},
+    requests::{List as ListOptions, all_requests, find, line, request_id, said},
     review::Review as ReviewOptions,
     run::Health as HealthOptions,
     setup::Options as SetupOptions,

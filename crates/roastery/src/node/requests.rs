@@ -135,20 +135,38 @@ fn state(word: &str) -> Result<State, String> {
 
 /// The requests that wait for a decision here, the oldest first.
 pub(super) fn waiting(client: &Client) -> anyhow::Result<Vec<Request>> {
+    let (mut all, _) = read_pages(client, &format!("&state={}", State::Proposed), usize::MAX)?;
+    all.sort_by_key(|request| request.since);
+    Ok(all)
+}
+
+/// The most pages that are read to find one request.
+const MOST_PAGES: usize = 100;
+
+/// The requests that a node knows, in the order of their last change, and whether these are all.
+pub(crate) fn all_requests(client: &Client) -> anyhow::Result<(Vec<Request>, bool)> {
+    read_pages(client, "", MOST_PAGES)
+}
+
+fn read_pages(client: &Client, chosen: &str, most: usize) -> anyhow::Result<(Vec<Request>, bool)> {
     let (mut all, mut before) = (Vec::new(), None);
-    loop {
+    for _ in 0..most {
         let from = before.map(|before: u64| format!("&before={before}")).unwrap_or_default();
-        let path = format!("/v1/requests?limit={MOST_AT_ONCE}&state={}{from}", State::Proposed);
+        let path = format!("/v1/requests?limit={MOST_AT_ONCE}{chosen}{from}");
         let (page, next): (Vec<Request>, _) =
             wait_for(async { client.page(&path).await.map_err(anyhow::Error::from) })?;
         all.extend(page);
         before = next;
         if before.is_none() {
-            break;
+            return Ok((all, true));
         }
     }
-    all.sort_by_key(|request| request.since);
-    Ok(all)
+    Ok((all, false))
+}
+
+/// A request in one line, as lists have it.
+pub(crate) fn line(request: &Request) -> String {
+    screen::lines(std::slice::from_ref(request), &Clock::system()).concat()
 }
 
 /// Who has said what of a request that is not signed, and whether it can still succeed.

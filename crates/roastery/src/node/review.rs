@@ -11,11 +11,11 @@ use roastery_service::{
 
 use super::{
     At,
-    decide::{CHANGED, Decided, approve_seen, reject_seen},
+    decide::{CHANGED, Decided, approve_seen, reject_seen, seen_of},
     get,
-    question::{ask, check_terminal},
+    question::{answered, ask, check_screen},
     requests::{find, request_id, waiting},
-    screen::{leaves, prospect, screen, stops, words},
+    screen::{hides, prospect, screen, stop_lines, typed, words},
     show::{self, short_id},
 };
 use crate::{
@@ -46,7 +46,7 @@ enum Answer {
 
 pub(super) fn review(at: &At, options: &Review) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
-    check_terminal(
+    check_screen(
         "roastery requests --state waiting lists what waits, and roastery approve ID --seen HASH \
          decides",
     )?;
@@ -57,36 +57,60 @@ pub(super) fn review(at: &At, options: &Review) -> anyhow::Result<ExitCode> {
     if sessions.is_empty() {
         say!("Nothing waits for you.");
     }
+    let mut status = ExitCode::SUCCESS;
     for (at, session) in sessions.iter().enumerate() {
         say!("{:>80}", format!("{} of {}", at + 1, sessions.len()));
-        if !one(&client, session)? {
-            break;
+        match one(&client, session)? {
+            End::Next => {}
+            End::NotDone => status = ExitCode::FAILURE,
+            End::Quit => break,
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(status)
 }
 
-/// Shows a request until there is a decision about what it shows; whether the next one follows.
-fn one(client: &Client, session: &str) -> anyhow::Result<bool> {
+/// How the review of one request ends.
+enum End {
+    Next,
+    /// What was decided is not done; the next one follows all the same.
+    NotDone,
+    Quit,
+}
+
+/// Shows a request until there is a decision about what it shows.
+fn one(client: &Client, session: &str) -> anyhow::Result<End> {
+    // Whether all details of what is shown were on the terminal.
+    let mut looked = false;
     let mut request: Request = get(client, &format!("/v1/requests/{session}"))?;
     loop {
         if !matches!(request.state, State::Proposed) {
             say!("{} is {} now.", short_id(session), request.state);
-            return Ok(true);
+            return Ok(End::Next);
         }
         for (paint, line) in screen(&request, &Clock::system()) {
             say(paint, &line);
         }
         let decided = match answer(&request)? {
-            Answer::Approve => approve_seen(client, session, request.seen.as_deref()),
-            Answer::Reject => {
-                let note = ask("Reason, for this node's own records (may be empty): ")?;
-                reject_seen(client, session, request.seen.as_deref(), &note)
+            Answer::Approve if hides(&request) && !looked => {
+                remark("not all that it pays is on the screen: d shows all, then approve it");
+                continue;
             }
-            Answer::Later => return Ok(true),
-            Answer::Quit => return Ok(false),
+            Answer::Approve => {
+                seen_of(&request).and_then(|seen| approve_seen(client, session, Some(seen)))
+            }
+            Answer::Reject => {
+                let note = answered("Reason, for this node's own records (may be empty): ")?;
+                let Some(note) = note else {
+                    remark("nothing was rejected");
+                    return Ok(End::NotDone);
+                };
+                seen_of(&request).and_then(|seen| reject_seen(client, session, Some(seen), &note))
+            }
+            Answer::Later => return Ok(End::Next),
+            Answer::Quit => return Ok(End::Quit),
             Answer::Details => {
                 show::whole(&request);
+                looked = true;
                 continue;
             }
             Answer::Other => continue,
@@ -94,15 +118,16 @@ fn one(client: &Client, session: &str) -> anyhow::Result<bool> {
         match decided {
             Ok(Decided::Done(request)) => {
                 outcome(client, *request)?;
-                return Ok(true);
+                return Ok(End::Next);
             }
             Ok(Decided::Changed(now)) => {
                 remark(CHANGED);
                 request = *now;
+                looked = false;
             }
             Err(error) => {
                 remark(&format!("not done: {}", one_line(&error)));
-                return Ok(true);
+                return Ok(End::NotDone);
             }
         }
     }
@@ -110,13 +135,13 @@ fn one(client: &Client, session: &str) -> anyhow::Result<bool> {
 
 /// Asks about a request. An approval of one with warnings of level stop is the amount that leaves.
 fn answer(request: &Request) -> anyhow::Result<Answer> {
-    let typed = match (stops(request), leaves(request)) {
-        (0, _) => None,
-        (_, amount) => Some(amount.unwrap_or_else(|| "yes, all the same".to_owned())),
-    };
+    let typed = typed(request);
     let said = match &typed {
         None => ask("y approve  n reject, for all to see  l later  d all details  q quit : ")?,
         Some(typed) => {
+            for (paint, line) in stop_lines(request) {
+                say(paint, &line);
+            }
             say!(
                 "What is marked with ! can take the money elsewhere. n rejects, l leaves it, d shows"
             );

@@ -134,7 +134,7 @@ impl GroupService {
         let (keys, signer) = computed.await.unwrap_or_default();
         let (spend, examined) = self.read_whole(&known.kept, lane, examined).await;
         let elsewhere = self.read_elsewhere(&known.kept).await;
-        let Shown { warnings, ruling, seen } =
+        let Shown { warnings, ruling, seen, .. } =
             self.shown(&known.kept, spend.as_deref(), &examined, &elsewhere);
         let mut details = RequestDetails {
             keys,

@@ -8,7 +8,7 @@ use roastery_protocol::{
     SessionId,
     request::{RefusalReason, SigningRequest},
 };
-use roastery_store::{Durability, KeptRequest, RequestState};
+use roastery_store::{Durability, KeptRequest, RequestState, Transaction};
 
 use crate::{
     policy::Examined,
@@ -40,6 +40,7 @@ impl GroupService {
         seen: Option<Seen>,
     ) -> Result<(), ServiceError> {
         self.check_parts(examined, after)?;
+        self.check_seen(kept, examined, seen).await?;
         let OtherParts { all, new } = self.other_parts(kept, examined).await?;
         let approved = self.approve_with(kept, examined, all, after, seen).await;
         if let Err(error) = &approved {
@@ -65,6 +66,27 @@ impl GroupService {
         Err(ServiceError::Conflict(reason.into()))
     }
 
+    /// Of a part that is signed nothing is decided in which it could be compared, and nothing is
+    /// stored for what is not as it was seen.
+    async fn check_seen(
+        self: &Arc<Self>,
+        kept: &KeptRequest,
+        examined: &Examined,
+        seen: Option<Seen>,
+    ) -> Result<(), ServiceError> {
+        let Some(seen) = seen else { return Ok(()) };
+        let (group, session) = (self.clone(), kept.request.session_id());
+        let examined = examined.clone();
+        let compare = move |change: &mut Transaction<'_>| match change.request(session)? {
+            Some(known) => group.still_shows(change, &known, &examined, seen),
+            None => Ok(false),
+        };
+        match self.shared.write(Durability::Deferred, compare).await? {
+            true => Ok(()),
+            false => Err(ServiceError::Changed),
+        }
+    }
+
     async fn approve_with(
         self: &Arc<Self>,
         kept: &KeptRequest,
@@ -77,7 +99,9 @@ impl GroupService {
         let others = self.parts_to_approve(kept, examined, parts).await?;
         self.check_parts(examined, after)?;
         // Of a part that is signed there is nothing to approve.
-        if !matches!(kept.state, RequestState::Signed(_)) {
+        if matches!(kept.state, RequestState::Signed(_)) {
+            self.check_seen(kept, examined, seen).await?;
+        } else {
             self.approve(kept, examined, ApprovalBasis::Operator { after, seen }).await?;
         }
         // What was seen is one part; the others have its subject.
@@ -252,7 +276,7 @@ pub(in crate::service) mod tests {
         wallet::{Branch, Wallet},
     };
     use roastery_protocol::request::{RefusalReason, Subject};
-    use roastery_store::{Decider, Transaction};
+    use roastery_store::Decider;
     use roastery_testkit::{
         payments::{elsewhere, pay, spend_of, spending},
         seat,
@@ -353,12 +377,19 @@ pub(in crate::service) mod tests {
         let mut node = node().await;
         let parts = proposed(&node, &spend(&node)).await;
         let examined = node.group.examine(&parts[2]).await.unwrap();
+        let shown = node.group.known_whole(parts[2].clone(), Lane::Operator, None).await;
+        let seen = shown.details.unwrap().seen;
         let basis = ApprovalBasis::Operator { after: 0, seen: None };
         node.group.approve(&parts[2], &examined, basis).await.unwrap();
         let signed = node.signed_by_both(&parts[2].request).await;
         assert!(matches!(signed, RequestState::Signed(_)), "{signed:?}");
         let named = node.kept(parts[2].request.session_id()).await;
         assert!(node.group.has_unsigned_parts(&named).await.unwrap());
+        // Seen before it was signed: it is another state now.
+        let about = DecidedAbout { revision: None, seen: Some(seen) };
+        let changed = node.group.approve_as_operator(named.clone(), about, 0).await;
+        assert!(matches!(changed, Err(ServiceError::Changed)), "{changed:?}");
+        assert!(!is_running(&node, &parts[0]) && !is_running(&node, &parts[1]));
         node.group.approve_as_operator(named, DecidedAbout::default(), 0).await.unwrap();
         assert!(is_running(&node, &parts[0]) && is_running(&node, &parts[1]));
         assert!(!is_running(&node, &parts[2]));

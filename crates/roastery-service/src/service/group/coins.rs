@@ -54,7 +54,8 @@ impl Coins {
         spenders.into_iter().flatten().flatten().copied().collect()
     }
 
-    /// The other requests that spend a coin of this one.
+    /// The other requests that spend a coin of this one, those that were approved here first: no
+    /// number of proposals keeps them from being read.
     fn others(&self, session: SessionId) -> Vec<SessionId> {
         let (seen, approved) = (lock(&self.seen), lock(&self.approved));
         let coins: BTreeSet<&Coin> = [&seen, &approved]
@@ -69,7 +70,9 @@ impl Coins {
             .flatten()
             .copied()
             .collect();
-        others.into_iter().filter(|other| *other != session).collect()
+        let mut others: Vec<_> = others.into_iter().filter(|other| *other != session).collect();
+        others.sort_by_key(|other| !approved.spent.contains_key(other));
+        others
     }
 }
 
@@ -145,38 +148,69 @@ impl GroupService {
     }
 
     /// Warnings about other requests that are open or signed and spend the same coins, or were
-    /// refused and have the same messages: one for each.
+    /// refused and have the same messages: one for each, those that are approved or signed first.
     pub(in crate::service) fn conflicts(
         &self,
         kept: &KeptRequest,
         elsewhere: &CoinsElsewhere,
-    ) -> Vec<RequestWarning> {
+    ) -> Conflicts {
         let CoinsElsewhere { known, unread } = elsewhere;
-        let open_or_signed = known.iter().filter_map(|other| {
+        let mut conflicts = Conflicts { unread: *unread, ..Conflicts::default() };
+        for other in known {
             let state = self.current_state(other).state;
             let same = other.request.messages() == kept.request.messages();
-            let matters = match state {
-                State::Proposed | State::Approved | State::Signed => true,
+            match state {
+                State::Approved | State::Signed => {
+                    conflicts.decided.push(conflict(other, state, same));
+                }
+                State::Proposed => conflicts.proposed.push(conflict(other, state, same)),
                 // The same messages were refused before.
-                State::Refused => same,
-                _ => false,
-            };
-            matters.then_some((other, state))
-        });
-        let lines = open_or_signed.map(|(other, state)| {
-            let session = other.request.session_id().to_string();
-            let id = &session[..8];
-            if other.request.messages() == kept.request.messages() {
-                let text = format!("the same transaction as request {id}, which is {state}");
-                return RequestWarning { code: "same_transaction", level: Level::Look, text };
+                State::Refused if same => conflicts.proposed.push(conflict(other, state, same)),
+                _ => {}
             }
-            let text = format!(
-                "spends a coin that request {id} spends, which is {state}: one replaces the other, \
-                 and only one can be confirmed"
-            );
-            RequestWarning { code: "spent_twice", level: Level::Stop, text }
-        });
-        let mut lines: Vec<RequestWarning> = lines.collect();
+        }
+        conflicts
+    }
+}
+
+fn conflict(other: &KeptRequest, state: State, same: bool) -> RequestWarning {
+    let session = other.request.session_id().to_string();
+    let id = &session[..8];
+    if same {
+        let text = format!("the same transaction as request {id}, which is {state}");
+        return RequestWarning { code: "same_transaction", level: Level::Look, text };
+    }
+    let text = format!(
+        "spends a coin that request {id} spends, which is {state}: one replaces the other, and \
+         only one can be confirmed"
+    );
+    RequestWarning { code: "spent_twice", level: Level::Stop, text }
+}
+
+/// The warnings about other requests with the same coins.
+#[derive(Debug, Default)]
+pub(in crate::service) struct Conflicts {
+    /// About those that are approved or signed: each is part of what a decision is about.
+    pub(in crate::service) decided: Vec<RequestWarning>,
+    /// About the others. One member alone can make and end them at any time, so a decision is only
+    /// about whether there are some.
+    pub(in crate::service) proposed: Vec<RequestWarning>,
+    pub(in crate::service) unread: usize,
+}
+
+impl Conflicts {
+    /// Whether there are some, of each level, that are neither approved nor signed, or were not
+    /// read: to look at, and to stop at.
+    pub(in crate::service) fn proposed(&self) -> [bool; 2] {
+        let some = |level| self.proposed.iter().any(|warning| warning.level == level);
+        [some(Level::Look), some(Level::Stop) || self.unread > 0]
+    }
+
+    /// The lines to be shown: a bounded number, with the number of those that are left out.
+    pub(in crate::service) fn lines(self) -> Vec<RequestWarning> {
+        let Self { decided, proposed, unread } = self;
+        let mut lines = decided;
+        lines.extend(proposed);
         let more = lines.len().saturating_sub(MOST_NAMED);
         lines.truncate(MOST_NAMED);
         let also = |number: usize, text: &str| {
@@ -186,8 +220,8 @@ impl GroupService {
         if more > 0 {
             lines.push(also(more, "more requests spend the same coins"));
         }
-        if *unread > 0 {
-            lines.push(also(*unread, "further requests have the same coins, and were not read"));
+        if unread > 0 {
+            lines.push(also(unread, "further requests have the same coins, and were not read"));
         }
         lines
     }
@@ -217,6 +251,8 @@ mod tests {
         assert_eq!(coins.others(session(1)), [session(2)]);
         assert_eq!(coins.others(session(2)), [session(1), session(3)]);
         assert!(coins.others(session(4)).is_empty());
+        coins.approved(session(3), &[coin(3)]);
+        assert_eq!(coins.others(session(2)), [session(3), session(1)]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     config::ApprovalMode,
     policy::{Examined, Refusal},
     service::group::{
-        coins::CoinsElsewhere,
+        coins::{CoinsElsewhere, Conflicts},
         service::GroupService,
         state::{State, is_decided},
         warning::{RequestWarning, warnings_of},
@@ -28,7 +28,8 @@ const HALF: usize = 16;
 
 /// What a person saw of a request: 16 bytes over the request and the subject that is shown with it,
 /// and 16 bytes over that with the revision, the state, the warnings and what the policy says of
-/// it. Opaque to clients.
+/// it. Of requests that only are proposed with the same coins it has whether there are some, and
+/// not which: else one member could keep it changing. Opaque to clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen([u8; 2 * HALF]);
 
@@ -90,37 +91,64 @@ pub(in crate::service) struct Shown {
     /// `None` if there is nothing to decide any more.
     pub(in crate::service) ruling: Option<Ruling>,
     pub(in crate::service) seen: Seen,
+    /// What is as good as that: seen while further requests with the same coins were proposed,
+    /// which are over by now.
+    also: Vec<Seen>,
 }
 
 impl Shown {
     fn new(
         kept: &KeptRequest,
         state: State,
-        warnings: Vec<RequestWarning>,
+        mut warnings: Vec<RequestWarning>,
+        conflicts: Conflicts,
         ruling: Option<Ruling>,
     ) -> Self {
-        let subject = Seen::of_subject(&kept.request, &kept.subject);
-        let mut bytes = subject.to_vec();
-        bytes.extend(kept.revision.to_le_bytes());
-        put(&mut bytes, &state.to_string());
-        bytes.extend(length(warnings.len()));
-        for RequestWarning { code, level, text } in &warnings {
-            bytes.push(u8::from(*level == Level::Stop));
-            put(&mut bytes, code);
-            put(&mut bytes, text);
-        }
-        if let Some(Ruling { refused, by, left }) = &ruling {
-            put(&mut bytes, by.as_str());
-            for text in [refused, left] {
-                bytes.push(u8::from(text.is_some()));
-                put(&mut bytes, text.as_deref().unwrap_or_default());
-            }
-        }
-        let mut seen = [0; 2 * HALF];
-        seen[..HALF].copy_from_slice(&subject);
-        seen[HALF..].copy_from_slice(&first_half(tagged_hash(WHOLE, &[&bytes])));
-        Self { warnings, ruling, seen: Seen(seen) }
+        let mut compared = warnings.clone();
+        compared.extend(conflicts.decided.iter().cloned());
+        let [look, stop] = conflicts.proposed();
+        let of = |proposed| seen(kept, state, &compared, proposed, ruling.as_ref());
+        let also = [[true, stop], [look, true], [true, true]].into_iter();
+        let also = also.filter(|more| *more != [look, stop]).map(of).collect();
+        let seen = of([look, stop]);
+        warnings.extend(conflicts.lines());
+        Self { warnings, ruling, seen, also }
     }
+
+    fn is(&self, seen: Seen) -> bool {
+        self.seen == seen || self.also.contains(&seen)
+    }
+}
+
+fn seen(
+    kept: &KeptRequest,
+    state: State,
+    warnings: &[RequestWarning],
+    proposed: [bool; 2],
+    ruling: Option<&Ruling>,
+) -> Seen {
+    let subject = Seen::of_subject(&kept.request, &kept.subject);
+    let mut bytes = subject.to_vec();
+    bytes.extend(kept.revision.to_le_bytes());
+    put(&mut bytes, &state.to_string());
+    bytes.extend(length(warnings.len()));
+    for RequestWarning { code, level, text } in warnings {
+        bytes.push(u8::from(*level == Level::Stop));
+        put(&mut bytes, code);
+        put(&mut bytes, text);
+    }
+    bytes.extend(proposed.map(u8::from));
+    if let Some(Ruling { refused, by, left }) = ruling {
+        put(&mut bytes, by.as_str());
+        for text in [refused, left] {
+            bytes.push(u8::from(text.is_some()));
+            put(&mut bytes, text.as_deref().unwrap_or_default());
+        }
+    }
+    let mut seen = [0; 2 * HALF];
+    seen[..HALF].copy_from_slice(&subject);
+    seen[HALF..].copy_from_slice(&first_half(tagged_hash(WHOLE, &[&bytes])));
+    Seen(seen)
 }
 
 fn length(length: usize) -> [u8; 8] {
@@ -143,8 +171,7 @@ impl GroupService {
         examined: &Result<Examined, Refusal>,
         elsewhere: &CoinsElsewhere,
     ) -> Shown {
-        let mut warnings = spend.map(warnings_of).unwrap_or_default();
-        warnings.extend(self.conflicts(kept, elsewhere));
+        let warnings = spend.map(warnings_of).unwrap_or_default();
         let state = self.current_state(kept).state;
         let ruling = (!is_decided(state)).then(|| {
             let checked = examined.as_ref().map(|examined| (examined, self.check(examined)));
@@ -157,7 +184,7 @@ impl GroupService {
             };
             Ruling { refused, by: self.approval_mode(), left }
         });
-        Shown::new(kept, state, warnings, ruling)
+        Shown::new(kept, state, warnings, self.conflicts(kept, elsewhere), ruling)
     }
 
     /// Whether a request that was examined still shows what was seen: the request of this change,
@@ -172,7 +199,7 @@ impl GroupService {
         let elsewhere = self.elsewhere(kept, |other| change.request(other))?;
         let spend = examined.spend().cloned();
         let shown = self.shown(kept, spend.as_deref(), &Ok(examined.clone()), &elsewhere);
-        Ok(shown.seen == seen)
+        Ok(shown.is(seen))
     }
 }
 
@@ -210,7 +237,7 @@ mod tests {
     fn what_was_seen_is_one_subject_revision_state_warning_and_ruling() {
         let kept = request();
         let seen = |kept: &KeptRequest, state, warnings: &[RequestWarning], ruling| {
-            Shown::new(kept, state, warnings.to_vec(), ruling).seen
+            Shown::new(kept, state, warnings.to_vec(), Conflicts::default(), ruling).seen
         };
         let other = KeptRequest { subject: Subject::Transaction(vec![1]), ..kept.clone() };
         let later = KeptRequest { revision: 1, ..kept.clone() };
@@ -295,7 +322,45 @@ mod tests {
             panic!("{:?}", after.warnings)
         };
         assert_eq!((*code, *level), ("spent_twice", Level::Stop));
+
+        // Further ones change nothing that a decision is about.
+        for number in 3..6 {
+            let mut psbt = ordinary(&wallet);
+            psbt.unsigned_tx.lock_time =
+                bitcoin::absolute::LockTime::from_height(number.into()).unwrap();
+            let further = proposed(&node, &spend_of(psbt, &wallet), number).await;
+            node.group.examine(&further).await.unwrap();
+        }
+        let later = shown().await;
+        assert_eq!(later.warnings.len(), 4);
+        assert_eq!(later.seen, after.seen);
+        let basis = ApprovalBasis::Operator { after: 0, seen: None };
+        let of_twin = node.group.examine(&twin).await.unwrap();
+        node.group.approve(&twin, &of_twin, basis).await.unwrap();
+        let approved = approve(after.seen).await;
+        assert!(matches!(approved, Err(ServiceError::Changed)), "{approved:?}");
+        let after = shown().await;
+        assert!(after.warnings[0].text.contains("approved"), "{:?}", after.warnings);
         approve(after.seen).await.unwrap();
         assert!(matches!(node.kept(session).await.state, RequestState::Approved(_)));
+    }
+
+    #[test]
+    fn one_member_that_proposes_and_lets_expire_changes_what_was_seen_once() {
+        let kept = request();
+        let shown = |proposed: &[RequestWarning], unread| {
+            let conflicts =
+                Conflicts { proposed: proposed.to_vec(), unread, ..Conflicts::default() };
+            Shown::new(&kept, State::Proposed, Vec::new(), conflicts, Some(ruling()))
+        };
+        let look = RequestWarning { level: Level::Look, ..warning() };
+        let (none, one) = (shown(&[], 0), shown(&[warning()], 0));
+        assert!(!one.is(none.seen) && !shown(&[look.clone()], 0).is(none.seen));
+        assert!(!shown(&[look.clone(), warning()], 0).is(one.seen));
+        assert_eq!(shown(&[warning(), warning()], 7).seen, one.seen);
+        assert_eq!(shown(&[], 7).seen, one.seen);
+        // What was there is over.
+        assert!(none.is(one.seen));
+        assert!(none.is(shown(&[look, warning()], 3).seen));
     }
 }

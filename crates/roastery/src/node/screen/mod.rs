@@ -11,7 +11,7 @@ pub(super) use self::{
     list::lines,
     said::{prospect, words},
     today::{Today, today},
-    whole::{leaves, screen, stops},
+    whole::{hides, screen, stop_lines, typed},
 };
 
 /// The width of all screens, in columns.

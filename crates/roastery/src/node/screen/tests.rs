@@ -92,7 +92,7 @@ PAYMENT from treasury, proposed by bert today 14:02 (12 min ago)        57515554
   expires     today 15:02 (in 48 min)"
     );
     is_in_the_manual(&text(screen(&payment(), &friday())));
-    assert_eq!((stops(&payment()), leaves(&payment())), (0, Some("0.12001850".to_owned())));
+    assert_eq!((typed(&payment()), hides(&payment())), (None, false));
 }
 
 #[test]
@@ -102,9 +102,13 @@ fn what_does_not_fit_on_the_screen_is_said() {
     let own = PaidOutput { amount: 1, to: "bc1p0wn".to_owned(), own_path: Some("1/1".to_owned()) };
     outputs.extend(vec![outputs[0].clone(); 15]);
     outputs.extend(vec![own; 14]);
+    outputs.push(PaidOutput { amount: 90_000_000, to: "6a".repeat(80), own_path: None });
     let shown = text(screen(&request, &friday()));
     assert_eq!(shown.matches(" to\n").count(), 12);
-    assert!(shown.contains("  pays        4 more: d shows them\n"), "{shown}");
+    // The largest is shown wherever it stands, and the sum of the rest.
+    assert!(shown.contains("  pays        0.90000000  to\n"), "{shown}");
+    assert!(shown.contains("  pays        0.60000000  in 5 more: d shows them\n"), "{shown}");
+    assert!(hides(&request));
     assert!(shown.contains("  comes back  in 3 more outputs: d shows them\n"), "{shown}");
     request.payment = None;
     request.summary = None;
@@ -143,7 +147,44 @@ fn warnings_come_first_those_that_stop_before_those_to_look_at() {
         ]
     );
     assert!(!shown.contains("warnings    none"));
-    assert_eq!(stops(&request), 1);
+    assert_eq!(typed(&request).as_deref(), Some("0.12001850"));
+    request.payment = None;
+    assert_eq!(typed(&request).as_deref(), Some("yes, all the same"));
+}
+
+#[test]
+fn many_warnings_of_one_code_hide_no_other_and_those_that_stop_are_said_again_at_the_end() {
+    let mut request = payment();
+    let warning = |code: &str, level| Warning {
+        code: code.to_owned(),
+        level,
+        text: "long words ".repeat(20),
+    };
+    request.warnings = vec![warning("dust", Level::Look); 6];
+    request.warnings.extend(vec![warning("spent_twice", Level::Stop); 5]);
+    request.warnings.push(warning("high_fee", Level::Stop));
+    let shown = text(screen(&request, &friday()));
+    assert_eq!(shown.matches("! SPENT TWICE: ").count(), 4);
+    assert_eq!(shown.matches("? DUST: ").count(), 4);
+    assert!(shown.contains("\n  and 1 more of these: d shows them\n! HIGH FEE"), "{shown}");
+    assert!(shown.contains("\n  and 2 more of these: d shows them\n"), "{shown}");
+    let stops = text(stop_lines(&request));
+    assert!(stops.starts_with("! SPENT TWICE (5): long words"), "{stops}");
+    assert_eq!(stops.lines().count(), 2);
+    let kinds = (0..20).map(|code| warning(&format!("kind_{code}"), Level::Stop));
+    request.warnings.extend(kinds);
+    let stops = text(stop_lines(&request));
+    assert_eq!(stops.lines().count(), 8);
+    assert!(stops.ends_with("! and 15 more kinds of warnings: d shows them"), "{stops}");
+}
+
+#[test]
+fn a_long_script_is_cut_and_counts_as_hidden() {
+    let mut request = payment();
+    request.payment.as_mut().unwrap().outputs[0].to = "6a".repeat(5_000);
+    let shown = text(screen(&request, &friday()));
+    assert!(shown.lines().count() < 20, "{shown}");
+    assert!(hides(&request));
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! One request, as a person sees it before deciding.
 
+use std::cmp::Reverse;
+
 use roastery_service::{
     config::SubjectKind,
     text::{block, visible},
     view::{Approver, Level, PaidOutput, PaymentDetails, Request, Ruling, Warning},
 };
 
-use super::{WIDTH, both_ends, btc, prospect, words, wrapped};
+use super::{WIDTH, both_ends, btc, cut, prospect, words, wrapped};
 use crate::{
     node::show::short_id,
     output::Paint,
@@ -15,6 +17,9 @@ use crate::{
 
 /// The most outputs that are shown; all of them are among the details.
 const MOST_OUTPUTS: usize = 12;
+
+/// The most characters of an address or a script that are shown.
+const MOST_OF_SCRIPT: usize = 80;
 
 /// The indentation of the second line of a thing.
 const INDENT: &str = "              ";
@@ -66,32 +71,77 @@ pub(crate) fn screen(request: &Request, clock: &Clock) -> Vec<(Paint, String)> {
     lines
 }
 
-/// The warnings of a request that need the amount to be typed.
-pub(crate) fn stops(request: &Request) -> usize {
-    request.warnings.iter().filter(|warning| warning.level == Level::Stop).count()
+/// What has to be typed to approve a request with warnings of level stop, where a letter does not
+/// do: the amount that leaves, if it is a payment.
+pub(crate) fn typed(request: &Request) -> Option<String> {
+    let stops = request.warnings.iter().any(|warning| warning.level == Level::Stop);
+    let leaves = request.payment.as_ref().map(|payment| btc(payment.leaves));
+    stops.then(|| leaves.unwrap_or_else(|| "yes, all the same".to_owned()))
 }
 
-/// The amount that leaves the group, if the request is a payment.
-pub(crate) fn leaves(request: &Request) -> Option<String> {
-    request.payment.as_ref().map(|payment| btc(payment.leaves))
+/// The most warnings of one code and level that are shown; all of them are among the details.
+const MOST_ALIKE: usize = 4;
+
+/// The most lines about warnings of level stop before the question.
+const MOST_STOPS: usize = 8;
+
+/// The warnings of each code, those of level stop first.
+fn by_code(request: &Request) -> Vec<Vec<&Warning>> {
+    let mut codes: Vec<Vec<&Warning>> = Vec::new();
+    for warning in &request.warnings {
+        let alike = |with: &&mut Vec<&Warning>| {
+            with.iter().all(|other| (&other.code, other.level) == (&warning.code, warning.level))
+        };
+        match codes.iter_mut().find(alike) {
+            Some(with) => with.push(warning),
+            None => codes.push(vec![warning]),
+        }
+    }
+    codes.sort_by_key(|alike| alike.iter().all(|warning| warning.level != Level::Stop));
+    codes
+}
+
+fn title(warning: &Warning) -> String {
+    visible(&warning.code).replace('_', " ").to_uppercase()
+}
+
+/// A line for each code of the warnings of level stop, which may have left the screen.
+pub(crate) fn stop_lines(request: &Request) -> Vec<(Paint, String)> {
+    let stops = by_code(request).into_iter().filter_map(|alike| {
+        let first = alike.first().filter(|warning| warning.level == Level::Stop)?;
+        let times = if alike.len() == 1 { String::new() } else { format!(" ({})", alike.len()) };
+        Some(cut(&format!("! {}{times}: {}", title(first), visible(&first.text)), WIDTH))
+    });
+    let mut lines: Vec<String> = stops.collect();
+    let more = lines.len().saturating_sub(MOST_STOPS);
+    if more > 0 {
+        lines.truncate(MOST_STOPS - 1);
+        lines.push(format!("! and {} more kinds of warnings: d shows them", more + 1));
+    }
+    lines.into_iter().map(|line| (Paint::Bad, line)).collect()
 }
 
 fn warnings(request: &Request) -> Vec<(Paint, String)> {
-    let mut all: Vec<&Warning> = request.warnings.iter().collect();
-    all.sort_by_key(|warning| warning.level != Level::Stop);
-    let lines = all.into_iter().flat_map(|Warning { code, level, text }| {
-        let (paint, mark) = match level {
-            Level::Stop => (Paint::Bad, '!'),
-            Level::Look => (Paint::Careful, '?'),
-        };
-        let title = visible(code).replace('_', " ").to_uppercase();
-        let lines = wrapped(&format!("{title}: {}", visible(text)), "  ", WIDTH);
-        lines.into_iter().enumerate().map(move |(at, line)| match at {
-            0 => (paint, format!("{mark}{}", line.get(1..).unwrap_or_default())),
-            _ => (paint, line),
-        })
-    });
-    lines.collect()
+    let mut lines = Vec::new();
+    for alike in by_code(request) {
+        for warning in alike.iter().take(MOST_ALIKE) {
+            let (paint, mark) = match warning.level {
+                Level::Stop => (Paint::Bad, '!'),
+                Level::Look => (Paint::Careful, '?'),
+            };
+            let text = format!("{}: {}", title(warning), visible(&warning.text));
+            let wrapped = wrapped(&text, "  ", WIDTH).into_iter().enumerate();
+            lines.extend(wrapped.map(|(at, line)| match at {
+                0 => (paint, format!("{mark}{}", line.get(1..).unwrap_or_default())),
+                _ => (paint, line),
+            }));
+        }
+        let more = alike.len().saturating_sub(MOST_ALIKE);
+        if let (Some((paint, _)), 1..) = (lines.last(), more) {
+            lines.push((*paint, format!("  and {more} more of these: d shows them")));
+        }
+    }
+    lines
 }
 
 fn labelled(label: &str, text: &str) -> Vec<String> {
@@ -102,19 +152,38 @@ fn labelled(label: &str, text: &str) -> Vec<String> {
     lines
 }
 
+/// The outputs to others, the largest first.
+fn to_others(payment: &PaymentDetails) -> Vec<&PaidOutput> {
+    let others = payment.outputs.iter().filter(|output| output.own_path.is_none());
+    let mut others: Vec<&PaidOutput> = others.collect();
+    others.sort_by_key(|output| Reverse(output.amount));
+    others
+}
+
+/// Whether the screen leaves out something that a request pays to others.
+pub(crate) fn hides(request: &Request) -> bool {
+    request.payment.as_ref().is_some_and(|payment| {
+        let others = to_others(payment);
+        let is_cut = |output: &&PaidOutput| output.to.chars().count() > MOST_OF_SCRIPT;
+        others.len() > MOST_OUTPUTS || others.iter().any(is_cut)
+    })
+}
+
 fn pays(payment: &PaymentDetails) -> Vec<String> {
     let mut lines = Vec::new();
-    let others = payment.outputs.iter().filter(|output| output.own_path.is_none());
-    for PaidOutput { amount, to, .. } in others.clone().take(MOST_OUTPUTS) {
+    let others = to_others(payment);
+    for PaidOutput { amount, to, .. } in others.iter().take(MOST_OUTPUTS) {
         lines.push(format!("  pays        {}  to", btc(*amount)));
-        lines.extend(wrapped(&fours(&visible(to)), "  ", WIDTH));
+        lines.extend(wrapped(&fours(&cut(to, MOST_OF_SCRIPT)), "  ", WIDTH));
     }
-    match others.count() {
-        0 => lines.push("  pays        nothing to others".to_owned()),
-        all if all > MOST_OUTPUTS => {
-            lines.push(format!("  pays        {} more: d shows them", all - MOST_OUTPUTS));
+    match others.get(MOST_OUTPUTS..) {
+        None if others.is_empty() => lines.push("  pays        nothing to others".to_owned()),
+        None | Some([]) => {}
+        Some(rest) => {
+            let sum = rest.iter().fold(0_u64, |sum, output| sum.saturating_add(output.amount));
+            let more = rest.len();
+            lines.push(format!("  pays        {}  in {more} more: d shows them", btc(sum)));
         }
-        _ => {}
     }
     let rate = payment.fee_rate.map(|rate| format!("{rate} sat/vB, ")).unwrap_or_default();
     let fee = payment.fee.map_or_else(|| "unknown".to_owned(), btc);

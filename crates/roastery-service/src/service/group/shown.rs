@@ -355,7 +355,7 @@ mod tests {
         };
         let look = RequestWarning { level: Level::Look, ..warning() };
         let (none, one) = (shown(&[], 0), shown(&[warning()], 0));
-        assert!(!one.is(none.seen) && !shown(&[look.clone()], 0).is(none.seen));
+        assert!(!one.is(none.seen) && !shown(std::slice::from_ref(&look), 0).is(none.seen));
         assert!(!shown(&[look.clone(), warning()], 0).is(one.seen));
         assert_eq!(shown(&[warning(), warning()], 7).seen, one.seen);
         assert_eq!(shown(&[], 7).seen, one.seen);

@@ -10,6 +10,9 @@ use super::{
     table::{Record, Table},
 };
 
+/// Of how many backups with the same shares the digests are kept: the latest.
+pub const KEPT_DIGESTS: usize = 16;
+
 /// Backups with the shares of the same groups.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct MadeBackups {
@@ -21,6 +24,8 @@ pub struct MadeBackups {
     pub first_ms: u64,
     /// When the last one was made.
     pub last_ms: u64,
+    /// The SHA-256 of the files of the last ones, the latest last; at most [`KEPT_DIGESTS`].
+    pub digests: Vec<[u8; 32]>,
 }
 
 impl Record for MadeBackups {
@@ -44,18 +49,28 @@ impl Store {
     }
 
     /// Keeps that a backup was made with the shares of these groups
-    /// ([`backed_up`](Self::backed_up), before it was begun).
+    /// ([`backed_up`](Self::backed_up), before it was begun), and the SHA-256 of its file. It says
+    /// nothing of where the file is.
     ///
     /// # Errors
     ///
     /// An error of the disk.
-    pub fn keep_backup(&self, groups: Vec<GroupId>, time_ms: u64) -> Result<(), StoreError> {
+    pub fn keep_backup(
+        &self,
+        groups: Vec<GroupId>,
+        sha256: [u8; 32],
+        time_ms: u64,
+    ) -> Result<(), StoreError> {
         let row: Vec<u8> = groups.iter().flat_map(|group| *group.as_bytes()).collect();
         self.write(Durability::Synced, |transaction| {
             let known: Option<MadeBackups> = transaction.get(&row)?;
-            let (count, first_ms) = known.map_or((0, time_ms), |one| (one.count, one.first_ms));
-            let count = count.saturating_add(1);
-            transaction.put(&row, &MadeBackups { groups, count, first_ms, last_ms: time_ms })
+            let (count, first_ms, mut digests) = known
+                .map_or((0, time_ms, Vec::new()), |one| (one.count, one.first_ms, one.digests));
+            digests.push(sha256);
+            let dropped = digests.len().saturating_sub(KEPT_DIGESTS);
+            digests.drain(..dropped);
+            let (count, last_ms) = (count.saturating_add(1), time_ms);
+            transaction.put(&row, &MadeBackups { groups, count, first_ms, last_ms, digests })
         })
     }
 

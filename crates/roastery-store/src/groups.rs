@@ -5,7 +5,7 @@ use roastery_frost::SecretShare;
 use roastery_protocol::{GroupId, PlanId, Seat, group::Group, keygen::RecoveryFile};
 
 use super::{
-    ContentError, Durability, Entry, Part, Store, StoreError, Transaction,
+    ContentError, Durability, Entry, Erasure, Part, Store, StoreError, Transaction,
     cipher::Cipher,
     epochs::{EpochKeyId, OpenEpoch},
     host_keys::HostKeyRecord,
@@ -249,9 +249,10 @@ impl Store {
     /// with a newer binding have the same public shares. A plan may have come to two certificates,
     /// which make two groups of one epoch number and plan; the other one is left as it is. With the
     /// last group of a plan its host key is erased, which gives the shares of them all. The groups
-    /// themselves stay, without shares. That they are erased is on the disk first, then the key
-    /// that sealed them is overwritten and its file removed; a crash in between is made good when
-    /// the store is opened.
+    /// themselves stay, without shares. That they are erased is on the disk first, with the record
+    /// of the switch and the entry of the log of changes; then the key that sealed them is
+    /// overwritten and its file removed. A crash in between is made good when the store is opened,
+    /// an error when it is called again: nothing is recorded twice.
     ///
     /// The caller decides whether they may be erased
     /// ([`Erasing`](roastery_protocol::change::Erasing)). Backups and copies have their own keys.
@@ -260,7 +261,7 @@ impl Store {
     ///
     /// [`ContentError::Missing`] if there is no such group. After an error of the disk it may be
     /// called again.
-    pub fn erase_epoch(&self, group: &Group) -> Result<(), StoreError> {
+    pub fn erase_epoch(&self, group: &Group, erasure: &Erasure) -> Result<(), StoreError> {
         let found = self.vault.snapshot()?.collect(|record: GroupRecord| {
             let kept = record.group()?;
             let of_plan = kept.key_id() == group.key_id() && kept.epoch() == group.epoch();
@@ -275,7 +276,12 @@ impl Store {
         let is_last = others.iter().all(|(_, record)| record.erased);
         let hosts = self.host_keys_of(group.epoch().plan())?;
         let hosts = if is_last { hosts } else { Vec::new() };
+        let is_done = hosts.is_empty() && found.iter().all(|(_, record)| record.erased);
+        if is_done && self.knows_erasure(erasure)? {
+            return self.finish_erasing();
+        }
         self.write(Durability::Synced, |transaction| {
+            transaction.keep_erasure(erasure)?;
             hosts.iter().try_for_each(|host| transaction.erase_host_key(host))?;
             for (kept, record) in &found {
                 let GroupRecord { group, epoch_key, recovery, .. } = record;
@@ -292,15 +298,15 @@ impl Store {
     }
 
     /// Erases the host keys that have accepted a plan, and nothing else: of a plan that has made no
-    /// group here. The steps are those of [`Store::erase_epoch`]. Nothing happens if there are
-    /// none.
+    /// group here. The steps are those of [`Store::erase_epoch`]. Where there are none, that they
+    /// are erased is recorded.
     ///
     /// # Errors
     ///
     /// [`ContentError::HostKeyNeeded`] if shares of the plan's epoch are here, which the host keys
     /// give as well: those are erased with the group. After an error of the disk it may be called
     /// again.
-    pub fn erase_host_keys(&self, plan: PlanId) -> Result<(), StoreError> {
+    pub fn erase_host_keys(&self, plan: PlanId, erasure: &Erasure) -> Result<(), StoreError> {
         let hosts = self.host_keys_of(plan)?;
         let shares = self.vault.snapshot()?.collect(|record: GroupRecord| {
             Ok((!record.erased && record.group()?.epoch().plan() == plan).then_some(()))
@@ -308,7 +314,11 @@ impl Store {
         if !shares.is_empty() {
             return Err(ContentError::HostKeyNeeded { plan }.into());
         }
+        if hosts.is_empty() && self.knows_erasure(erasure)? {
+            return self.finish_erasing();
+        }
         self.write(Durability::Synced, |transaction| {
+            transaction.keep_erasure(erasure)?;
             hosts.iter().try_for_each(|host| transaction.erase_host_key(host))
         })?;
         self.finish_erasing()

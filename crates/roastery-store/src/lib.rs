@@ -108,6 +108,7 @@ mod copies;
 mod cuts;
 mod decision;
 mod epochs;
+mod erasures;
 mod error;
 mod evidence;
 mod groups;
@@ -149,11 +150,12 @@ use redb::{Database, StorageBackend, backends::FileBackend};
 
 pub use self::{
     audit::{AuditEntry, Release},
-    backups::MadeBackups,
+    backups::{KEPT_DIGESTS, MadeBackups},
     bars::KeptBar,
     change_log::{ChangeAct, ChangeEntry},
     cuts::AuditCut,
     decision::{Coin, Decider, Decision, Examination, MAX_COINS, Rejection, Spending},
+    erasures::Erasure,
     error::{ContentError, Entry, Part, StoreError},
     evidence::KeptProof,
     groups::{KeptGroup, KnownGroup},

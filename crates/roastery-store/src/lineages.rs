@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_protocol::{
-    KeyId, PlanId,
+    KeyId,
     change::{CertifiedEpoch, EpochFile, machine, switch},
     member::Incarnation,
 };
@@ -123,39 +123,21 @@ impl Store {
     ) -> Result<(), StoreError> {
         let record = switch::Record::Acknowledged(epoch.order());
         let (key, plan) = (epoch.group().key_id(), epoch.order().plan());
-        let act = (time_ms, ChangeAct::Acknowledged);
-        self.keep_switch(key, &record, epoch.order().epoch(), plan, act)
-    }
-
-    /// Keeps that a place is erased ([`switch::Record::Erased`]), with an entry of the log of
-    /// changes. It is the last step: what the place held was erased before, with
-    /// [`Store::erase_epoch`] and [`Store::erase_host_keys`].
-    ///
-    /// # Errors
-    ///
-    /// An error of the disk.
-    pub fn keep_erased(
-        &self,
-        key: KeyId,
-        record: &switch::Record,
-        (epoch, plan): (u32, PlanId),
-        time_ms: u64,
-    ) -> Result<(), StoreError> {
-        self.keep_switch(key, record, epoch, plan, (time_ms, ChangeAct::Erased))
-    }
-
-    fn keep_switch(
-        &self,
-        key: KeyId,
-        record: &switch::Record,
-        epoch: u32,
-        plan: PlanId,
-        (time_ms, act): (u64, ChangeAct),
-    ) -> Result<(), StoreError> {
+        let (number, act) = (epoch.order().epoch(), ChangeAct::Acknowledged);
         self.write(Durability::Synced, |transaction| {
-            transaction.keep_epoch_record(key, record, None)?;
-            transaction.append_change(&ChangeEntry { time_ms, key, epoch, plan, act })
+            transaction.keep_epoch_record(key, &record, None)?;
+            transaction.append_change(&ChangeEntry { time_ms, key, epoch: number, plan, act })
         })
+    }
+
+    /// Whether a record of the switch of a key is stored.
+    pub(super) fn knows_record(
+        &self,
+        key: KeyId,
+        record: &switch::Record,
+    ) -> Result<bool, StoreError> {
+        let kept: Option<EpochRecord> = self.vault.snapshot()?.get(&row(key, record)?)?;
+        Ok(kept.is_some())
     }
 
     /// The last incarnation of the switch of this key at this node, if there was one. The next one
@@ -191,7 +173,8 @@ fn switch_row(key: KeyId) -> Vec<u8> {
 }
 
 impl Transaction<'_> {
-    fn keep_epoch_record(
+    /// Keeps a record of the switch, with the recovery file that goes with it.
+    pub(super) fn keep_epoch_record(
         &mut self,
         key: KeyId,
         record: &switch::Record,

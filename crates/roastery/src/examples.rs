@@ -107,8 +107,9 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "change erase",
         &[
-            "roastery change erase --group treasury --backup",
+            "roastery change erase --group treasury --backup treasury.backup",
             "roastery change erase --group treasury --single-copy --without cleo",
+            "roastery change erase --group treasury --cancel",
         ],
     ),
     ("change log", &["roastery change log", "roastery change log --from 100 --json"]),

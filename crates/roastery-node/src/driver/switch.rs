@@ -5,7 +5,7 @@ use roastery_protocol::{
     PlanId, Seat,
     change::{
         CertifiedEpoch, EpochOrder, Holding, Missing, Parent, PersonsWord, Plan,
-        switch::{Event, OpenError, Opening, Record, Switch, Wish},
+        switch::{Event, NotCurrent, OpenError, Opening, Record, Switch, Wish},
     },
     clock::Moment,
     group::{Group, PeerId},
@@ -47,7 +47,8 @@ enum Order {
     Decided(PlanId, PersonsWord),
     Withdrawn(PlanId),
     Acknowledge(EpochOrder, oneshot::Sender<bool>),
-    Erase(Wish, oneshot::Sender<usize>),
+    Erase(EpochOrder, Wish, oneshot::Sender<Result<usize, NotCurrent>>),
+    StopErasing(oneshot::Sender<bool>),
 }
 
 /// Whether a record of the switch is stored.
@@ -141,11 +142,20 @@ impl SwitchHandle {
         answer.await.ok()
     }
 
-    /// This node's person wishes to erase what the current epoch supersedes. Returns how many
-    /// places that are; none if the switch has ended. What is missing is in the reports.
-    pub async fn erase(&self, wish: Wish) -> Option<usize> {
+    /// This node's person wishes to erase what the epoch `by` supersedes. Returns how many places
+    /// that are, or which epoch is current if it is another one; none if the switch has ended. What
+    /// is missing is in the reports.
+    pub async fn erase(&self, by: EpochOrder, wish: Wish) -> Option<Result<usize, NotCurrent>> {
         let (done, answer) = oneshot::channel();
-        self.order(Order::Erase(wish, done));
+        self.order(Order::Erase(by, wish, done));
+        answer.await.ok()
+    }
+
+    /// This node's person takes the wish to erase back. Returns whether one waited; none if the
+    /// switch has ended.
+    pub async fn stop_erasing(&self) -> Option<bool> {
+        let (done, answer) = oneshot::channel();
+        self.order(Order::StopErasing(done));
         answer.await.ok()
     }
 
@@ -240,8 +250,13 @@ impl<B: Bus> SwitchDriver<B> {
                 // The caller may be gone.
                 let _ = done.send(self.switch.is_acknowledged(epoch));
             }
-            Order::Erase(wish, done) => {
-                let places = self.switch.erase(wish, now);
+            Order::StopErasing(done) => {
+                let waited = self.switch.stop_erasing();
+                self.tell_report();
+                let _ = done.send(waited);
+            }
+            Order::Erase(by, wish, done) => {
+                let places = self.switch.erase(by, wish, now);
                 self.flush(keep);
                 // Who has asked looks at the report next.
                 self.tell_report();

@@ -30,19 +30,28 @@ pub(super) async fn epochs_of_key(State(service): At, Path(key): Path<String>) -
     Ok(Json(service.epochs_of_key(&key).await?.into()))
 }
 
-/// Erases this node's shares of the epochs that the current one supersedes, as soon as nothing is
-/// missing: all members are asked how far they are. The answer says what is missing; nothing is
-/// erased before.
+/// Erases this node's shares of the epochs that this one supersedes, which must be the current one,
+/// as soon as nothing is missing: all members are asked how far they are. The answer says what is
+/// missing; nothing is erased before.
 #[utoipa::path(post, path = "/v1/keys/{key}/erase", request_body = Erase,
     params(("key" = String, Path, description = "The key id, or a group's name or id", min_length = 1, max_length = 128)),
     responses((status = 200, description = "Done", body = Epochs),
-        (status = 409, description = "conflict: there is nothing to erase, or no backup has the new share", body = Problem)))]
+        (status = 409, description = "conflict: another epoch is current, there is nothing to erase, or no backup has the new share", body = Problem)))]
 pub(super) async fn erase(
     State(service): At,
     Path(key): Path<String>,
     Body(wish): Body<Erase>,
 ) -> Answer<Epochs> {
     Ok(Json(service.erase_superseded(&key, wish.into()).await?.into()))
+}
+
+/// Takes back the wish to erase that waits for something. What is erased is gone.
+#[utoipa::path(post, path = "/v1/keys/{key}/keep",
+    params(("key" = String, Path, description = "The key id, or a group's name or id", min_length = 1, max_length = 128)),
+    responses((status = 200, description = "Done", body = Epochs),
+        (status = 409, description = "conflict: no wish waits", body = Problem)))]
+pub(super) async fn keep(State(service): At, Path(key): Path<String>) -> Answer<Epochs> {
+    Ok(Json(service.stop_erasing(&key).await?.into()))
 }
 
 /// Acknowledges an epoch that this node's person has not decided about, with the fingerprint that

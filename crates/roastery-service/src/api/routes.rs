@@ -90,6 +90,7 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(change::accept_change))
         .routes(routes!(change::withdraw_change))
         .routes(routes!(epochs::erase))
+        .routes(routes!(epochs::keep))
         .routes(routes!(epochs::acknowledge))
         .routes(routes!(epochs::check_host_key))
         .routes(routes!(add_card))

@@ -53,7 +53,11 @@ pub use self::{
     },
     change::status::ChangeStatus,
     decisions::operator::DecidedAbout,
-    epochs::{acting::EraseWish, asking::HostKeyVerdict, status::EpochsStatus},
+    epochs::{
+        acting::{EraseWish, KeptCopy},
+        asking::HostKeyVerdict,
+        status::EpochsStatus,
+    },
     error::{BoxError, RecordedIn, ServiceError},
     event::ServiceEvent,
     group::{

@@ -95,10 +95,16 @@ pub struct Backups {
     pub last: Time,
 }
 
-/// The wish to erase what the current epoch supersedes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+/// The wish to erase what an epoch supersedes, which must be the current one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Erase {
+    /// The number of the epoch, as it was shown with what is destroyed.
+    pub epoch: u32,
+    /// Its fingerprint, as it was shown; absent for the epoch of a key generation. Spaces do not
+    /// matter.
+    #[schema(pattern = "^[0-9a-fA-F ]*$")]
+    pub fingerprint: Option<String>,
     /// The members that are not to be waited for, by name.
     #[serde(default)]
     #[schema(max_items = 128)]
@@ -113,11 +119,16 @@ pub struct Erase {
 /// Where a share exists a second time.
 ///
 /// Exhaustive: version 1 of the API has no others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecondCopy {
     /// In a backup of this node that was made since the share is here.
-    Backup,
+    Backup {
+        /// The SHA-256 of the file as it is where it is kept, read there and not where it was made:
+        /// 64 hexadecimal digits.
+        #[schema(pattern = "^[0-9a-fA-F]{64}$")]
+        sha256: String,
+    },
     /// Nowhere; the person has said that one copy is enough.
     SingleCopy,
 }

@@ -7,8 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use roastery_protocol::{GroupId, group::Group};
-use roastery_store::{ContentError, Part, Store, StoreError};
+use roastery_protocol::{GroupId, change::switch::Record, group::Group};
+use roastery_store::{ChangeAct, ChangeEntry, ContentError, Part, Store, StoreError};
 
 use crate::{
     disk::{Disk, Survival},
@@ -39,7 +39,7 @@ fn with_part_of(folder: &Folder, bytes: &[u8]) -> Vec<PathBuf> {
 }
 
 fn erase(store: &Store, group: &Group) -> Result<(), StoreError> {
-    store.erase_epoch(group)
+    store.erase_epoch(group, &erasure(group))
 }
 
 fn has(store: &Store, group: GroupId) -> bool {
@@ -102,6 +102,34 @@ fn a_machine_that_stops_while_a_key_file_is_overwritten_goes_on_with_that_at_its
         assert!(!file.exists() && !has(&store, kept.group().id()), "{overwritten}");
         assert!(with_part_of(&folder, &key).is_empty(), "{overwritten}");
     }
+}
+
+#[test]
+fn a_key_file_that_could_not_be_removed_leaves_the_erasure_recorded_once_and_is_erased_later() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    fill(&store, &kept);
+    let (file, key) = (key_files(&folder, "store").remove(0), kept.group().key_id());
+    let bytes = fs::read(&file).unwrap();
+    // A folder in its place is not overwritten.
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    let recorded = |store: &Store| {
+        let erased = |record: &Record| matches!(record, Record::Erased { .. });
+        let records = store.epochs(key).unwrap().records;
+        let entries = store.change_log(0, 9).unwrap();
+        let is_erased = |one: &&(u64, ChangeEntry)| one.1.act == ChangeAct::Erased;
+        (records.iter().filter(|one| erased(one)).count(), entries.iter().filter(is_erased).count())
+    };
+    assert_eq!(recorded(&store), (0, 0));
+    erase(&store, kept.group()).unwrap_err();
+    assert_eq!(recorded(&store), (1, 1));
+    erase(&store, kept.group()).unwrap_err();
+    fs::remove_dir(&file).unwrap();
+    fs::write(&file, bytes).unwrap();
+    erase(&store, kept.group()).unwrap();
+    assert!(!file.exists());
+    assert_eq!(recorded(&store), (1, 1));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use roastery_frost::{
 };
 use roastery_protocol::{
     PlanId, Seat, SlotHash, TranscriptHash,
-    change::{CertifiedEpoch, EpochFile, Lineage, Parent, Plan, Terms},
+    change::{CertifiedEpoch, EpochFile, EpochOrder, Lineage, Parent, Plan, Terms},
     clock::Moment,
     election::Order,
     group::{Epoch, Group, Member, NamedMember, PeerId},
@@ -30,6 +30,7 @@ use roastery_protocol::{
     },
     request::{Derivation, MessageToSign, SigningRequest},
 };
+use roastery_store::Erasure;
 use zeroize::Zeroizing;
 
 pub const EXPIRY: u64 = 1_800_000_600;
@@ -302,4 +303,10 @@ fn conflict(group: &Group) -> (Proof, Seat) {
     };
     let fault = Fault::PackageConflict { first: package(1), second: package(2) };
     (Proof::new(request, fault), coordinator)
+}
+
+/// That the epoch of a group is erased for one that is greater.
+pub fn erasure(group: &Group) -> Erasure {
+    let (what, by) = (EpochOrder::of_root(group), EpochOrder::of_root(group));
+    Erasure { key: group.key_id(), what, by, host_key: false, time_ms: 5 }
 }

@@ -7,7 +7,7 @@ use roastery_protocol::{
     change::{EpochOrder, machine, switch::Record},
     member::Incarnation,
 };
-use roastery_store::{ChangeAct, ContentError, Store, StoreError};
+use roastery_store::{ChangeAct, ContentError, Erasure, KEPT_DIGESTS, Store, StoreError};
 
 use crate::{fixture::*, new_store, support::*};
 
@@ -57,9 +57,9 @@ fn an_epoch_is_adopted_where_its_shares_are_and_its_host_key_goes_with_them() {
     store.keep_adopted(&epoch, 7).unwrap();
     assert_eq!(store.plans_with_host_keys().unwrap(), [plan.id()]);
     // It gives the share that is here.
-    let needed = store.erase_host_keys(plan.id()).unwrap_err();
+    let needed = store.erase_host_keys(plan.id(), &erasure(kept.group())).unwrap_err();
     assert!(matches!(needed, StoreError::Content(ContentError::HostKeyNeeded { .. })), "{needed}");
-    store.erase_epoch(epoch.group()).unwrap();
+    store.erase_epoch(epoch.group(), &erasure(epoch.group())).unwrap();
     assert_eq!(store.plans_with_host_keys().unwrap(), []);
     let known = store.known_groups().unwrap();
     let erased = |group| known.iter().find(|one| one.group.id() == group).unwrap().erased;
@@ -77,11 +77,11 @@ fn the_host_key_of_a_plan_that_made_no_group_here_is_erased_alone() {
     store.keep_plan_record(&plan, &machine::Record::Accepted, None, 7).unwrap();
     let keys = || fs::read_dir(folder.file("store.epochs")).unwrap().count();
     assert_eq!(keys(), 2);
-    store.erase_host_keys(plan.id()).unwrap();
+    store.erase_host_keys(plan.id(), &erasure(kept.group())).unwrap();
     assert_eq!(keys(), 1);
     assert_eq!(store.host_key(&plan.members()[0].host_key).unwrap().map(drop), None);
     assert!(store.group(kept.group().id()).unwrap().is_some());
-    store.erase_host_keys(plan.id()).unwrap();
+    store.erase_host_keys(plan.id(), &erasure(kept.group())).unwrap();
 }
 
 #[test]
@@ -104,8 +104,10 @@ fn what_is_done_in_a_change_has_one_entry_of_the_log_of_changes_in_order() {
     }
     store.keep_acknowledged(&epoch, 6).unwrap();
     let (what, by) = (EpochOrder::GENERATED, epoch.order());
-    let erased = Record::Erased { what, by, host_key: false };
-    store.keep_erased(key, &erased, (what.epoch(), what.plan()), 7).unwrap();
+    let erasure = Erasure { key, what, by, host_key: true, time_ms: 7 };
+    store.erase_epoch(kept.group(), &erasure).unwrap();
+    let erased = Record::Erased { what, by, host_key: true };
+    assert!(store.epochs(key).unwrap().records.contains(&erased));
     let log = store.change_log(0, 9).unwrap();
     let shown: Vec<_> =
         log.iter().map(|(number, one)| (*number, one.time_ms, one.epoch, one.act)).collect();
@@ -128,16 +130,26 @@ fn a_backup_is_known_by_the_shares_that_it_has() {
     fill(&store, &kept);
     let first = store.backed_up().unwrap();
     assert_eq!(first, [kept.group().id()]);
-    store.keep_backup(first.clone(), 5).unwrap();
-    store.keep_backup(first.clone(), 9).unwrap();
+    store.keep_backup(first.clone(), [1; 32], 5).unwrap();
+    store.keep_backup(first.clone(), [2; 32], 9).unwrap();
     let later = later(&kept);
     store.keep_group(&later, &kept.seats, None).unwrap();
-    store.erase_epoch(kept.group()).unwrap();
+    store.erase_epoch(kept.group(), &erasure(kept.group())).unwrap();
     let second = store.backed_up().unwrap();
     assert_eq!(second, [later.id()]);
-    store.keep_backup(second.clone(), 11).unwrap();
+    store.keep_backup(second.clone(), [3; 32], 11).unwrap();
     let made = store.made_backups().unwrap();
     let made: Vec<_> =
         made.into_iter().map(|one| (one.groups, one.count, one.first_ms, one.last_ms)).collect();
-    assert_eq!(made, [(first, 2, 5, 9), (second, 1, 11, 11)]);
+    assert_eq!(made, [(first, 2, 5, 9), (second.clone(), 1, 11, 11)]);
+    // The digests of the latest.
+    let digests = || -> Vec<Vec<[u8; 32]>> {
+        store.made_backups().unwrap().into_iter().map(|one| one.digests).collect()
+    };
+    assert_eq!(digests(), [vec![[1; 32], [2; 32]], vec![[3; 32]]]);
+    for number in 0..KEPT_DIGESTS {
+        store.keep_backup(second.clone(), [4 + number as u8; 32], 12).unwrap();
+    }
+    let latest: Vec<[u8; 32]> = (0..KEPT_DIGESTS).map(|number| [4 + number as u8; 32]).collect();
+    assert_eq!(digests()[1], latest);
 }

@@ -121,10 +121,10 @@ fn an_adopted_epoch_has_the_names_of_the_one_before_and_its_host_key_is_erased_w
     let keys = || fs::read_dir(folder.file("store.epochs")).unwrap().count();
     assert_eq!(keys(), 3);
     // The old epoch has nothing of the host key, which gives the new share.
-    store.erase_epoch(kept.group()).unwrap();
+    store.erase_epoch(kept.group(), &erasure(kept.group())).unwrap();
     assert_eq!((keys(), host_key_of(&store, &plan).is_some()), (2, true));
     assert!(store.group(group.id()).unwrap().is_some());
-    store.erase_epoch(&group).unwrap();
+    store.erase_epoch(&group, &erasure(&group)).unwrap();
     assert_eq!((keys(), host_key_of(&store, &plan)), (0, None));
     assert!(store.groups().unwrap().is_empty());
     store.check().unwrap();

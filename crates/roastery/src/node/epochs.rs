@@ -23,6 +23,7 @@ use super::{
     At, get, post,
     question::{asked, check_terminal},
     show,
+    store::digest_of,
     url::encoded,
 };
 use crate::{output::remark, values, when};
@@ -42,15 +43,18 @@ pub(crate) struct Erase {
     /// A member that is not to be waited for; may be given several times
     #[arg(long, value_name = "NAME")]
     without: Vec<String>,
-    /// A backup that was made since the new share is here is kept
-    #[arg(long, conflicts_with = "single_copy")]
-    backup: bool,
+    /// A backup that was made since the new share is here: its file, where it is kept
+    #[arg(long, value_name = "FILE", conflicts_with = "single_copy")]
+    backup: Option<PathBuf>,
     /// One copy of the new share is enough: the one in this node's store
     #[arg(long)]
     single_copy: bool,
     /// The host keys of the epochs before are destroyed, wherever they were kept
     #[arg(long)]
     host_keys_destroyed: bool,
+    /// Take back the wish to erase that waits for something; what is erased is gone
+    #[arg(long, conflicts_with_all = ["without", "backup", "single_copy", "host_keys_destroyed", "yes"])]
+    cancel: bool,
     /// Erase without asking, as scripts must
     #[arg(long)]
     yes: bool,
@@ -119,6 +123,13 @@ pub(super) fn epochs(at: &At, options: &Epochs) -> anyhow::Result<ExitCode> {
 
 pub(super) fn erase(at: &At, options: &Erase) -> anyhow::Result<ExitCode> {
     let (client, path) = (at.client()?, path_of(&options.group));
+    if options.cancel {
+        let shown: EpochsView = post(&client, &format!("{path}/keep"), &())?;
+        show::epochs(&shown);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let digest = options.backup.as_deref().map(digest_of).transpose()?;
+    let copy = digest.map(|digest| SecondCopy::Backup { sha256: digest.to_lower_hex_string() });
     let before: EpochsView = get(&client, &path)?;
     if !options.yes {
         show::erasing(&before, &options.without);
@@ -128,8 +139,10 @@ pub(super) fn erase(at: &At, options: &Erase) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     }
-    let copy = options.backup.then_some(SecondCopy::Backup);
+    // What was shown; the node refuses it if another epoch is current by then.
     let wish = EraseBody {
+        epoch: before.epoch,
+        fingerprint: before.fingerprint,
         without: options.without.clone(),
         second_copy: copy.or(options.single_copy.then_some(SecondCopy::SingleCopy)),
         host_keys_destroyed: options.host_keys_destroyed,
@@ -143,10 +156,12 @@ pub(super) fn erase(at: &At, options: &Erase) -> anyhow::Result<ExitCode> {
     }
     say!("Not erased    epochs {} are still here; missing:", show::numbers(&last.held));
     last.missing.iter().for_each(|what| say!("              {}", visible(what)));
+    if let Some(problem) = &last.problem {
+        say!("Problem       {}", visible(problem));
+    }
     if last.erasing {
-        say!(
-            "              the node erases as soon as nothing is missing, until it is stopped: roastery change epochs"
-        );
+        say!("              the node erases as soon as nothing is missing: roastery change epochs");
+        say!("              or take the wish back: roastery change erase --cancel");
     }
     Ok(ExitCode::FAILURE)
 }

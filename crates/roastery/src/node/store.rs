@@ -1,9 +1,13 @@
 use std::{
-    path::PathBuf,
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use anyhow::Context as _;
+use bitcoin::hashes::{Hash as _, HashEngine as _, sha256};
 use clap::Args;
 use roastery_service::{
     api::ClientError,
@@ -48,12 +52,28 @@ pub(super) fn backup(at: &At, options: &Backup) -> anyhow::Result<ExitCode> {
             let groups = store.backed_up()?;
             store.backup(&options.file)?;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-            store.keep_backup(groups, u64::try_from(now.as_millis()).unwrap_or(u64::MAX))?;
+            let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+            store.keep_backup(groups, digest_of(&options.file)?, now)?;
         }
         Err(error) => return Err(error.into()),
     }
     say!("{}: encrypted under the node's passphrase", options.file.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The SHA-256 of a file, after it is synced to the disk that it is on.
+pub(super) fn digest_of(path: &Path) -> anyhow::Result<[u8; 32]> {
+    let in_file = || path.display().to_string();
+    let mut file = File::open(path).with_context(in_file)?;
+    file.sync_all().with_context(in_file)?;
+    let (mut engine, mut block) = (sha256::Hash::engine(), vec![0; 64 << 10]);
+    loop {
+        let count = file.read(&mut block).with_context(in_file)?;
+        if count == 0 {
+            return Ok(sha256::Hash::from_engine(engine).to_byte_array());
+        }
+        engine.input(&block[..count]);
+    }
 }
 
 pub(super) fn restore(at: &At, options: &Restore) -> anyhow::Result<ExitCode> {

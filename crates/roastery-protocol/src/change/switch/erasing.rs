@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use roastery_frost::Seat;
+use thiserror::Error;
 
 use super::{Event, Record, Switch};
 use crate::{
@@ -30,6 +31,19 @@ pub struct Wish {
     pub host_key: bool,
 }
 
+/// A wish to erase is for an epoch that is not the current one. Nothing is erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "epoch {} is not the current one: that is epoch {} ({}) now. Nothing is erased: look again at what stays and what is destroyed, then decide anew",
+    .wished, .current.epoch(), .current.fingerprint()
+)]
+pub struct NotCurrent {
+    /// The number of the epoch that the person has looked at.
+    pub wished: u32,
+    /// The current one.
+    pub current: EpochOrder,
+}
+
 /// A wish that waits for what is missing. A restart forgets it: the person asks again.
 #[derive(Debug)]
 pub(super) struct Wishing {
@@ -48,16 +62,29 @@ impl Wishing {
 }
 
 impl Switch {
-    /// The person wishes to erase everything that the current epoch supersedes. All members are
-    /// asked afresh how far they are, and asked again until they have answered, all within
-    /// [`ANSWERS_WITHIN`]; what is missing is shown by [`missing`](Switch::missing). A later wish
-    /// takes the place of an earlier one; one for an epoch that is not current any more is dropped.
-    /// Returns how many places are held that it supersedes; where there are none nothing happens.
-    pub fn erase(&mut self, mut wish: Wish, now: Moment) -> usize {
-        let by = self.current();
+    /// The person wishes to erase everything that the epoch `by` supersedes, which the person has
+    /// looked at. All members are asked afresh how far they are, and asked again until they have
+    /// answered, all within [`ANSWERS_WITHIN`]; what is missing is shown by
+    /// [`missing`](Switch::missing). A later wish takes the place of an earlier one, and a wish
+    /// ends when another epoch is current. Returns how many places are held that the epoch
+    /// supersedes; where there are none nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// [`NotCurrent`] if `by` is not the current epoch. A wish that waits goes on.
+    pub fn erase(
+        &mut self,
+        by: EpochOrder,
+        mut wish: Wish,
+        now: Moment,
+    ) -> Result<usize, NotCurrent> {
+        let current = self.current();
+        if by != current {
+            return Err(NotCurrent { wished: by.epoch(), current });
+        }
         let count = self.superseded(by).len();
         if count == 0 {
-            return 0;
+            return Ok(0);
         }
         // What the store has refused before is tried again now.
         self.journal.try_again();
@@ -71,7 +98,12 @@ impl Switch {
             self.ask_for_receipt(&peer);
         }
         self.progress(now);
-        count
+        Ok(count)
+    }
+
+    /// The person takes the wish to erase back. What is erased is gone. Returns whether one waited.
+    pub fn stop_erasing(&mut self) -> bool {
+        self.wish.take().is_some()
     }
 
     fn next_question(&mut self) -> Question {

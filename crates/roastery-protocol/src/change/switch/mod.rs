@@ -57,7 +57,7 @@ use roastery_frost::{Seat, change::Certificate};
 
 use self::erasing::Wishing;
 pub use self::{
-    erasing::{ANSWERS_WITHIN, Wish},
+    erasing::{ANSWERS_WITHIN, NotCurrent, Wish},
     opening::{OpenError, Opening},
     output::{Event, Output, Record, Rejected},
 };

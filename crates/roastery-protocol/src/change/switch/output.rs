@@ -31,8 +31,10 @@ pub enum Record {
     /// This node's person has acknowledged the epoch.
     Acknowledged(EpochOrder),
     /// What the store holds of the place `what` is erased: its sessions have ended, its nonces are
-    /// overwritten, its key file is overwritten, unlinked and its folder synced, and the audit log
-    /// says so. The record itself is stored last.
+    /// overwritten, its key file is overwritten, unlinked and its folder synced, and the log of
+    /// changes says so. Before it begins, the share of the epoch that supersedes it is read back
+    /// once more; else nothing is erased. The record is stored in the transaction from which on
+    /// nothing reads what is erased.
     Erased {
         /// The place whose shares or host key are erased.
         what: EpochOrder,

@@ -74,7 +74,7 @@ impl Switch {
 
     /// Whether this node has a seat in the epoch of this place, also where its identity key there
     /// is not known: it then holds a share or a host key of it.
-    pub(super) fn has_seat(&self, place: EpochOrder) -> bool {
+    pub fn has_seat(&self, place: EpochOrder) -> bool {
         let is_of_plan =
             |held: &EpochOrder| (held.epoch(), held.plan()) == (place.epoch(), place.plan());
         !self.own_set(place).is_empty() || self.held.iter().any(is_of_plan)

@@ -259,7 +259,7 @@ fn of_two_transcripts_with_one_outcome_the_lower_place_is_not_erased_for_the_gre
     let groups: BTreeSet<_> = switch.lineage().epochs().map(|epoch| epoch.group().id()).collect();
     assert_eq!((switch.held().count(), groups.len()), (3, 1));
     // The store has one row with the share of both.
-    assert_eq!(switch.erase(switch::Wish::default(), world.now), 1);
+    assert_eq!(switch.erase(switch.current(), switch::Wish::default(), world.now), Ok(1));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use roastery_protocol::{
     change::{
         EpochOrder, Holding, Missing, PersonsWord, SecondCopy,
-        switch::{Event, Record, Wish},
+        switch::{Event, NotCurrent, Record, Wish},
     },
     machine::{Link, Machine},
 };
@@ -68,6 +68,17 @@ fn a_member_that_does_not_answer_holds_everything_up_until_it_is_left_out_by_nam
 }
 
 #[test]
+fn a_wish_that_is_taken_back_erases_nothing_any_more() {
+    let (mut world, _) = adopted();
+    world.erase(0, wish());
+    world.run_with(MINUTE, |from, to| from != 2 && to != 2);
+    assert!(world.with(0, |machine, _| machine.stop_erasing()));
+    assert!(!world.with(0, |machine, _| machine.stop_erasing()));
+    world.run();
+    assert!(!erased(&world, 0) && !world.machine(0).is_erasing());
+}
+
+#[test]
 fn a_member_that_comes_back_is_asked_again() {
     let (mut world, _) = adopted();
     world.erase(0, wish());
@@ -103,6 +114,24 @@ fn without_a_second_copy_of_the_new_share_nothing_is_erased() {
     world.run();
     assert_eq!(world.machine(0).missing(&Wish::default()), [Missing::SecondCopy]);
     assert!(!erased(&world, 0));
+}
+
+#[test]
+fn a_wish_for_another_epoch_than_the_current_one_erases_nothing_and_ends_no_other_wish() {
+    let (mut world, epoch) = adopted();
+    let next = world.certify(&epoch, 1, 2, &[0, 1, 2]);
+    world.certified(0, &next);
+    world.run();
+    world.approve(0, &next);
+    // Nothing is missing for either of them; the person has looked at the first.
+    let refused = world.with(0, |machine, now| machine.erase(epoch.order, wish(), now));
+    assert_eq!(refused, Err(NotCurrent { wished: epoch.order.epoch(), current: next.order }));
+    world.run();
+    assert!(!world.machine(0).is_erasing() && !erased(&world, 0));
+    assert!(world.nodes[0].held.contains(&epoch.order));
+    world.erase(0, Wish::default());
+    world.with(0, |machine, now| machine.erase(epoch.order, wish(), now)).unwrap_err();
+    assert!(world.machine(0).is_erasing());
 }
 
 #[test]

@@ -204,8 +204,9 @@ impl World {
         key
     }
 
+    /// The person wishes to erase what the epoch supersedes that is current at its node.
     pub fn erase(&mut self, person: usize, wish: Wish) -> usize {
-        self.with(person, |machine, now| machine.erase(wish, now))
+        self.with(person, |machine, now| machine.erase(machine.current(), wish, now)).unwrap()
     }
 
     fn collect(&mut self, person: usize) {

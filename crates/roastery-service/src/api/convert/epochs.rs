@@ -1,7 +1,7 @@
 use roastery_protocol::change;
 use roastery_store as store;
 
-use crate::{EpochsStatus, EraseWish, HostKeyVerdict, LoggedChange, Time, view};
+use crate::{EpochsStatus, EraseWish, HostKeyVerdict, KeptCopy, LoggedChange, Time, view};
 
 impl From<EpochsStatus> for view::Epochs {
     fn from(status: EpochsStatus) -> Self {
@@ -83,12 +83,12 @@ impl From<change::PersonsWord> for view::Word {
 
 impl From<view::Erase> for EraseWish {
     fn from(wish: view::Erase) -> Self {
-        let view::Erase { without, second_copy, host_keys_destroyed } = wish;
+        let view::Erase { epoch, fingerprint, without, second_copy, host_keys_destroyed } = wish;
         let second_copy = second_copy.map(|copy| match copy {
-            view::SecondCopy::Backup => change::SecondCopy::Backup,
-            view::SecondCopy::SingleCopy => change::SecondCopy::SingleCopy,
+            view::SecondCopy::Backup { sha256 } => KeptCopy::Backup { sha256 },
+            view::SecondCopy::SingleCopy => KeptCopy::Single,
         });
-        Self { without, second_copy, host_keys_destroyed }
+        Self { epoch, fingerprint, without, second_copy, host_keys_destroyed }
     }
 }
 

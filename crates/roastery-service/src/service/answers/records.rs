@@ -1,5 +1,6 @@
 //! The records of a node: proofs, the audit log, a backup.
 
+use bitcoin::hashes::{Hash as _, sha256};
 use roastery_protocol::{
     ProofId,
     member::proof::{Proof, ProvenFault, Verdict},
@@ -125,7 +126,9 @@ impl Service {
         let _ = tokio::fs::remove_file(&path).await;
         let read = read?;
         // What it has is to be destroyed one day: it does not leave without a record.
-        self.shared.store(move |store| store.keep_backup(groups, now_ms())).await?;
+        // Whether it arrives where it is to be kept is said with the digest of the file there.
+        let sha256 = sha256::Hash::hash(&read).to_byte_array();
+        self.shared.store(move |store| store.keep_backup(groups, sha256, now_ms())).await?;
         Ok(read)
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn known_of(store: &Store, plan: &Plan) -> Result<Known, StoreError> 
 /// What the members of a key are called: by the recovery file of its generation, then by its
 /// certified plans in their order. No invitation of another group says what a member is called in
 /// this one.
-pub(super) fn names_of_key(
+pub(in crate::service) fn names_of_key(
     store: &Store,
     key: KeyId,
 ) -> Result<BTreeMap<PeerId, Name>, StoreError> {

@@ -1,7 +1,7 @@
 //! Changes of groups: cards with fresh host keys, plans, decisions, and the new epoch.
 
 pub(in crate::service) mod deciding;
-mod known;
+pub(in crate::service) mod known;
 mod opening;
 mod planning;
 pub(in crate::service) mod running;

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use bitcoin::hex::FromHex as _;
+use roastery_node::driver::SwitchReport;
 use roastery_protocol::{
     Seat,
     change::{EpochOrder, SecondCopy, switch::Wish},
+    group::Group,
 };
+
+use roastery_store::{KEPT_DIGESTS, MadeBackups};
 
 use crate::service::{
     Service, ServiceError,
@@ -13,15 +18,31 @@ use crate::service::{
     epochs::{running::KeyService, status::EpochsStatus},
 };
 
-/// What a person says with the wish to erase what the current epoch of a key supersedes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a person says with the wish to erase what an epoch of a key supersedes.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EraseWish {
+    /// The number of the epoch that the person has looked at.
+    pub epoch: u32,
+    /// Its fingerprint; none for the epoch of a key generation.
+    pub fingerprint: Option<String>,
     /// The members that are not to be waited for, by name.
     pub without: Vec<String>,
     /// Where the new share exists a second time.
-    pub second_copy: Option<SecondCopy>,
+    pub second_copy: Option<KeptCopy>,
     /// Whether the host keys of the epochs before are destroyed as well, wherever they were kept.
     pub host_keys_destroyed: bool,
+}
+
+/// Where a share exists a second time, as a person says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeptCopy {
+    /// In a backup of this node, whose file was read where it is kept.
+    Backup {
+        /// The SHA-256 of the file, 64 hexadecimal digits.
+        sha256: String,
+    },
+    /// Nowhere; one copy is enough.
+    Single,
 }
 
 impl Service {
@@ -40,11 +61,7 @@ impl Service {
     ) -> Result<EpochsStatus, ServiceError> {
         let service = self.find_key(key)?;
         let report = service.report();
-        let is_meant = |place: &&EpochOrder| {
-            let own = digits(&place.fingerprint().to_string());
-            place.epoch() == number && place.epoch() > 0 && own == digits(fingerprint)
-        };
-        let Some(epoch) = report.groups.keys().find(is_meant).copied() else {
+        let Some(epoch) = place_of(&report, number, Some(fingerprint)) else {
             // The right one is not shown: members must compare it, not copy it from here.
             let reason = format!(
                 "this is not the fingerprint of an epoch {number} that this node knows: compare it with all members \
@@ -62,27 +79,46 @@ impl Service {
         }
     }
 
-    /// A person wishes to erase everything that the current epoch of a key supersedes. All members
-    /// are asked how far they are. It is erased as soon as nothing is missing, also after this
-    /// returns, until the node is stopped or a greater epoch is known; the status says what is
-    /// missing.
+    /// A person wishes to erase everything that an epoch of a key supersedes, which must be the
+    /// current one when this takes effect. All members are asked how far they are. It is erased as
+    /// soon as nothing is missing, also after this returns, until the wish is taken back, the node
+    /// is stopped or a greater epoch is known; the status says what is missing.
     ///
     /// # Errors
     ///
     /// [`ServiceError::NotFound`] if there is no such key or member; [`ServiceError::Conflict`] if
-    /// there is nothing to erase, or no backup has the new share that is said to be in one.
+    /// another epoch is current, there is nothing to erase, or no backup of this node with the new
+    /// share has the digest that is said.
     pub async fn erase_superseded(
         &self,
         key: &str,
         wish: EraseWish,
     ) -> Result<EpochsStatus, ServiceError> {
         let service = self.find_key(key)?;
-        let without = self.seats_named(&service, &wish.without)?;
-        if wish.second_copy == Some(SecondCopy::Backup) {
-            self.check_backup(&service).await?;
-        }
-        let (second_copy, host_key) = (wish.second_copy, wish.host_keys_destroyed);
-        match service.handle.erase(Wish { second_copy, without, host_key }).await {
+        let report = service.report();
+        let by = place_of(&report, wish.epoch, wish.fingerprint.as_deref());
+        let group = by.and_then(|by| Some((by, report.groups.get(&by)?.clone())));
+        let Some((by, group)) = group else {
+            let reason = format!(
+                "this node knows no epoch {} with this fingerprint: the current one is epoch {}. Look at it \
+                 (roastery change epochs), then decide anew",
+                wish.epoch,
+                report.current.epoch()
+            );
+            return Err(ServiceError::Conflict(reason.into()));
+        };
+        let without = self.seats_named(&service, &group, &wish.without).await?;
+        let second_copy = match &wish.second_copy {
+            None => None,
+            Some(KeptCopy::Single) => Some(SecondCopy::SingleCopy),
+            Some(KeptCopy::Backup { sha256 }) => {
+                self.check_backup(&group, sha256).await?;
+                Some(SecondCopy::Backup)
+            }
+        };
+        let host_key = wish.host_keys_destroyed;
+        let asked = service.handle.erase(by, Wish { second_copy, without, host_key });
+        match asked.await.transpose().map_err(|error| ServiceError::Conflict(error.into()))? {
             Some(0) => {
                 let reason = "nothing is to be erased: this node has no share and no host key that the current \
                               epoch supersedes";
@@ -93,18 +129,35 @@ impl Service {
         }
     }
 
-    /// The seats of the members of the current epoch with these names.
-    fn seats_named(
+    /// A person takes back the wish to erase that waits for something.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`] if there is no such key; [`ServiceError::Conflict`] if no wish
+    /// waits.
+    pub async fn stop_erasing(&self, key: &str) -> Result<EpochsStatus, ServiceError> {
+        let service = self.find_key(key)?;
+        match service.handle.stop_erasing().await {
+            Some(true) => self.epochs_of(&service).await,
+            Some(false) => {
+                Err(ServiceError::Conflict("no wish to erase waits for something here".into()))
+            }
+            None => Err(ServiceError::NoAnswer),
+        }
+    }
+
+    /// The seats of the members of an epoch with these names.
+    async fn seats_named(
         &self,
         service: &KeyService,
+        group: &Group,
         names: &[String],
     ) -> Result<BTreeSet<Seat>, ServiceError> {
-        let report = service.report();
-        let Some(group) = report.current_group() else { return Err(ServiceError::NoAnswer) };
+        let name_of = self.names_in(service.key).await?;
         let mut seats = BTreeSet::new();
         for name in names {
             let members = group.seats().zip(group.members());
-            let named = members.filter(|(_, member)| self.shared.name_of(&member.peer) == *name);
+            let named = members.filter(|(_, member)| name_of(&member.peer) == *name);
             let named: Vec<_> = named.collect();
             let Some((_, first)) = named.first() else {
                 return Err(ServiceError::NotFound { what: "member", name: name.clone() });
@@ -119,20 +172,32 @@ impl Service {
         Ok(seats)
     }
 
-    /// Whether a backup was made that has this node's share of the current epoch.
-    async fn check_backup(&self, service: &KeyService) -> Result<(), ServiceError> {
-        let report = service.report();
-        let Some(group) = report.current_group().cloned() else {
-            return Err(ServiceError::NoAnswer);
+    /// Whether the file with this SHA-256 is a backup that this node has made, with its share of an
+    /// epoch. A backup that was made and that no person has by now is none.
+    async fn check_backup(&self, group: &Group, sha256: &str) -> Result<(), ServiceError> {
+        let Ok(digest) = <[u8; 32]>::from_hex(sha256) else {
+            let reason = "sha256: the 64 hexadecimal digits of the SHA-256 of the backup's file";
+            return Err(ServiceError::Invalid(reason.into()));
         };
         let made = self.shared.store(|store| store.made_backups()).await?;
-        if made.iter().any(|one| one.groups.contains(&group.id())) {
+        let has_share = |one: &MadeBackups| one.groups.contains(&group.id());
+        if made.iter().any(|one| has_share(one) && one.digests.contains(&digest)) {
             return Ok(());
         }
         let reason = format!(
-            "no backup of this node has its share of epoch {}: make one now (roastery backup FILE), and keep it",
-            report.current.epoch()
+            "this file is none of the latest {KEPT_DIGESTS} backups that this node has made with its share of epoch {}: \
+             make one now (roastery backup FILE), keep it, and name that file",
+            group.epoch().number()
         );
         Err(ServiceError::Conflict(reason.into()))
     }
+}
+
+/// The known epoch with this number and fingerprint; that of a key generation has none.
+fn place_of(report: &SwitchReport, number: u32, fingerprint: Option<&str>) -> Option<EpochOrder> {
+    let is_meant = |place: &&EpochOrder| {
+        let own = (place.epoch() > 0).then(|| digits(&place.fingerprint().to_string()));
+        place.epoch() == number && own == fingerprint.map(digits)
+    };
+    report.groups.keys().find(is_meant).copied()
 }

@@ -3,14 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use roastery_protocol::{
-    KeyId,
-    change::{EpochOrder, Parent, switch::Record},
+    change::{EpochOrder, Parent},
     group::Group,
 };
-use roastery_store::Store;
+use roastery_store::{ContentError, Entry, Erasure, Store, StoreError};
 use tokio::task::AbortHandle;
 
-use crate::service::{Service, ServiceError, now_ms};
+use crate::service::{Service, ServiceError};
 
 /// The timeout for the end of a task that holds a share.
 const END: Duration = Duration::from_secs(10);
@@ -18,36 +17,45 @@ const END: Duration = Duration::from_secs(10);
 impl Service {
     /// Erases the shares or the host key of a place: the sessions and changes that use them end
     /// first, and their secrets are overwritten with them. Where a task does not end, nothing is
-    /// erased. Nothing that uses them is started meanwhile.
+    /// erased, nor where this node has a seat in the new group and its share of that cannot be read
+    /// from the store now. Nothing that uses them is started meanwhile.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotReady`] if a task does not end, and an error of the store. It may be
-    /// tried again.
+    /// [`ServiceError::NotReady`] if a task does not end or the new share cannot be read, and an
+    /// error of the store. It may be tried again.
     pub(super) async fn erase_place(
         &self,
-        key: KeyId,
-        record: &Record,
-        (what, group): (EpochOrder, Option<Arc<Group>>),
+        erasure: Erasure,
+        group: Option<Arc<Group>>,
+        new: Option<Arc<Group>>,
     ) -> Result<(), ServiceError> {
+        let what = erasure.what;
         let _joining = self.joining.lock().await;
+        // Before anything is ended for it, and again at the moment of the erasure.
+        if let Some(new) = new.clone() {
+            let number = new.epoch().number();
+            self.shared.store(move |store| read_back(store, &new)).await.map_err(|error| {
+                let reason = format!(
+                    "this node's share of epoch {number} cannot be read from its store, so nothing is erased: \
+                     {error}. Mend that, then erase again"
+                );
+                ServiceError::NotReady(reason.into())
+            })?;
+        }
         let parent = group.as_deref().map(Parent::of);
         self.end_groups(parent.as_ref()).await?;
         self.end_changes(what, parent.as_ref()).await?;
-        let record = *record;
         let erase = move |store: &Store| {
-            let here = match &group {
-                Some(group) => store
-                    .known_groups()?
-                    .into_iter()
-                    .any(|known| !known.erased && Parent::of(&known.group) == Parent::of(group)),
-                None => false,
+            new.as_deref().map_or(Ok(()), |new| read_back(store, new))?;
+            let known = store.known_groups()?;
+            let is_known = |group: &Group| {
+                known.iter().any(|known| Parent::of(&known.group) == Parent::of(group))
             };
             match &group {
-                Some(group) if here => store.erase_epoch(group)?,
-                _ => store.erase_host_keys(what.plan())?,
+                Some(group) if is_known(group) => store.erase_epoch(group, &erasure),
+                _ => store.erase_host_keys(what.plan(), &erasure),
             }
-            store.keep_erased(key, &record, (what.epoch(), what.plan()), now_ms())
         };
         self.shared.store(erase).await
     }
@@ -81,6 +89,17 @@ impl Service {
         }
         Ok(())
     }
+}
+
+/// Opens this node's shares of a group, each of which is compared with its public share.
+fn read_back(store: &Store, group: &Group) -> Result<(), StoreError> {
+    for known in store.known_groups()? {
+        if Parent::of(&known.group) == Parent::of(group) && store.group(known.group.id())?.is_some()
+        {
+            return Ok(());
+        }
+    }
+    Err(ContentError::Missing(Entry::Group).into())
 }
 
 /// Waits until a task that was aborted has dropped what it holds.

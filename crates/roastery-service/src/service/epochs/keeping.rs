@@ -11,6 +11,7 @@ use roastery_protocol::{
         switch::{Record, Switch},
     },
 };
+use roastery_store::Erasure;
 
 use crate::service::{Service, ServiceError, epochs::running::Problem, now_ms};
 
@@ -67,10 +68,13 @@ impl Keeping {
                     Ok(kept.map(|()| true)?)
                 }),
             ),
-            Record::Erased { what, by, .. } => {
+            Record::Erased { what, by, host_key } => {
                 let group = switch.lineage().group(what).cloned();
+                let new = switch.lineage().group(by).filter(|_| switch.has_seat(by)).cloned();
                 let service = self.service.clone();
-                let erasing = service.erase_place(self.key, record, (what, group));
+                let (key, time_ms) = (self.key, now_ms());
+                let erasure = Erasure { key, what, by, host_key, time_ms };
+                let erasing = service.erase_place(erasure, group, new);
                 (by, self.service.shared.runtime.block_on(erasing).map(|()| true))
             }
         }

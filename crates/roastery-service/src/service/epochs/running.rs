@@ -3,7 +3,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use roastery_node::driver::{SwitchHandle, SwitchReport};
 use roastery_protocol::{
     KeyId,
-    change::{EpochOrder, Parent, switch::Event},
+    change::{
+        EpochOrder, Parent,
+        switch::{Event, Record},
+    },
     group::Group,
 };
 use tokio::{
@@ -91,6 +94,8 @@ impl Service {
                 }
                 Event::Adopted(_) => self.start_new_groups().await,
                 Event::Erased(_) => self.resume_changes().await,
+                // What was ended for it is served again.
+                Event::NotKept(Record::Erased { .. }) => self.resume_changes().await,
                 _ => Ok(()),
             };
             if let Err(error) = done {

@@ -3,12 +3,14 @@ use std::sync::Arc;
 use roastery_frost::Seat;
 use roastery_protocol::{
     KeyId,
-    change::{EpochOrder, Holding, Missing, PersonsWord},
-    group::Group,
+    change::{EpochFile, EpochOrder, Holding, Missing, PersonsWord},
+    group::{Group, PeerId},
 };
-use roastery_store::MadeBackups;
+use roastery_store::{MadeBackups, Store};
 
-use crate::service::{Service, ServiceError, epochs::running::KeyService};
+use crate::service::{
+    Service, ServiceError, change::known::names_of_key, epochs::running::KeyService,
+};
 
 /// The epochs of a key, as this node knows them.
 #[derive(Clone, Debug)]
@@ -75,10 +77,9 @@ impl Service {
     ) -> Result<EpochsStatus, ServiceError> {
         let report = service.report();
         let group = report.current_group().cloned().ok_or(ServiceError::NoAnswer)?;
-        let members = group
-            .members()
-            .iter()
-            .map(|member| (self.shared.name_of(&member.peer), member.peer == self.peer));
+        let names = self.names_in(service.key).await?;
+        let members =
+            group.members().iter().map(|member| (names(&member.peer), member.peer == self.peer));
         let lower = report.groups.iter().filter(|(place, _)| **place < report.current);
         let lower: Vec<_> = lower.map(|(_, group)| group.id()).collect();
         let before = report.groups.range(..report.current).next_back();
@@ -100,6 +101,27 @@ impl Service {
             backups,
             problem: service.problem.get().map(|(_, why)| why),
             group,
+        })
+    }
+
+    /// What the members of a key are called in it, whatever another group calls them. Where neither
+    /// the recovery file of the key generation nor a certified plan says that, it is what the node
+    /// calls the peer: of a plan's epoch that does not happen.
+    pub(super) async fn names_in(
+        &self,
+        key: KeyId,
+    ) -> Result<impl Fn(&PeerId) -> String + use<'_>, ServiceError> {
+        let read = move |store: &Store| Ok((names_of_key(store, key)?, store.epochs(key)?.files));
+        let (mut names, mut files) = self.shared.store(read).await?;
+        // A plan that this node has taken no part in is in the recovery file of its epoch only.
+        files.sort_by_key(|file| std::cmp::Reverse((file.plan().epoch(), file.plan().number())));
+        for plan in files.iter().map(EpochFile::plan) {
+            for (member, name) in plan.members().iter().zip(plan.names()) {
+                names.entry(member.peer.clone()).or_insert_with(|| name.clone());
+            }
+        }
+        Ok(move |peer: &PeerId| {
+            names.get(peer).map_or_else(|| self.shared.name_of(peer), ToString::to_string)
         })
     }
 

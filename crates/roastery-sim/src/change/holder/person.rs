@@ -94,6 +94,10 @@ impl Holder {
             _ => BTreeSet::new(),
         };
         let second_copy = Some(SecondCopy::Backup);
-        switch.erase(Wish { second_copy, without, host_key: true }, now);
+        // The person looks and decides in one step.
+        let (by, wish) = (switch.current(), Wish { second_copy, without, host_key: true });
+        if let Err(error) = switch.erase(by, wish, now) {
+            unreachable!("{error}");
+        }
     }
 }

@@ -37,7 +37,12 @@ pub(crate) fn epochs(epochs: &Epochs) {
 pub(crate) fn erasing(epochs: &Epochs, without: &[String]) {
     let Epochs { name, epoch, members, .. } = epochs;
     say!("Erasing       {}, for epoch {epoch}", visible(name));
-    say!("Stays         the key, every address, and this node's share of epoch {epoch}");
+    if members.iter().any(|one| one.own) {
+        say!("Stays         the key, every address, and this node's share of epoch {epoch}");
+    } else {
+        say!("Stays         the key and every address, for the members of epoch {epoch}");
+        say!("              this node has no seat in it: no share of the key is left here");
+    }
     if epochs.held.is_empty() {
         say!("Destroyed     nothing: no lower epoch is here");
     } else {
@@ -56,6 +61,10 @@ pub(crate) fn erasing(epochs: &Epochs, without: &[String]) {
     say!("No receipt    {lack}");
     say!("              all are asked again before anything is erased");
     to_destroy(epochs);
+    say!(
+        "Stands        also after this command has ended: until all is erased, the node is stopped,"
+    );
+    say!("              another epoch is current, or roastery change erase --cancel");
 }
 
 /// What has old shares beside the store.

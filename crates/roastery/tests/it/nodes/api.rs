@@ -66,6 +66,13 @@ fn ask(
 
 const JSON: &str = "content-type: application/json";
 
+/// Posts a body to a node over its socket. Returns the status and the answer.
+pub(super) fn post(group: &Group, node: usize, path: &str, body: &Value) -> (u16, Value) {
+    let socket = UnixStream::connect(group.node(node).join("api.sock")).unwrap();
+    let answer = ask(socket, "POST", path, &[JSON], body.to_string().as_bytes());
+    (answer.status, answer.json())
+}
+
 struct Api {
     group: Group,
     tcp: u16,
@@ -256,7 +263,8 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("GET", "/v1/changes/log", "/v1/changes/log", &none, 200),
         ("GET", "/v1/keys", "/v1/keys", &none, 200),
         ("GET", "/v1/keys/{key}", "/v1/keys/local", &none, 200),
-        ("POST", "/v1/keys/{key}/erase", "/v1/keys/local/erase", &none, 409),
+        ("POST", "/v1/keys/{key}/erase", "/v1/keys/local/erase", &json!({ "epoch": 0 }), 409),
+        ("POST", "/v1/keys/{key}/keep", "/v1/keys/local/keep", &none, 409),
         ("POST", "/v1/keys/{key}/acknowledge", "/v1/keys/none/acknowledge", &acknowledge, 404),
         ("POST", "/v1/host-key/check", "/v1/host-key/check", &json!({ "host_key": "0" }), 422),
         ("GET", "/v1/evidence", "/v1/evidence", &none, 200),

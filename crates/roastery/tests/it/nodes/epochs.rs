@@ -10,6 +10,7 @@ use roastery_store::{Passphrase, Store};
 use serde_json::Value;
 
 use crate::nodes::{
+    api::post,
     changes::{address, adopted, decide, epoch, plan, signs},
     support::{Group, Said, roastery, until},
 };
@@ -116,14 +117,25 @@ fn after_the_erasure_no_byte_of_the_old_share_is_in_files_or_memory_and_the_grou
     // It is asked for a second copy, and one from before is none.
     let refused = erase(&group, 0, &["--wait", "1"]);
     assert!(refused.status == 1 && refused.out.contains("exists once only"), "{refused:?}");
-    let refused = erase(&group, 0, &["--backup"]);
-    assert!(refused.err.contains("no backup of this node has its share"), "{refused:?}");
+    let refused = erase(&group, 0, &["--backup", &kept]);
+    assert!(refused.err.contains("this file is none of the latest 16 backups"), "{refused:?}");
     assert_eq!(epochs(&group, 0)["held"], serde_json::json!([0]));
     let host_key = group.node(0).join("host-key");
     let check = ["hostkey", "check", host_key.to_str().unwrap()];
     assert!(group.tell(0, &check).out.contains("KEEP"));
-    group.tell(0, &["backup", &group.path("backup-after")]).well();
-    let said = erase(&group, 0, &["--backup"]).well();
+    let after = group.path("backup-after");
+    group.tell(0, &["backup", &after]).well();
+    // Made, and lost or cut off where it is to be kept.
+    let bytes = fs::read(&after).unwrap();
+    fs::remove_file(&after).unwrap();
+    let refused = erase(&group, 0, &["--backup", &after]);
+    assert!(refused.status != 0 && refused.err.contains("backup-after"), "{refused:?}");
+    fs::write(&after, &bytes[..bytes.len() - 1]).unwrap();
+    let refused = erase(&group, 0, &["--backup", &after]);
+    assert!(refused.err.contains("this file is none of the latest 16 backups"), "{refused:?}");
+    assert_eq!(epochs(&group, 0)["held"], serde_json::json!([0]));
+    fs::write(&after, &bytes).unwrap();
+    let said = erase(&group, 0, &["--backup", &after]).well();
     assert!(said.contains("1 backups with old shares"), "{said}");
     assert!(group.tell(0, &check).well().contains("MAY BE DESTROYED"));
     assert_eq!(epochs(&group, 0)["held"], serde_json::json!([]));
@@ -134,7 +146,7 @@ fn after_the_erasure_no_byte_of_the_old_share_is_in_files_or_memory_and_the_grou
     until("the others are told", || {
         (epochs(&group, 1)["members"][0]["holding"] == "erased").then_some(())
     });
-    let again = erase(&group, 0, &["--backup"]);
+    let again = erase(&group, 0, &["--backup", &after]);
     assert!(again.err.contains("nothing is to be erased"), "{again:?}");
     let log = group.tell(0, &["change", "log"]).well();
     for act in ["approved", "accepted", "adopted  local  epoch 1", "erased  local  epoch 0"] {
@@ -186,6 +198,13 @@ fn a_member_that_slept_while_it_was_removed_is_told_and_has_no_effect_any_more()
     // It erases for an epoch that its person has looked at, and for no other.
     let refused = erase(&group, 2, &["--wait", "1"]);
     assert!(refused.out.contains("no person has approved"), "{refused:?}");
+    // The wish is taken back, and another one stands.
+    assert_eq!(epochs(&group, 2)["erasing"], true);
+    let cancel = ["change", "erase", "--group", "local", "--cancel"];
+    group.tell(2, &cancel).well();
+    assert_eq!(epochs(&group, 2)["erasing"], false);
+    assert!(group.tell(2, &cancel).err.contains("no wish to erase waits"));
+    erase(&group, 2, &["--wait", "1"]);
     let wrong = ["group", "acknowledge", "1", "0000 0000", "--group", "local"];
     assert!(group.tell(2, &wrong).err.contains("this is not the fingerprint"));
     let words = epochs(&group, 0)["fingerprint"].as_str().unwrap().to_owned();
@@ -205,7 +224,16 @@ fn a_restored_old_backup_is_led_to_the_greatest_epoch_and_holds_the_erasing_back
     group.tell(2, &["backup", &before]).well();
     refresh(&group, &[0, 1, 2], 1);
     group.tell(2, &["backup", &between]).well();
+    let first = epochs(&group, 0);
     refresh(&group, &[0, 1, 2], 2);
+    // What was shown for the first epoch is not done for the second one.
+    let wish = |shown: &Value| serde_json::json!({ "epoch": shown["epoch"], "fingerprint": shown["fingerprint"], "second_copy": "single_copy" });
+    let (status, problem) = post(&group, 0, "/v1/keys/local/erase", &wish(&first));
+    assert!(status == 409 && problem.to_string().contains("that is epoch 2"), "{problem}");
+    let unknown = serde_json::json!({ "epoch": 2, "fingerprint": first["fingerprint"] });
+    let (status, problem) = post(&group, 0, "/v1/keys/local/erase", &unknown);
+    assert!(status == 409 && problem.to_string().contains("no epoch 2 with this"), "{problem}");
+    assert_eq!(epochs(&group, 0)["erasing"], false);
     let restore = |file: &str| {
         group.stop(2);
         let folder = group.node(2);
@@ -232,6 +260,35 @@ fn a_restored_old_backup_is_led_to_the_greatest_epoch_and_holds_the_erasing_back
     refresh(&group, &[0, 1, 2], 3);
     erase(&group, 1, &["--single-copy"]).well();
     signs(&group, &[1, 2], "with the share that was lost");
+}
+
+#[test]
+fn a_new_share_that_cannot_be_read_any_more_keeps_the_old_one_from_being_erased() {
+    let group = Group::start("unreadable", 2, 2);
+    let files = || -> Vec<_> {
+        let all = fs::read_dir(group.node(1).join("node.store.epochs")).unwrap();
+        all.map(|file| file.unwrap().path()).collect()
+    };
+    let old = files();
+    refresh(&group, &[0, 1], 1);
+    // Damaged while the node runs, which has adopted the epoch and has said so.
+    let new: Vec<_> = files().into_iter().filter(|file| !old.contains(file)).collect();
+    let kept: Vec<_> = new.iter().map(|file| fs::read(file).unwrap()).collect();
+    assert!(!new.is_empty());
+    new.iter().for_each(|file| fs::write(file, [0; 72]).unwrap());
+    let refused = erase(&group, 1, &["--single-copy", "--wait", "2"]);
+    assert_eq!(refused.status, 1, "{refused:?}");
+    let shown = epochs(&group, 1);
+    assert_eq!(shown["held"], serde_json::json!([0]));
+    let problem = shown["problem"].as_str().unwrap();
+    assert!(problem.contains("share of epoch 1 cannot be read from its store"), "{problem}");
+    assert!(refused.out.contains("cannot be read from its store"), "{refused:?}");
+    assert!(old.iter().all(|file| file.exists()));
+    for (file, bytes) in new.iter().zip(&kept) {
+        fs::write(file, bytes).unwrap();
+    }
+    erase(&group, 1, &["--single-copy"]).well();
+    signs(&group, &[0, 1], "with the share that was read back");
 }
 
 #[test]

@@ -178,7 +178,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["roastery wallet send bc1q... 0.12", "roastery wallet send bc1q... 0.12 --fee-rate 8.5"],
     ),
     ("wallet sweep", &["roastery wallet sweep bc1q... --fee-rate 2"]),
-    ("wallet bump", &["roastery wallet bump TXID --fee-rate 20"]),
+    ("wallet bump", &["roastery wallet bump a0a1... --fee-rate 20"]),
     ("wallet fetch", &["roastery wallet fetch 57515554 --wait 600"]),
     ("wallet labels", &["roastery wallet labels export --out labels.jsonl"]),
     ("wallet labels export", &["roastery wallet labels export --out labels.jsonl"]),
@@ -283,6 +283,7 @@ mod tests {
         for line in EXAMPLES.iter().flat_map(|(_, lines)| *lines) {
             let line = line.split(" > ").next().unwrap_or(line);
             let line = line.replace("59be...", &"59".repeat(64));
+            let line = line.replace("a0a1...", &"a0".repeat(32));
             let mut words = Vec::new();
             for (number, part) in line.split('"').enumerate() {
                 match number % 2 {

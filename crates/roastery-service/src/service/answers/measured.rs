@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Service {
-    /// The metrics, in Prometheus' format. It takes at most [`PATIENCE`]; what does not respond in
+    /// The metrics, in Prometheus' format. It takes at most two seconds; what does not respond in
     /// that time is left out.
     pub async fn metrics_text(&self) -> String {
         let (waiting, problems) = join!(self.waiting(), self.health());

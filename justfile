@@ -54,6 +54,12 @@ package:
 bitcoin-core:
     if [ -n "${BITCOIND:-}" ]; then scripts/timed cargo test -p roastery --test it nodes::bitcoin_core; else echo "skipped: BITCOIND names no bitcoind (scripts/bitcoin-core FOLDER builds one)"; fi
 
+# Signatures of texts in other programs, and theirs here; needs Python 3.11, Node 20 with npm, PyPI
+# and npm's registry, and a minute. Not part of ci.
+bip322:
+    cargo build --release
+    scripts/timed scripts/bip322
+
 # A group of five that signs, in one process.
 demo:
     cargo run -- demo

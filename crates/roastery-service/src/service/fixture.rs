@@ -8,8 +8,8 @@ use roastery_node::{
     driver::{LocalMember, Node},
 };
 use roastery_protocol::{
-    BodyHash, GroupId, SessionId,
-    group::Group,
+    BodyHash, GroupId, PlanId, SessionId,
+    group::{Epoch, Group},
     member::machine::RequestOrigin,
     request::{ApprovedRequest, Derivation, MessageToSign, SigningRequest, Subject},
 };
@@ -152,6 +152,26 @@ impl TestNode {
             .await
             .unwrap();
         self.kept(session).await
+    }
+
+    /// The next epoch of the group, with the same key, members and policy, at the same node.
+    pub(in crate::service) async fn next_epoch(&self) -> Arc<GroupService> {
+        let of = &self.keys.group;
+        let epoch = Epoch::new(1, PlanId::from_bytes([8; 32])).unwrap();
+        let (keys, members) = ((**of.keys()).clone(), of.members().to_vec());
+        let group = Arc::new(Group::in_epoch(epoch, keys, *of.chain_code(), members).unwrap());
+        let config = self.group.policy.config().clone();
+        let settings = WalletSettings::default();
+        let policy = PolicyEngine::new(config, group.clone(), settings, Network::Regtest).unwrap();
+        let writer = AuditWriter::new(&self.shared);
+        let journal = writer.journal(group.clone(), "treasury", self.key(), policy.caps());
+        let bus = Mesh::default().join(peer(seat(0))).unwrap();
+        let called = Called { name: "treasury".to_owned(), section: "policy".to_owned() };
+        let seats = vec![(seat(0), self.keys.share(seat(0)))];
+        let kept = KeptGroup { group, seats, recovery: None };
+        let identities = vec![self.keys.identities[0].clone()];
+        let shared = self.shared.clone();
+        GroupService::start(shared, called, kept, bus, identities, policy, journal).await.unwrap()
     }
 
     /// The request as the store has it.

@@ -3,6 +3,7 @@
 mod answers;
 mod bars;
 mod change;
+mod coins;
 mod decisions;
 mod epochs;
 mod error;

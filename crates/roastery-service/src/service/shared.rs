@@ -18,6 +18,7 @@ use crate::{
     service::{
         ServiceError, ServiceEvent, Supervisor,
         bars::Bars,
+        coins::CoinsOfKeys,
         host_key::HostKeyReader,
         rejections::{files::Rejections, messages::RejectedMessages},
         store_state::StoreState,
@@ -56,6 +57,8 @@ pub(in crate::service) struct Shared {
     pub(in crate::service) rejected: RejectedMessages,
     /// The limits on spending and requests, by key.
     pub(in crate::service) ledger: Arc<Ledger>,
+    /// Which requests spend which coins, by key.
+    pub(in crate::service) coins: CoinsOfKeys,
     /// The seats that the operator has barred.
     pub(in crate::service) bars: Bars,
     /// Where every bound that is reached is reported.
@@ -89,6 +92,7 @@ impl Shared {
             rejections,
             rejected: RejectedMessages::default(),
             ledger: Arc::default(),
+            coins: CoinsOfKeys::default(),
             bars: Bars::default(),
             limits,
             runtime,

@@ -17,7 +17,7 @@ use crate::{
     service::{
         answers::payment::PaymentDetails,
         group::{
-            coins::CoinsElsewhere,
+            conflicts::CoinsElsewhere,
             progress::MemberDecisions,
             service::GroupService,
             shown::{Ruling, Seen, Shown},

@@ -1,6 +1,6 @@
 //! A group at this node: its state, and the parts of which it is made.
 
-pub(super) mod coins;
+pub(super) mod conflicts;
 pub(super) mod holdings;
 pub(super) mod journal;
 pub(super) mod observer;

@@ -27,8 +27,8 @@ use crate::{
     policy::{Approval, CommandError, PolicyEngine, Reservation},
     service::{
         ServiceError, ServiceEvent,
+        coins::Coins,
         group::{
-            coins::Coins,
             holdings::Holdings,
             journal::{GroupJournal, OverLimit},
             observer::GroupObserver,
@@ -68,7 +68,7 @@ pub(in crate::service) struct GroupService {
     pub(in crate::service) clock_behind: Option<u64>,
     /// The approvals and refusals of the members.
     pub(in crate::service) progress: Progress,
-    /// Which requests spend which coins.
+    /// Which requests of its key spend which coins, in all epochs.
     pub(in crate::service) coins: Arc<Coins>,
     /// The quotas of requests in the store, by member.
     pub(in crate::service) holdings: Arc<Holdings>,
@@ -158,6 +158,7 @@ impl GroupService {
             .with_barred(bars.iter().map(|bar| bar.seat));
         let (proposals, news) = (node.proposals(), node.news());
         let node = shared.essential(format!("the node of group {name}"), node.run());
+        let coins = shared.coins.of(key_of(&group));
         let service = Arc::new(Self {
             shared,
             name,
@@ -174,12 +175,17 @@ impl GroupService {
             clock_behind,
             progress: Progress::default(),
             examinations: Turns::default(),
-            coins: Arc::default(),
+            coins,
             holdings: Arc::default(),
             asking: Semaphore::new(MOST_ASKED_AT_ONCE),
             command_problem: Mutex::default(),
             node,
             over_limit: OnceLock::new(),
+        });
+        let epoch = Arc::downgrade(&service);
+        service.coins.started(service.group.id(), move |session| {
+            let epoch = epoch.upgrade();
+            epoch.is_some_and(|epoch| epoch.why_it_fails(session).is_some())
         });
         let part = format!("the limits of group {}", service.name);
         let task = service.shared.essential(part, service.clone().stop_over_limit(over_limit));

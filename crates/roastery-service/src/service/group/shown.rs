@@ -13,7 +13,7 @@ use crate::{
     config::ApprovalMode,
     policy::{Examined, Refusal},
     service::group::{
-        coins::{CoinsElsewhere, Conflicts},
+        conflicts::{CoinsElsewhere, Conflicts},
         service::GroupService,
         state::{State, is_decided},
         warning::{RequestWarning, warnings_of},

@@ -8,8 +8,9 @@ use crate::{
     config::ApprovalMode,
     service::{
         ServiceError,
+        coins::MOST_REMEMBERED,
         decisions::approval::ApprovalBasis,
-        group::{coins::MOST_REMEMBERED, service::GroupService, state::open_requests},
+        group::{service::GroupService, state::open_requests},
         now,
     },
 };
@@ -23,7 +24,8 @@ impl GroupService {
         let holdings = self.holdings.clone();
         self.shared.store(move |store| holdings.load(store, id)).await?;
         let latest = self.shared.store(|store| store.audit_latest(MOST_REMEMBERED)).await?;
-        for entry in latest.iter().filter(|entry| entry.group == id) {
+        // Another epoch may have released them.
+        for entry in latest.iter().filter(|entry| entry.key == self.key()) {
             self.coins.approved(entry.session, &entry.spending.coins);
         }
         let mut open = self.shared.store(move |store| open_requests(store, id)).await?;

@@ -1,0 +1,103 @@
+use std::sync::Arc;
+
+use roastery_bitcoin::{spend::Spend, wallet::Wallet};
+use roastery_protocol::request::{RefusalReason, Subject};
+use roastery_store::{AuditEntry, Coin, Durability, Spending};
+use roastery_testkit::{
+    payments::{ordinary, spend_of},
+    seat,
+};
+
+use super::*;
+use crate::{
+    config::{PolicyConfig, SubjectKind},
+    service::{
+        decisions::approval::ApprovalBasis,
+        fixture::{TestNode, audit_entry},
+        group::turns::Lane,
+        now_ms,
+    },
+};
+
+async fn node() -> TestNode {
+    let kinds = vec![SubjectKind::Transaction];
+    TestNode::with(PolicyConfig { kinds, ..Default::default() }).await
+}
+
+/// The other member proposes a payment of 100 000 sat, always of the same coin, in this epoch.
+async fn proposed(node: &TestNode, group: &GroupService, height: u32) -> KeptRequest {
+    let wallet = Wallet::new(group.group.clone()).unwrap();
+    let mut psbt = ordinary(&wallet);
+    psbt.unsigned_tx.lock_time = bitcoin::absolute::LockTime::from_height(height).unwrap();
+    let spend: Spend = spend_of(psbt, &wallet);
+    let request = spend.requests([1; 32], now() + 600).unwrap().remove(0);
+    let session = request.session_id();
+    let subject = Subject::Transaction(spend.document().bytes().to_vec());
+    let change = node.shared.write(Durability::Synced, move |change| {
+        change.add_request(&request, &subject, Some(seat(1)), now())
+    });
+    change.await.unwrap();
+    node.kept(session).await
+}
+
+async fn warnings(group: &Arc<GroupService>, kept: &KeptRequest) -> Vec<RequestWarning> {
+    let known = group.known_whole(kept.clone(), Lane::Operator, None).await;
+    known.details.unwrap().warnings
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_conflicts_with_one_of_another_epoch_as_its_own_group_shows_that() {
+    let node = node().await;
+    let next = node.next_epoch().await;
+    let earlier = proposed(&node, &node.group, 0).await;
+    let later = proposed(&node, &next, 3).await;
+    assert_ne!(earlier.request.group(), later.request.group());
+    let session = earlier.request.session_id();
+    let examined = node.group.examine(&earlier).await.unwrap();
+    let stops = async |state: &str| {
+        let warnings = warnings(&next, &later).await;
+        let [RequestWarning { code, level, text }] = &warnings[..] else { panic!("{warnings:?}") };
+        assert_eq!((*code, *level), ("spent_twice", Level::Stop));
+        assert!(text.contains(&session.to_string()[..8]) && text.contains(state), "{text}");
+    };
+    stops("which is proposed").await;
+    let basis = ApprovalBasis::Operator { after: 0, seen: None };
+    node.group.approve(&earlier, &examined, basis).await.unwrap();
+    stops("which is approved").await;
+    // And the other way round.
+    assert_eq!(warnings(&node.group, &node.kept(session).await).await.len(), 1);
+    // Only the earlier group knows that it cannot be signed any more.
+    node.group.progress.refused(session, seat(1), RefusalReason::Operator);
+    assert_eq!(warnings(&next, &later).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_transaction_in_two_epochs_is_no_stop() {
+    let node = node().await;
+    let next = node.next_epoch().await;
+    let earlier = proposed(&node, &node.group, 3).await;
+    let later = proposed(&node, &next, 3).await;
+    node.group.examine(&earlier).await.unwrap();
+    let warnings = warnings(&next, &later).await;
+    let [RequestWarning { code, level, .. }] = &warnings[..] else { panic!("{warnings:?}") };
+    assert_eq!((*code, *level), ("same_transaction", Level::Look));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_released_in_an_earlier_epoch_is_known_to_the_next_after_a_restart() {
+    let node = node().await;
+    let earlier = proposed(&node, &node.group, 0).await;
+    let (session, spent) = (earlier.request.session_id(), Coin { transaction: [7; 32], output: 4 });
+    let entry = |session, key| {
+        let spending = Spending { amount: 1, coins: vec![spent] };
+        AuditEntry { session, key, spending, ..audit_entry(now_ms(), "") }
+    };
+    let of_other_key = SessionId::from_bytes([9; 32]);
+    let entries = [entry(session, node.key()), entry(of_other_key, [9; 32])];
+    node.shared.store(move |store| store.append_audit(&entries)).await.unwrap();
+    let other = SessionId::from_bytes([8; 32]);
+    node.group.coins.note(other, &[spent]);
+    assert!(node.group.coins.others(other).is_empty());
+    let next = node.next_epoch().await;
+    assert_eq!(next.coins.others(other), [session]);
+}

@@ -1,6 +1,6 @@
 //! Approving and rejecting: the decision applies to what was shown.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::anyhow;
 use clap::Args;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{
     At,
     question::{ask, asked, check_screen, is_asked},
-    requests::{find, request_id},
+    requests::{find, find_listed, line, request_id},
     screen, show,
     sign::{Waiting, see_through, tell},
     wait_for,
@@ -189,23 +189,89 @@ pub(super) fn approve(at: &At, options: &Approve) -> anyhow::Result<ExitCode> {
     tell(&see_through(&client, request, options.waiting.wait)?, &options.waiting)
 }
 
-pub(super) fn reject(at: &At, options: Reject) -> anyhow::Result<ExitCode> {
+pub(super) fn reject(at: &At, options: &Reject) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
-    let request = find(&client, &options.request)?;
+    let asks = options.seen.is_none() && !options.yes && is_asked();
+    if asks {
+        check_screen("reject it with --seen HASH, or with --yes whatever it shows")?;
+    }
+    // A rejection waits for no examination: an approval may be waiting for its own.
+    let request = match find_listed(&client, &options.request)? {
+        Some(request) => request,
+        None => find(&client, &options.request)?,
+    };
     let reject =
         |session: &str, seen: Option<&str>| reject_seen(&client, session, seen, &options.note);
-    let rejected = if options.seen.is_none() && !options.yes && is_asked() {
-        let question = "Reject it, for all to see? [y/N] ";
-        let reject = |shown: &Request| reject(&shown.session, Some(seen_of(shown)?));
-        let rejected = shown_and_asked(request, |_| asked(question), reject)?;
-        if rejected.is_none() {
-            remark("nothing was rejected");
+    if !asks {
+        let rejected = at_once(reject(&request.session, options.seen.as_deref())?);
+        return Ok(rejected.map_or(ExitCode::FAILURE, |request| ended(&request)));
+    }
+    let question = "Reject it, for all to see? [y/N] ";
+    let rejected = match look(&client, &request.session)? {
+        Some(request) => {
+            let reject = |shown: &Request| reject(&shown.session, Some(seen_of(shown)?));
+            shown_and_asked(request, |_| asked(question), reject)?
         }
-        rejected
-    } else {
-        at_once(reject(&request.session, options.seen.as_deref())?)
+        None => {
+            say(show::paint(&request), &line(&request));
+            remark("it is being examined, and can be rejected before all of it can be shown");
+            match asked(question)? {
+                true => at_once(reject(&request.session, None)?),
+                false => None,
+            }
+        }
     };
-    let Some(request) = rejected else { return Ok(ExitCode::FAILURE) };
-    show::whole(&request);
-    Ok(ExitCode::SUCCESS)
+    Ok(rejected.map_or_else(
+        || {
+            remark("nothing was rejected");
+            ExitCode::FAILURE
+        },
+        |request| ended(&request),
+    ))
+}
+
+fn ended(request: &Request) -> ExitCode {
+    show::whole(request);
+    ExitCode::SUCCESS
+}
+
+/// How long a rejection waits for what is to be shown.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// A request with all its details, unless they take long to find out.
+fn look(client: &Client, session: &str) -> anyhow::Result<Option<Request>> {
+    let path = format!("/v1/requests/{session}");
+    wait_for(async {
+        match tokio::time::timeout(LOOK, client.get(&path)).await {
+            Ok(request) => Ok(Some(request?)),
+            Err(_) => Ok(None),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json};
+
+    use super::*;
+
+    #[test]
+    fn what_a_node_shows_without_saying_what_was_seen_is_decided_by_nothing() {
+        let mut request: Request = from_value(json!({
+            "session": "aa", "group": "local", "subject": { "kind": "text" },
+            "messages": [], "parts": [], "proposer_name": "anna",
+            "since": "2026-05-01T14:00:00Z", "changed": "2026-05-01T15:00:00Z", "position": 1,
+            "expiry": "2026-05-01T16:00:00Z", "revision": 0, "state": "proposed", "text": "",
+            "progress": {
+                "needed": 2, "members": 3, "approved_seats": 1, "approved": [], "refused": [],
+                "can_succeed": true, "said": [],
+            },
+            "warnings": [],
+        }))
+        .unwrap();
+        let missing = seen_of(&request).unwrap_err().to_string();
+        assert!(missing.contains("nothing is decided"), "{missing}");
+        request.seen = Some("5".repeat(64));
+        assert_eq!(seen_of(&request).unwrap(), "5".repeat(64));
+    }
 }

@@ -27,6 +27,7 @@ mod show;
 mod sign;
 mod store;
 mod today;
+mod turns;
 mod url;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -188,7 +189,7 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Stop => run::stop(at),
         Command::Sign(options) => sign::sign(at, options),
         Command::Approve(options) => decide::approve(at, &options),
-        Command::Reject(options) => decide::reject(at, options),
+        Command::Reject(options) => decide::reject(at, &options),
         Command::Requests(options) => requests::list(at, &options),
         Command::Review(options) => review::review(at, &options),
         Command::Today => today::today(at),

@@ -182,6 +182,18 @@ pub(crate) fn said(request: &Request) -> Vec<String> {
     screen::wrapped(&format!("{id} is not signed. {words}. {prospect}."), "", screen::WIDTH)
 }
 
+/// A request by a prefix of its session, as a list has it, which waits for no examination; `None`
+/// if the lists do not say which one it is.
+pub(super) fn find_listed(client: &Client, id: &str) -> anyhow::Result<Option<Request>> {
+    let (all, whole) = all_requests(client)?;
+    let id = id.to_ascii_lowercase();
+    let mut found = all.into_iter().filter(|request| request.session.starts_with(&id));
+    match (found.next(), found.next()) {
+        (Some(one), None) if whole || id.len() == one.session.len() => Ok(Some(one)),
+        _ => Ok(None),
+    }
+}
+
 /// A request by a prefix of its session.
 pub(crate) fn find(client: &Client, id: &str) -> anyhow::Result<Request> {
     let path = format!("/v1/requests/{}", encoded(id));

@@ -15,8 +15,9 @@ use super::{
     get,
     question::{answered, ask, check_screen},
     requests::{find, request_id, waiting},
-    screen::{hides, prospect, screen, stop_lines, typed, words},
+    screen::{WIDTH, hides, prospect, screen, stop_lines, typed, words, wrapped},
     show::{self, short_id},
+    turns::{Turns, member},
 };
 use crate::{
     output::{one_line, remark, say},
@@ -38,6 +39,8 @@ enum Answer {
     Approve,
     Reject,
     Later,
+    /// Nothing about this one and the others of the member that has proposed it.
+    LeaveMember,
     Details,
     Quit,
     /// None of these words.
@@ -50,19 +53,29 @@ pub(super) fn review(at: &At, options: &Review) -> anyhow::Result<ExitCode> {
         "roastery requests --state waiting lists what waits, and roastery approve ID --seen HASH \
          decides",
     )?;
-    let sessions = match &options.request {
-        Some(id) => vec![find(&client, id)?.session],
-        None => waiting(&client)?.into_iter().map(|request| request.session).collect(),
+    let waiting = match &options.request {
+        Some(id) => vec![find(&client, id)?],
+        None => waiting(&client)?,
     };
-    if sessions.is_empty() {
-        say!("Nothing waits for you.");
+    let mut turns = Turns::new(waiting);
+    let all = turns.count();
+    match all {
+        0 => say!("Nothing waits for you."),
+        1 => {}
+        _ => {
+            let each = format!("{all} requests wait for you, one of each member in turn: {}.", {
+                turns.of_each()
+            });
+            wrapped(&each, "", WIDTH).iter().for_each(|line| say!("{line}"));
+        }
     }
     let mut status = ExitCode::SUCCESS;
-    for (at, session) in sessions.iter().enumerate() {
-        say!("{:>80}", format!("{} of {}", at + 1, sessions.len()));
-        match one(&client, session)? {
+    while let Some(request) = turns.next() {
+        say!("{:>80}", format!("{} of {all}", all - turns.count()));
+        match one(&client, &request.session, turns.more_of(&request))? {
             End::Next => {}
             End::NotDone => status = ExitCode::FAILURE,
+            End::LeaveMember => turns.leave(&request),
             End::Quit => break,
         }
     }
@@ -74,11 +87,14 @@ enum End {
     Next,
     /// What was decided is not done; the next one follows all the same.
     NotDone,
+    /// The others of the member that has proposed it are left, too.
+    LeaveMember,
     Quit,
 }
 
-/// Shows a request until there is a decision about what it shows.
-fn one(client: &Client, session: &str) -> anyhow::Result<End> {
+/// Shows a request until there is a decision about what it shows; `more` wait that are of the same
+/// member.
+fn one(client: &Client, session: &str, more: usize) -> anyhow::Result<End> {
     // Whether all details of what is shown were on the terminal.
     let mut looked = false;
     let mut request: Request = get(client, &format!("/v1/requests/{session}"))?;
@@ -90,7 +106,7 @@ fn one(client: &Client, session: &str) -> anyhow::Result<End> {
         for (paint, line) in screen(&request, &Clock::system()) {
             say(paint, &line);
         }
-        let decided = match answer(&request)? {
+        let decided = match answer(&request, more)? {
             Answer::Approve if hides(&request) && !looked => {
                 remark("not all that it pays is on the screen: d shows all, then approve it");
                 continue;
@@ -107,6 +123,7 @@ fn one(client: &Client, session: &str) -> anyhow::Result<End> {
                 seen_of(&request).and_then(|seen| reject_seen(client, session, Some(seen), &note))
             }
             Answer::Later => return Ok(End::Next),
+            Answer::LeaveMember => return Ok(End::LeaveMember),
             Answer::Quit => return Ok(End::Quit),
             Answer::Details => {
                 show::whole(&request);
@@ -134,8 +151,11 @@ fn one(client: &Client, session: &str) -> anyhow::Result<End> {
 }
 
 /// Asks about a request. An approval of one with warnings of level stop is the amount that leaves.
-fn answer(request: &Request) -> anyhow::Result<Answer> {
+fn answer(request: &Request, more: usize) -> anyhow::Result<Answer> {
     let typed = typed(request);
+    if more > 0 {
+        say!("m leaves this one and {more} more of {} for later", member(request));
+    }
     let said = match &typed {
         None => ask("y approve  n reject, for all to see  l later  d all details  q quit : ")?,
         Some(typed) => {
@@ -149,17 +169,18 @@ fn answer(request: &Request) -> anyhow::Result<Answer> {
             ask(": ")?
         }
     };
-    Ok(meaning(&said, typed.as_deref()))
+    Ok(meaning(&said, typed.as_deref(), more))
 }
 
-/// The meaning of an answer; `typed` is what approves where a letter does not. No answer decides
-/// nothing.
-fn meaning(said: &str, typed: Option<&str>) -> Answer {
+/// The meaning of an answer; `typed` is what approves where a letter does not, and `more` is the
+/// number of the other requests of the same member. No answer decides nothing.
+fn meaning(said: &str, typed: Option<&str>, more: usize) -> Answer {
     match (said, typed) {
         (said, Some(typed)) if said == typed => Answer::Approve,
         ("y", None) => Answer::Approve,
         ("n", _) => Answer::Reject,
         ("l" | "", _) => Answer::Later,
+        ("m", _) if more > 0 => Answer::LeaveMember,
         ("d", _) => Answer::Details,
         ("q", _) => Answer::Quit,
         _ => Answer::Other,
@@ -208,13 +229,13 @@ mod tests {
 
     #[test]
     fn where_money_may_go_elsewhere_only_the_amount_that_leaves_approves() {
-        let approves = |said, typed| matches!(meaning(said, typed), Answer::Approve);
+        let approves = |said, typed| matches!(meaning(said, typed, 0), Answer::Approve);
         assert!(approves("y", None));
         assert!(approves("0.12001850", Some("0.12001850")));
         for said in ["y", "yes", "0.1200185", "0.12001851", "", "n"] {
             assert!(!approves(said, Some("0.12001850")), "{said}");
         }
         assert!(!approves("", None));
-        assert!(matches!(meaning("", None), Answer::Later));
+        assert!(matches!(meaning("", None, 0), Answer::Later));
     }
 }

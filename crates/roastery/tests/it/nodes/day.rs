@@ -1,77 +1,9 @@
 //! An operator's day on a terminal: what is to be done, what waits, and what has come of it.
 
-use std::{
-    io::{Read as _, Write as _},
-    process::{Command, Stdio},
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
+use crate::nodes::{
+    support::{Group, until},
+    terminal::on_terminal,
 };
-
-use crate::nodes::support::{Group, Said, until};
-
-/// Runs a command of a node on a terminal of 80 columns, where this is typed after each question.
-fn on_terminal(
-    group: &Group,
-    node: usize,
-    arguments: &[&str],
-    typed: &[&str],
-    plain: bool,
-) -> Said {
-    let folder = group.node(node);
-    let words =
-        [&[env!("CARGO_BIN_EXE_roastery")], arguments, &["--folder", folder.to_str().unwrap()]]
-            .concat();
-    let mut command = Command::new("script");
-    command.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]);
-    command.env("TERM", "xterm").env("TZ", "UTC").env_remove("NO_COLOR");
-    if plain {
-        command.env("NO_COLOR", "1");
-    }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // Open until the end: the end of the input would end the terminal.
-    let mut input = child.stdin.take().unwrap();
-    let shown = Arc::new(Mutex::new(Vec::new()));
-    let mut output = child.stdout.take().unwrap();
-    let reader = std::thread::spawn({
-        let shown = shown.clone();
-        move || {
-            let mut bytes = [0; 4096];
-            while let Ok(length @ 1..) = output.read(&mut bytes) {
-                shown.lock().unwrap().extend(&bytes[..length]);
-            }
-        }
-    });
-    let mut before = 0;
-    for answer in typed {
-        before = asked_after(&shown, before);
-        input.write_all(answer.as_bytes()).unwrap();
-    }
-    let output = child.wait_with_output().unwrap();
-    reader.join().unwrap();
-    drop(input);
-    let shown = std::mem::take(&mut *shown.lock().unwrap());
-    Said {
-        status: output.status.code().unwrap_or(-1),
-        out: String::from_utf8(shown).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-/// Waits until a question stands on the terminal after so many bytes; returns how many there are.
-fn asked_after(shown: &Mutex<Vec<u8>>, before: usize) -> usize {
-    let (end, mut length) = (Instant::now() + Duration::from_secs(60), 0);
-    loop {
-        std::thread::sleep(Duration::from_millis(200));
-        let shown = shown.lock().unwrap();
-        let asks = shown.ends_with(b": ") || shown.ends_with(b"] ");
-        if asks && shown.len() == length && length > before {
-            return length;
-        }
-        length = shown.len();
-        assert!(Instant::now() < end, "{}", String::from_utf8_lossy(&shown));
-    }
-}
 
 #[test]
 fn what_waits_is_reviewed_on_a_terminal_and_its_result_is_fetched_later() {
@@ -106,7 +38,7 @@ fn what_waits_is_reviewed_on_a_terminal_and_its_result_is_fetched_later() {
     assert!(words.starts_with(&told), "{words}");
     assert!(words.contains("node-1: nothing yet. 1 of 2: it can still succeed."), "{words}");
 
-    let left = on_terminal(&group, 1, &["review"], &["d\n", "what?\n", "l\n"], true);
+    let left = on_terminal(&group.node(1), &["review"], &["d\n", "what?\n", "l\n"], true);
     assert_eq!(left.status, 0, "{left:?}");
     assert!(left.out.contains("TEXT from local, proposed by node-0 today "), "{left:?}");
     assert!(left.out.contains("  | pay the rent\r\n"), "{left:?}");
@@ -114,7 +46,7 @@ fn what_waits_is_reviewed_on_a_terminal_and_its_result_is_fetched_later() {
     assert!(!left.out.contains('\u{1b}'), "{left:?}");
     assert_eq!(group.request(1, &session)["state"], "proposed");
 
-    let approved = on_terminal(&group, 1, &["review"], &["y\n"], false);
+    let approved = on_terminal(&group.node(1), &["review"], &["y\n"], false);
     let told = ["Approved", &format!("roastery fetch {id} ")];
     assert!(told.iter().all(|told| approved.out.contains(told)), "{approved:?}");
     let signed = group.request_in(0, &session, "signed");
@@ -126,7 +58,7 @@ fn what_waits_is_reviewed_on_a_terminal_and_its_result_is_fetched_later() {
     let last = group.tell(0, &["fetch"]);
     assert!(last.err.starts_with(id) && last.err.contains("pay the rent"), "{last:?}");
     assert_eq!(last.well(), written);
-    let done = on_terminal(&group, 1, &["review"], &[], false);
+    let done = on_terminal(&group.node(1), &["review"], &[], false);
     assert!(done.out.contains("Nothing waits for you."), "{done:?}");
 }
 
@@ -135,7 +67,7 @@ fn what_was_rejected_in_a_review_is_known_to_the_one_who_asked_with_who_and_why(
     let group = Group::start("rejected-day", 2, 2);
     let session = group.propose(0, "not this");
     group.request_in(1, &session, "proposed");
-    let rejected = on_terminal(&group, 1, &["review"], &["n\n", "wrong invoice\n"], false);
+    let rejected = on_terminal(&group.node(1), &["review"], &["n\n", "wrong invoice\n"], false);
     assert!(rejected.out.contains("Rejected. "), "{rejected:?}");
     assert!(group.request(1, &session)["text"].as_str().unwrap().contains("wrong invoice"));
     group.request_in(0, &session, "failed");
@@ -151,14 +83,14 @@ fn an_answer_that_was_typed_before_its_question_decides_nothing() {
     let group = Group::start("ahead-day", 2, 2);
     let sessions = [group.propose(0, "the first"), group.propose(0, "the second")];
     sessions.iter().for_each(|session| drop(group.request_in(1, session, "proposed")));
-    let reviewed = on_terminal(&group, 1, &["review"], &["y\ny\n", "q\n"], true);
+    let reviewed = on_terminal(&group.node(1), &["review"], &["y\ny\n", "q\n"], true);
     assert_eq!(reviewed.status, 0, "{reviewed:?}");
     let states = sessions.each_ref().map(|session| group.request(1, session)["state"].clone());
     assert_eq!(states.iter().filter(|state| **state == "proposed").count(), 1, "{states:?}");
     let second = sessions.iter().find(|session| group.request(1, session)["state"] == "proposed");
     let second = second.unwrap();
     // The end of the input in place of a reason is no rejection.
-    let ended = on_terminal(&group, 1, &["review", second], &["n\n", "\u{4}"], true);
+    let ended = on_terminal(&group.node(1), &["review", second], &["n\n", "\u{4}"], true);
     assert_eq!(ended.status, 1, "{ended:?}");
     assert!(ended.out.contains("nothing was rejected"), "{ended:?}");
     assert_eq!(group.request(1, second)["state"], "proposed");

@@ -18,24 +18,29 @@ use crate::nodes::support::Group;
 
 const INPUTS: u32 = 130;
 
-fn wallet(group: &Group) -> Wallet {
+pub(crate) fn wallet(group: &Group) -> Wallet {
     let file = group.path("group.roastery");
     group.tell(0, &["group", "export", "local", "--group-file", &file]).well();
     let bytes = fs::read(Path::new(&file)).unwrap();
     Wallet::new(Arc::new(GroupFile::decode(&bytes).unwrap())).unwrap()
 }
 
-/// 10 000 sat of each input, all of them to another.
 fn payment(wallet: &Wallet) -> (Psbt, Vec<TxOut>) {
+    payment_of(wallet, INPUTS)
+}
+
+/// 10 000 sat of each input, nearly all of them to another.
+pub(crate) fn payment_of(wallet: &Wallet, inputs: u32) -> (Psbt, Vec<TxOut>) {
     let ours = |index| pay(10_000, wallet.script(Branch::Receive, index).unwrap());
-    let spent: Vec<TxOut> = (0..INPUTS).map(ours).collect();
-    let mut psbt = spending(&spent, vec![pay(1_250_000, elsewhere())]);
+    let spent: Vec<TxOut> = (0..inputs).map(ours).collect();
+    let paid = u64::from(inputs) * 10_000 * 25 / 26;
+    let mut psbt = spending(&spent, vec![pay(paid, elsewhere())]);
     psbt.inputs.iter_mut().for_each(|input| input.non_witness_utxo = None);
     (psbt, spent)
 }
 
 /// Asks for signatures at node 0; returns the session of the first part.
-fn ask(group: &Group, psbt: &Psbt) -> String {
+pub(crate) fn ask(group: &Group, psbt: &Psbt) -> String {
     let file = group.path("payment.psbt");
     fs::write(&file, psbt.serialize()).unwrap();
     let sign = ["psbt", "sign", &file, "--group", "local", "--wait", "0", "--json"];

@@ -5,8 +5,9 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_protocol::GroupId;
 
 use super::{
-    Durability, Store, StoreError,
+    Durability, Store, StoreError, Transaction,
     groups::GroupRecord,
+    snapshot::Snapshot,
     table::{Record, Table},
 };
 
@@ -20,7 +21,8 @@ pub struct MadeBackups {
     pub groups: Vec<GroupId>,
     /// How many there are.
     pub count: u32,
-    /// When the first one was made, in milliseconds since 1970 by the wall clock.
+    /// When the first one was made, in milliseconds since 1970 by the wall clock. Of the one from
+    /// which the store was restored: when that was.
     pub first_ms: u64,
     /// When the last one was made.
     pub last_ms: u64,
@@ -39,13 +41,7 @@ impl Store {
     ///
     /// [`Part::Value`](super::Part::Value) if one was altered.
     pub fn backed_up(&self) -> Result<Vec<GroupId>, StoreError> {
-        let of = |record: GroupRecord| match record.epoch_key() {
-            Some(_) => Ok(Some(record.group()?.id())),
-            None => Ok(None),
-        };
-        let mut groups = self.vault.snapshot()?.collect(of)?;
-        groups.sort();
-        Ok(groups)
+        groups_with_shares(&self.vault.snapshot()?)
     }
 
     /// Keeps that a backup was made with the shares of these groups
@@ -61,21 +57,13 @@ impl Store {
         sha256: [u8; 32],
         time_ms: u64,
     ) -> Result<(), StoreError> {
-        let row: Vec<u8> = groups.iter().flat_map(|group| *group.as_bytes()).collect();
         self.write(Durability::Synced, |transaction| {
-            let known: Option<MadeBackups> = transaction.get(&row)?;
-            let (count, first_ms, mut digests) = known
-                .map_or((0, time_ms, Vec::new()), |one| (one.count, one.first_ms, one.digests));
-            digests.push(sha256);
-            let dropped = digests.len().saturating_sub(KEPT_DIGESTS);
-            digests.drain(..dropped);
-            let (count, last_ms) = (count.saturating_add(1), time_ms);
-            transaction.put(&row, &MadeBackups { groups, count, first_ms, last_ms, digests })
+            transaction.keep_backup(groups, sha256, time_ms)
         })
     }
 
-    /// The backups of this store that were made, as far as it knows: not those of an earlier store
-    /// that it was restored from, but for those that the backup knew.
+    /// The backups of this store that were made, as far as it knows: of an earlier store from which
+    /// it was restored, the backup itself and those that the backup knew.
     ///
     /// # Errors
     ///
@@ -85,4 +73,35 @@ impl Store {
         made.sort_by_key(|one| one.first_ms);
         Ok(made)
     }
+}
+
+impl Transaction<'_> {
+    /// [`Store::keep_backup`].
+    pub(super) fn keep_backup(
+        &mut self,
+        groups: Vec<GroupId>,
+        sha256: [u8; 32],
+        time_ms: u64,
+    ) -> Result<(), StoreError> {
+        let row: Vec<u8> = groups.iter().flat_map(|group| *group.as_bytes()).collect();
+        let known: Option<MadeBackups> = self.get(&row)?;
+        let (count, first_ms, mut digests) =
+            known.map_or((0, time_ms, Vec::new()), |one| (one.count, one.first_ms, one.digests));
+        digests.push(sha256);
+        let dropped = digests.len().saturating_sub(KEPT_DIGESTS);
+        digests.drain(..dropped);
+        let (count, last_ms) = (count.saturating_add(1), time_ms);
+        self.put(&row, &MadeBackups { groups, count, first_ms, last_ms, digests })
+    }
+}
+
+/// The groups whose shares a store has, in ascending order.
+pub(super) fn groups_with_shares(snapshot: &Snapshot<'_>) -> Result<Vec<GroupId>, StoreError> {
+    let of = |record: GroupRecord| match record.epoch_key() {
+        Some(_) => Ok(Some(record.group()?.id())),
+        None => Ok(None),
+    };
+    let mut groups = snapshot.collect(of)?;
+    groups.sort();
+    Ok(groups)
 }

@@ -1,14 +1,17 @@
 use std::{
     fs::{File, TryLockError},
-    io,
+    io::Write as _,
     path::Path,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use redb::{ReadableTable, backends::FileBackend};
+use sha2::{Digest as _, Sha256};
 
 use super::{
     ChangeEntry, Durability, MadeBackups, Part, Passphrase, Store, StoreError,
     audit::{self, AuditRecord},
+    backups,
     bars::BarRecord,
     cipher::Cipher,
     epochs::{EpochKeyId, EpochKeys, OpenEpoch, open_sealed},
@@ -19,8 +22,10 @@ use super::{
     keygens::KeygenRecord,
     keys::KeysRecord,
     lineages::EpochRecord,
+    memory::Memory,
     messages,
     names::NameRecord,
+    new_keys::NewKeyRecord,
     open_file,
     pairings::PairingRecord,
     place::NewFile,
@@ -51,11 +56,24 @@ impl Store {
     /// [`StoreError::Exists`] if there is a file; [`StoreError::Damaged`] if something in the store
     /// is damaged.
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
+        let (new, mut file) = NewFile::for_target(path.as_ref())?;
+        let bytes = self.backup_bytes()?;
+        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(StoreError::io)?;
+        new.put_in_place()
+    }
+
+    /// The bytes of a [backup](Self::backup), which has the keys of epochs. It is made in memory:
+    /// nothing of it is on a disk before the caller writes it where it is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if something in the store is damaged.
+    pub fn backup_bytes(&self) -> Result<Vec<u8>, StoreError> {
         let snapshot = self.vault.snapshot()?;
         let cipher = self.vault.cipher();
         check(&snapshot, &|key| self.epochs.open(cipher, key))?;
-        let (new, file) = NewFile::for_target(path.as_ref())?;
-        let database = create_database(FileBackend::new(file)?, &snapshot.header()?)?;
+        let memory = Memory::new();
+        let database = create_database(memory.clone(), &snapshot.header()?)?;
         let copy = Vault::new(database, cipher.clone());
         let commit = copy.commit()?;
         Table::ALL.iter().try_for_each(|table| fill(&commit, &snapshot, *table))?;
@@ -68,10 +86,12 @@ impl Store {
         }
         commit.finish(Durability::Synced)?;
         copy.close()?;
-        new.put_in_place()
+        memory.bytes()
     }
 
-    /// Puts a backup in place as a store, and opens it. Everything in it is checked before.
+    /// Puts a backup in place as a store, and opens it. Everything in it is checked before. The
+    /// store lists the backup among those that [were made](Self::made_backups): it has shares that
+    /// are to be destroyed one day. A backup does not list itself.
     ///
     /// # Errors
     ///
@@ -90,17 +110,15 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(StoreError::Locked),
             Err(TryLockError::Error(error)) => return Err(StoreError::io(error)),
         }
-        let (copied, mut file) = NewFile::for_target(into)?;
-        io::copy(&mut from, &mut file).map_err(StoreError::io)?;
-        file.sync_all().map_err(StoreError::io)?;
-        let database = open_database(FileBackend::new(file)?)?;
+        // In memory: it has the keys of epochs, which are to be in their files alone here.
+        let mut hash = Sha256::new();
+        let database = open_database(Memory::of_file(&mut from, |block| hash.update(block))?)?;
         let cipher = Cipher::new(&header(&database)?.open(passphrase)?);
         let copy = Vault::new(database, cipher);
         messages::make_whole(&copy)?;
         let cipher = copy.cipher().clone();
-        put_in_place(&copy.snapshot()?, into)?;
+        put_in_place(&copy.snapshot()?, into, hash.finalize().into())?;
         copy.close()?;
-        drop(copied);
         Store::open_with(into, |_| Ok(cipher))
     }
 
@@ -114,8 +132,9 @@ impl Store {
     }
 }
 
-/// Makes a store of a backup. The keys of its epochs go into files, and are not in the store's.
-fn put_in_place(backup: &Snapshot<'_>, into: &Path) -> Result<(), StoreError> {
+/// Makes a store of a backup whose file has this SHA-256. The keys of its epochs go into files, and
+/// are not in the store's.
+fn put_in_place(backup: &Snapshot<'_>, into: &Path, sha256: [u8; 32]) -> Result<(), StoreError> {
     let sealed = |key: EpochKeyId| {
         let sealed = backup.sealed(Table::EpochKeys, key.row())?;
         sealed.ok_or(StoreError::Damaged(Part::Value { table: Table::EpochKeys.name() }))
@@ -125,11 +144,15 @@ fn put_in_place(backup: &Snapshot<'_>, into: &Path) -> Result<(), StoreError> {
     let database = create_database(FileBackend::new(file)?, &backup.header()?)?;
     let restored = Vault::new(database, backup.cipher().clone());
     let commit = restored.commit()?;
-    let left_out = [Table::EpochKeys, Table::Pairings];
+    let left_out = [Table::EpochKeys, Table::NewEpochKeys, Table::Pairings];
     let tables = Table::ALL.iter().filter(|table| !left_out.contains(table));
     tables.copied().try_for_each(|table| copy(&commit, backup, table))?;
     for (id, record) in backup.collect(PlanRecord::restored)? {
         commit.add(|transaction| transaction.put(id.as_bytes(), &record))?;
+    }
+    let groups = backups::groups_with_shares(backup)?;
+    if !groups.is_empty() {
+        commit.add(|transaction| transaction.keep_backup(groups, sha256, now_ms()))?;
     }
     commit.finish(Durability::Synced)?;
     restored.close()?;
@@ -138,6 +161,12 @@ fn put_in_place(backup: &Snapshot<'_>, into: &Path) -> Result<(), StoreError> {
         epochs.write(key, &sealed(key)?)?;
     }
     new.put_in_place()
+}
+
+/// Milliseconds since 1970 by the wall clock.
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The keys of the epochs that are not erased.
@@ -151,6 +180,7 @@ fn check(snapshot: &Snapshot<'_>, open: OpenEpoch<'_>) -> Result<(), StoreError>
     snapshot.each(|record: KeysRecord| record.read().map(drop))?;
     snapshot.each(|record: GroupRecord| record.read(snapshot, open).map(drop))?;
     snapshot.each(|record: HostKeyRecord| record.read(snapshot, open).map(drop))?;
+    snapshot.each(|_: NewKeyRecord| Ok(()))?;
     snapshot.each(|record: PlanRecord| record.read().map(drop))?;
     snapshot.each(|_: NameRecord| Ok(()))?;
     snapshot.each(|record: EpochRecord| record.read().map(drop))?;
@@ -186,7 +216,8 @@ fn check_requests(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
 }
 
 fn fill(commit: &Commit<'_>, from: &Snapshot<'_>, table: Table) -> Result<(), StoreError> {
-    if table == Table::Pairings {
+    // A key file that is made meanwhile is named by no row of the copy.
+    if matches!(table, Table::Pairings | Table::NewEpochKeys) {
         return Ok(());
     }
     if table == Table::Keygens {

@@ -17,7 +17,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::{
     Part, StoreError,
     cipher::{Cipher, random},
-    place::{NewFile, sync_folder},
+    place::{NewFile, sync_folder, unfinished},
     secret::Secret,
     table::{Record, Table},
 };
@@ -38,6 +38,11 @@ impl Record for EpochKeyRecord {
 }
 
 impl EpochKeyId {
+    /// A new one.
+    pub(super) fn draw() -> Result<Self, StoreError> {
+        Ok(Self(*random()?))
+    }
+
     /// Its row in the table of a backup.
     pub(super) fn row(&self) -> &[u8] {
         &self.0
@@ -67,11 +72,11 @@ impl EpochKeys {
     }
 
     /// Draws the key of an epoch. Its file is on the disk when this returns.
-    pub(super) fn create(&self, cipher: &Cipher) -> Result<(EpochKeyId, Cipher), StoreError> {
-        let (id, key) = (EpochKeyId(*random()?), random()?);
+    pub(super) fn create(&self, cipher: &Cipher, id: EpochKeyId) -> Result<Cipher, StoreError> {
+        let key = random()?;
         let of_epoch = cipher.of_epoch(&key);
         self.write(id, &cipher.seal(Table::EpochKeys, id.row(), &EpochKeyRecord(Secret(key)))?)?;
-        Ok((id, of_epoch))
+        Ok(of_epoch)
     }
 
     /// What seals the secrets of this epoch.
@@ -114,15 +119,25 @@ impl EpochKeys {
     /// Erases the key of an epoch: its file is overwritten, removed, and the folder is synced.
     /// Nothing happens if it is gone already. May be called again after a crash.
     pub(super) fn erase(&self, id: EpochKeyId) -> Result<(), StoreError> {
+        self.erase_file(&self.path(id))
+    }
+
+    /// Erases the key of an epoch whose file may not be whole yet, under whichever name it is.
+    pub(super) fn erase_new(&self, id: EpochKeyId) -> Result<(), StoreError> {
+        self.erase(id)?;
         let path = self.path(id);
-        let mut file = match OpenOptions::new().write(true).open(&path) {
+        unfinished(&path)?.iter().try_for_each(|path| self.erase_file(path))
+    }
+
+    fn erase_file(&self, path: &Path) -> Result<(), StoreError> {
+        let mut file = match OpenOptions::new().write(true).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(StoreError::io(error)),
         };
         // In place, without making it shorter: a file that is cut off first may get other blocks.
         let overwritten = file.write_all(&[0; LENGTH]).and_then(|()| file.sync_all());
-        overwritten.and_then(|()| fs::remove_file(&path)).map_err(StoreError::io)?;
+        overwritten.and_then(|()| fs::remove_file(path)).map_err(StoreError::io)?;
         sync_folder(&self.folder)
     }
 

@@ -210,14 +210,10 @@ impl Store {
         put: impl FnOnce(&mut Transaction<'_>, &NewGroup) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let cipher = self.vault.cipher();
-        let (epoch_key, of_epoch) = self.epochs.create(cipher)?;
-        let written = NewGroup::seal(cipher, group, seats, recovery, (epoch_key, &of_epoch))
-            .and_then(|new| self.write(Durability::Synced, |transaction| put(transaction, &new)));
-        if matches!(&written, Err(StoreError::Content(_))) {
-            // Nothing names the key. If it stays there, it opens nothing.
-            let _ = self.epochs.erase(epoch_key);
-        }
-        written
+        let seal = |epoch_key, of_epoch: &_| {
+            NewGroup::seal(cipher, group, seats, recovery, (epoch_key, of_epoch))
+        };
+        self.with_new_key(seal, put)
     }
 
     /// The group of this name, with its shares; none if they are erased. Checks all of it: costs
@@ -324,8 +320,10 @@ impl Store {
         self.finish_erasing()
     }
 
-    /// Erases the keys of epochs that were to be erased when the machine stopped.
+    /// Erases the keys of epochs that were to be erased when the machine stopped, and those that
+    /// were being made.
     pub(super) fn finish_erasing(&self) -> Result<(), StoreError> {
+        self.erase_new_keys()?;
         let snapshot = self.vault.snapshot()?;
         snapshot.each(|record: GroupRecord| {
             record.erased_key().map_or(Ok(()), |key| self.epochs.erase(key))

@@ -3,7 +3,8 @@ use roastery_frost::{Point, SigningKey};
 use roastery_protocol::{PlanId, change::Plan};
 
 use super::{
-    ContentError, Durability, Entry, Part, Store, StoreError, Transaction,
+    ContentError, Entry, Part, Store, StoreError, Transaction,
+    cipher::Cipher,
     epochs::{EpochKeyId, OpenEpoch},
     secret::Secret,
     snapshot::Snapshot,
@@ -71,17 +72,18 @@ impl Store {
     pub fn keep_host_key(&self, key: &SigningKey) -> Result<(), StoreError> {
         let host = key.plain_public_key().serialize();
         let cipher = self.vault.cipher();
-        let (epoch_key, of_epoch) = self.epochs.create(cipher)?;
         let row = cipher.row(Table::HostKeySecrets, &host);
         let secret = HostKeySecret(Secret(key.expose_bytes()));
-        let secret = of_epoch.seal(Table::HostKeySecrets, &row, &secret)?;
-        let record = HostKeyRecord { host, epoch_key, erased: false, plan: None };
-        self.write(Durability::Synced, |transaction| {
+        let seal = |epoch_key, of_epoch: &Cipher| {
+            let record = HostKeyRecord { host, epoch_key, erased: false, plan: None };
+            Ok((record, of_epoch.seal(Table::HostKeySecrets, &row, &secret)?))
+        };
+        self.with_new_key(seal, |transaction, (record, secret)| {
             if transaction.get::<HostKeyRecord>(&host)?.is_some() {
                 return Err(ContentError::AlreadyThere(Entry::HostKey).into());
             }
-            transaction.put(&host, &record)?;
-            transaction.put_raw(Table::HostKeySecrets, row.to_vec(), secret);
+            transaction.put(&host, record)?;
+            transaction.put_raw(Table::HostKeySecrets, row.to_vec(), secret.clone());
             Ok(())
         })
     }
@@ -129,6 +131,19 @@ impl Transaction<'_> {
                     return Err(ContentError::HostKeyUsed { plan: used }.into());
                 }
                 _ => self.put(&host, &HostKeyRecord { plan: Some(plan.id()), ..record })?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Binds the host keys that are in the cards of the plan of an epoch that exists to it, but for
+    /// those that have accepted another one.
+    pub(super) fn learn_host_keys(&mut self, plan: &Plan) -> Result<(), StoreError> {
+        for member in plan.members() {
+            let host = member.host_key.serialize();
+            let record: Option<HostKeyRecord> = self.get(&host)?;
+            if let Some(record) = record.filter(|record| record.plan.is_none()) {
+                self.put(&host, &HostKeyRecord { plan: Some(plan.id()), ..record })?;
             }
         }
         Ok(())

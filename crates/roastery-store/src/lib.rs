@@ -120,8 +120,10 @@ mod keygens;
 mod keys;
 mod lineages;
 mod list;
+mod memory;
 mod messages;
 mod names;
+mod new_keys;
 mod pairings;
 mod passphrase;
 mod place;
@@ -144,6 +146,7 @@ use std::{
     fs::{File, OpenOptions},
     io,
     path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 use redb::{Database, StorageBackend, backends::FileBackend};
@@ -204,6 +207,7 @@ pub struct Store {
     vault: Vault,
     source: Source,
     epochs: EpochKeys,
+    making: Mutex<()>,
 }
 
 impl Store {
@@ -333,7 +337,7 @@ impl Store {
         let cipher = cipher(header(&database)?)?;
         let vault = Vault::new(database, cipher);
         messages::make_whole(&vault)?;
-        let store = Self { vault, source, epochs };
+        let store = Self { vault, source, epochs, making: Mutex::new(()) };
         match store.finish_erasing() {
             // A damaged group is an error where it is read.
             Err(StoreError::Damaged(_)) | Ok(()) => Ok(store),

@@ -70,7 +70,9 @@ impl Store {
     }
 
     /// Keeps the recovery file of an epoch ([`switch::Record::Certified`]), and reads it back. It
-    /// is on the disk when this returns. If its plan is here, the plan is certified with it.
+    /// is on the disk when this returns. If its plan is here, the plan is certified with it. Host
+    /// keys that were made here and are in its cards belong to its plan from now on, since they
+    /// give shares of it: also where this node has not accepted it.
     ///
     /// # Errors
     ///
@@ -79,6 +81,7 @@ impl Store {
         let (record, file) = (switch::Record::Certified(epoch.order()), epoch.file().encode());
         self.write(Durability::Synced, |transaction| {
             transaction.keep_epoch_record(key, &record, Some(file.clone()))?;
+            transaction.learn_host_keys(epoch.plan())?;
             transaction.certify_plan(epoch)
         })?;
         let kept: Option<EpochRecord> = self.vault.snapshot()?.get(&row(key, &record)?)?;

@@ -60,6 +60,27 @@ impl Drop for NewFile {
     }
 }
 
+/// The files that a crash has left for this target.
+pub(super) fn unfinished(target: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let (Some(folder), Some(name)) = (target.parent(), target.file_name()) else {
+        return Ok(Vec::new());
+    };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(StoreError::io(error)),
+    };
+    let begin = format!(".{}.", name.to_string_lossy());
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io)?;
+        if entry.file_name().to_string_lossy().starts_with(&begin) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
 /// Only then are new names on the disk.
 #[cfg(unix)]
 pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {

@@ -12,6 +12,7 @@ pub(super) enum Table {
     Groups,
     Shares,
     EpochKeys,
+    NewEpochKeys,
     HostKeys,
     HostKeySecrets,
     Plans,
@@ -37,11 +38,12 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 26] = [
+    pub(super) const ALL: [Table; 27] = [
         Table::Keys,
         Table::Groups,
         Table::Shares,
         Table::EpochKeys,
+        Table::NewEpochKeys,
         Table::HostKeys,
         Table::HostKeySecrets,
         Table::Plans,
@@ -72,6 +74,7 @@ impl Table {
             Table::Groups => "groups",
             Table::Shares => "shares",
             Table::EpochKeys => "epoch-keys",
+            Table::NewEpochKeys => "new-epoch-keys",
             Table::HostKeys => "host-keys",
             Table::HostKeySecrets => "host-key-secrets",
             Table::Plans => "plans",

@@ -137,15 +137,6 @@ impl Folder {
         write::check_new(path).map_err(|source| io_error(path, source))
     }
 
-    /// A path in this folder for a temporary file, which the next start removes.
-    ///
-    /// # Errors
-    ///
-    /// [`FolderError::Io`] if the system gives no randomness.
-    pub fn unfinished(&self, name: &str) -> Result<PathBuf, FolderError> {
-        write::unfinished(&self.0, name).map_err(|source| io_error(&self.0, source))
-    }
-
     /// Removes temporary files that a crash has left, here and among the invitations. Must be
     /// called by the process that holds the store. Returns how many there were.
     ///

@@ -121,13 +121,6 @@ pub(super) fn remove_unfinished(folder: &Path) -> io::Result<usize> {
     Ok(removed)
 }
 
-/// A name in this folder for a temporary file that is written by other means.
-pub(super) fn unfinished(folder: &Path, name: &str) -> io::Result<PathBuf> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    Ok(folder.join(format!(".{name}.{:016x}{UNFINISHED}", u64::from_le_bytes(random))))
-}
-
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
@@ -218,7 +211,7 @@ mod tests {
     #[test]
     fn what_a_crash_leaves_is_removed_and_nothing_else_is() {
         let folder = tempfile::tempdir().unwrap();
-        let unfinished = unfinished(folder.path(), "backup").unwrap();
+        let unfinished = folder.path().join(format!(".card.toml.0123{UNFINISHED}"));
         for name in ["node.store", "notes.new", ".hidden"] {
             fs::write(folder.path().join(name), "content").unwrap();
         }

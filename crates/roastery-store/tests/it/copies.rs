@@ -1,9 +1,11 @@
 //! Backups of a store in use, and restoring them.
 
 use std::{
+    collections::BTreeSet,
     fs,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
 use roastery_store::{ContentError, KeptPairing, Passphrase, Store, StoreError};
@@ -62,6 +64,42 @@ fn a_pairing_is_kept_over_a_restart_until_it_is_forgotten_and_is_in_no_backup() 
     let store = Store::open(folder.file("store"), &passphrase()).unwrap();
     store.forget_pairing([7; 8]).unwrap();
     assert!(store.pairings().unwrap().is_empty());
+}
+
+#[test]
+fn a_backup_is_made_and_read_in_memory_so_that_no_free_block_of_the_disk_has_the_keys_of_epochs() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    fill(&store, &kept);
+    let done = AtomicBool::new(false);
+    let (bytes, seen) = thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            // The names that are there at any time, and in the end.
+            let mut seen = BTreeSet::new();
+            loop {
+                let is_last = done.load(Ordering::Relaxed);
+                for entry in fs::read_dir(folder.path()).unwrap() {
+                    seen.insert(entry.unwrap().file_name().to_string_lossy().into_owned());
+                }
+                if is_last {
+                    return seen;
+                }
+            }
+        });
+        let bytes = store.backup_bytes().unwrap();
+        thread::sleep(Duration::from_millis(5));
+        let kept = folder.file("backup");
+        fs::write(&kept, &bytes).unwrap();
+        restore(&folder, "backup", "restored").unwrap();
+        done.store(true, Ordering::Relaxed);
+        (bytes, looking.join().unwrap())
+    });
+    assert_eq!(fs::read(folder.file("backup")).unwrap(), bytes);
+    // The store that is made of the backup and has no keys, if it is seen.
+    let (unfinished, whole): (Vec<_>, Vec<_>) =
+        seen.into_iter().partition(|name| name.ends_with(".new"));
+    assert!(unfinished.len() <= 1, "{unfinished:?}");
+    assert_eq!(whole, ["backup", "restored", "restored.epochs", "store", "store.epochs"]);
 }
 
 #[test]

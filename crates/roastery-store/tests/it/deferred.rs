@@ -15,7 +15,7 @@ use roastery_store::{
 use crate::{
     disk::{Disk, Survival},
     fixture::*,
-    stopping::{empty, open, state},
+    stopping::{KeyFiles, empty, open, state},
     support::*,
 };
 
@@ -93,13 +93,16 @@ fn a_machine_that_stops_has_all_that_was_synced_and_of_the_rest_the_first_so_man
     let disk = Disk::new(start.clone());
     assert_eq!(play(&disk, &kept), (CHANGES.len(), CHANGES.len()));
     for stop in 0..disk.operations() {
+        KeyFiles::default().put();
         let disk = Disk::new(start.clone());
         disk.stop_after(stop, ErrorKind::Other);
         let (made, synced) = play(&disk, &kept);
+        let files = KeyFiles::now();
         let torn = (0..4).map(|way| Survival::Torn(1 + stop as u64 * 4 + way));
         let ways =
             [Survival::Nothing, Survival::Everything, Survival::AllButTheLast, Survival::TheLast];
         for survival in ways.into_iter().chain(torn) {
+            files.put();
             let found = state(&Disk::new(disk.after(survival)));
             let known = states.iter().find(|(_, state)| *state == found);
             let Some((at, _)) = known else { panic!("a state of its own: {stop}, {survival:?}") };

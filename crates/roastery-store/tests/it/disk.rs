@@ -31,7 +31,7 @@ enum Change {
 }
 
 /// How much of what was not synced is on the disk after the machine has stopped.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Survival {
     Nothing,
     Everything,

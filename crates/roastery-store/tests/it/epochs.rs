@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use roastery_protocol::{GroupId, change::switch::Record, group::Group};
+use roastery_protocol::{GroupId, KeyId, change::switch::Record, group::Group};
 use roastery_store::{ChangeAct, ChangeEntry, ContentError, Part, Store, StoreError};
 
 use crate::{
@@ -40,6 +40,15 @@ fn with_part_of(folder: &Folder, bytes: &[u8]) -> Vec<PathBuf> {
 
 fn erase(store: &Store, group: &Group) -> Result<(), StoreError> {
     store.erase_epoch(group, &erasure(group))
+}
+
+/// How many erasures the records of the switch of a key have, and the log of changes.
+fn recorded(store: &Store, key: KeyId) -> (usize, usize) {
+    let erased = |record: &&Record| matches!(record, Record::Erased { .. });
+    let records = store.epochs(key).unwrap().records;
+    let entries = store.change_log(0, 9).unwrap();
+    let is_erased = |one: &&(u64, ChangeEntry)| one.1.act == ChangeAct::Erased;
+    (records.iter().filter(erased).count(), entries.iter().filter(is_erased).count())
 }
 
 fn has(store: &Store, group: GroupId) -> bool {
@@ -114,13 +123,7 @@ fn a_key_file_that_could_not_be_removed_leaves_the_erasure_recorded_once_and_is_
     // A folder in its place is not overwritten.
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
-    let recorded = |store: &Store| {
-        let erased = |record: &Record| matches!(record, Record::Erased { .. });
-        let records = store.epochs(key).unwrap().records;
-        let entries = store.change_log(0, 9).unwrap();
-        let is_erased = |one: &&(u64, ChangeEntry)| one.1.act == ChangeAct::Erased;
-        (records.iter().filter(|one| erased(one)).count(), entries.iter().filter(is_erased).count())
-    };
+    let recorded = |store: &Store| recorded(store, key);
     assert_eq!(recorded(&store), (0, 0));
     erase(&store, kept.group()).unwrap_err();
     assert_eq!(recorded(&store), (1, 1));
@@ -163,10 +166,89 @@ fn wherever_the_machine_stops_an_epoch_is_erased_or_has_its_shares() {
                 false => gone += 1,
             }
             assert_eq!(has(&store, kept.group().id()), file.exists());
+            // It is recorded where it is erased, and nowhere else.
+            let count = usize::from(!file.exists());
+            assert_eq!(recorded(&store, kept.group().key_id()), (count, count), "{stop}");
             assert!(!done || !file.exists());
         }
     }
     assert!(there > 0 && gone > 0, "{there}, {gone}");
+}
+
+#[test]
+fn wherever_the_machine_stops_while_a_key_is_made_no_key_file_is_left_that_no_row_names() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let (epochs, start) = (folder.file("epochs"), Disk::new(empty()));
+    let open = |disk: &Disk| {
+        let disk = disk.clone();
+        Store::open_on(move || disk.clone(), epochs.clone(), &passphrase())
+    };
+    let content = start.content();
+    let files = || -> Vec<PathBuf> {
+        let Ok(files) = fs::read_dir(&epochs) else { return Vec::new() };
+        files.map(|file| file.unwrap().path()).collect()
+    };
+    let make_until = |stop: usize| {
+        let disk = Disk::new(content.clone());
+        disk.stop_after(stop, ErrorKind::Other);
+        let done = open(&disk).and_then(|store| {
+            store.keep_host_key(&host_key_of_plan())?;
+            store.keep_group(kept.group(), &kept.seats, None)
+        });
+        (disk, done.is_ok())
+    };
+    let (disk, done) = make_until(usize::MAX / 2);
+    assert!(done);
+    let (operations, mut left) = (disk.operations(), 0);
+    files().iter().for_each(|file| fs::remove_file(file).unwrap());
+    for stop in 0..operations {
+        let torn = Survival::Torn(1 + stop as u64);
+        for survival in [Survival::Nothing, Survival::Everything, Survival::TheLast, torn] {
+            let (disk, _) = make_until(stop);
+            let made = files();
+            // A machine that stops while it writes the file leaves it under another name.
+            for (at, file) in made.iter().enumerate().filter(|_| survival == Survival::TheLast) {
+                let name = file.file_name().unwrap().to_string_lossy();
+                fs::copy(file, file.with_file_name(format!(".{name}.{at:016x}.new"))).unwrap();
+            }
+            let store = open(&Disk::new(disk.after(survival))).unwrap();
+            let named = usize::from(has(&store, kept.group().id()))
+                + usize::from(
+                    store.host_key(&host_key_of_plan().plain_public_key()).unwrap().is_some(),
+                );
+            let unfinished = |file: &&PathBuf| file.extension().is_some();
+            let all = files();
+            let (unfinished, whole): (Vec<_>, Vec<_>) = all.iter().partition(unfinished);
+            assert_eq!(whole.len(), named, "{stop}");
+            // Those of a key that was made are another name of it, and nothing but that.
+            assert!(unfinished.len() <= named, "{stop}");
+            left += made.len() - named;
+            all.iter().for_each(|file| fs::remove_file(file).unwrap());
+        }
+    }
+    assert!(left > 0, "{left}");
+}
+
+#[test]
+fn a_key_file_that_no_row_of_the_store_knows_is_left_as_it_is() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    fill(&store, &kept);
+    let before = folder.file("before");
+    drop(store);
+    fs::copy(folder.file("store"), &before).unwrap();
+    let store = reopen(&folder);
+    let next = later(&kept);
+    store.keep_group(&next, &kept.seats, None).unwrap();
+    drop(store);
+    // The store of before is put in place, used, and the one of now is put back.
+    let now = folder.file("now");
+    fs::rename(folder.file("store"), &now).unwrap();
+    fs::copy(&before, folder.file("store")).unwrap();
+    erase(&reopen(&folder), kept.group()).unwrap();
+    fs::remove_file(folder.file("store")).unwrap();
+    fs::rename(&now, folder.file("store")).unwrap();
+    assert!(reopen(&folder).group(next.id()).unwrap().is_some());
 }
 
 #[test]

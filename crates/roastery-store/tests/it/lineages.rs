@@ -85,6 +85,36 @@ fn the_host_key_of_a_plan_that_made_no_group_here_is_erased_alone() {
 }
 
 #[test]
+fn a_host_key_in_a_card_of_an_epoch_that_was_learned_is_bound_to_its_plan_and_erased_with_it() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    fill(&store, &kept);
+    let plan = plan(&kept, 0);
+    // The card has left; the plan that it is in was never here.
+    store.keep_host_key(&host_key_of_plan()).unwrap();
+    assert_eq!(store.plans_with_host_keys().unwrap(), []);
+    let epoch = certified(&kept, &plan);
+    store.keep_epoch(kept.group().key_id(), &epoch).unwrap();
+    assert_eq!(store.plans_with_host_keys().unwrap(), [plan.id()]);
+    store.erase_host_keys(plan.id(), &erasure(kept.group())).unwrap();
+    assert_eq!(store.host_key(&plan.members()[0].host_key).unwrap().map(drop), None);
+    assert_eq!(fs::read_dir(folder.file("store.epochs")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_host_key_that_has_accepted_another_plan_keeps_no_epoch_from_being_learned() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    fill(&store, &kept);
+    let (accepted, other) = (plan(&kept, 0), plan(&kept, 1));
+    store.keep_host_key(&host_key_of_plan()).unwrap();
+    store.keep_plan(&accepted, kept.group(), &"treasury".parse().unwrap()).unwrap();
+    store.keep_plan_record(&accepted, &machine::Record::Accepted, None, 7).unwrap();
+    store.keep_epoch(kept.group().key_id(), &certified(&kept, &other)).unwrap();
+    assert_eq!(store.plans_with_host_keys().unwrap(), [accepted.id()]);
+}
+
+#[test]
 fn what_is_done_in_a_change_has_one_entry_of_the_log_of_changes_in_order() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let store = new_store(&folder);
@@ -152,4 +182,30 @@ fn a_backup_is_known_by_the_shares_that_it_has() {
     }
     let latest: Vec<[u8; 32]> = (0..KEPT_DIGESTS).map(|number| [4 + number as u8; 32]).collect();
     assert_eq!(digests()[1], latest);
+}
+
+#[test]
+fn a_restored_store_lists_the_backup_that_it_is_from_as_long_as_that_has_shares() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    let restore = |backup: &str, into: &str| {
+        Store::restore(folder.file(backup), folder.file(into), &passphrase()).unwrap()
+    };
+    store.backup(folder.file("empty")).unwrap();
+    assert_eq!(restore("empty", "from empty").made_backups().unwrap(), []);
+    fill(&store, &kept);
+    store.keep_backup(store.backed_up().unwrap(), [1; 32], 5).unwrap();
+    store.backup(folder.file("backup")).unwrap();
+    let restored = restore("backup", "restored");
+    let made = restored.made_backups().unwrap();
+    assert_eq!(made.len(), 1);
+    assert_eq!((made[0].count, &made[0].groups), (2, &vec![kept.group().id()]));
+    // By what it is: another backup of the same store has another digest.
+    store.backup(folder.file("another")).unwrap();
+    let another = restore("another", "restored from another").made_backups().unwrap();
+    assert_eq!((made[0].digests[0], another[0].digests[0]), ([1; 32], [1; 32]));
+    assert_ne!(made[0].digests[1], another[0].digests[1]);
+    // It stays to be destroyed after its shares are erased here.
+    restored.erase_epoch(kept.group(), &erasure(kept.group())).unwrap();
+    assert_eq!(restored.made_backups().unwrap(), made);
 }

@@ -1,10 +1,7 @@
 //! Wherever the machine stops, the disk holds the state before the write that was under way or the
 //! state after it.
 
-use std::{
-    io::ErrorKind,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, io::ErrorKind, path::PathBuf};
 
 use roastery_protocol::request::Subject;
 use roastery_store::{Durability, Passphrase, RequestState, Store, StoreError};
@@ -61,9 +58,34 @@ pub fn empty() -> Vec<u8> {
     disk.content()
 }
 
-/// The key files of all disks: their names are random.
+thread_local! {
+    static FOLDER: Folder = Folder::new();
+}
+
+/// The key files of all disks of a test: their names are random.
 fn epochs() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("epochs")
+    FOLDER.with(|folder| folder.file("epochs"))
+}
+
+/// The key files at one moment.
+#[derive(Default)]
+pub struct KeyFiles(BTreeMap<PathBuf, Vec<u8>>);
+
+impl KeyFiles {
+    pub fn now() -> Self {
+        let Ok(files) = fs::read_dir(epochs()) else { return Self::default() };
+        let files = files.map(|file| file.unwrap().path());
+        Self(files.map(|file| (file.clone(), fs::read(file).unwrap())).collect())
+    }
+
+    /// Puts these in place, and no other. A start erases what its disk says: before the next disk
+    /// is looked at that may have been left at the same moment, its key files are there again.
+    pub fn put(&self) {
+        for file in Self::now().0.keys().filter(|file| !self.0.contains_key(*file)) {
+            fs::remove_file(file).unwrap();
+        }
+        self.0.iter().for_each(|(file, bytes)| fs::write(file, bytes).unwrap());
+    }
 }
 
 pub fn open(disk: &Disk, passphrase: &Passphrase) -> Result<Store, StoreError> {
@@ -123,13 +145,16 @@ fn a_machine_that_stops_anywhere_leaves_the_state_before_the_write_or_after_it()
 
     let (mut before, mut after) = (0, 0);
     for stop in 0..operations {
+        KeyFiles::default().put();
         let disk = Disk::new(start.clone());
         disk.stop_after(stop, ErrorKind::Other);
         let (acknowledged, _) = play(&disk, &kept);
+        let files = KeyFiles::now();
         let chance = (0..4).map(|way| Survival::Torn(1 + stop as u64 * 4 + way));
         let ways =
             [Survival::Nothing, Survival::Everything, Survival::AllButTheLast, Survival::TheLast];
         for survival in ways.into_iter().chain(chance) {
+            files.put();
             let disk = Disk::new(disk.after(survival));
             let found = state(&disk);
             match states.iter().position(|state| *state == found) {

@@ -108,23 +108,11 @@ impl Service {
     ///
     /// An error of the store or of the disk.
     pub async fn backup(&self) -> Result<Vec<u8>, ServiceError> {
-        let path = self.shared.folder.unfinished("backup")?;
-        let (store, at) = (self.shared.store.clone(), path.clone());
-        // An error of the copy's disk is not one of the store's.
         // Those shares are in it that are here before it is begun.
         let groups = self.shared.store(|store| store.backed_up()).await?;
-        let made = self.shared.runtime.spawn_blocking(move || store.backup(&at)).await;
-        let made = made.map_err(|error| ServiceError::Internal(error.into()))?;
-        let failed = |error: std::io::Error| {
-            ServiceError::Internal(format!("{}: {error}", path.display()).into())
-        };
-        let read = match made {
-            Ok(()) => tokio::fs::read(&path).await.map_err(failed),
-            Err(error) => Err(error.into()),
-        };
-        // If it was not made it does not exist.
-        let _ = tokio::fs::remove_file(&path).await;
-        let read = read?;
+        // Made in memory: it has the keys of epochs, of which nothing may stay in the free blocks
+        // of this disk.
+        let read = self.shared.store(|store| store.backup_bytes()).await?;
         // What it has is to be destroyed one day: it does not leave without a record.
         // Whether it arrives where it is to be kept is said with the digest of the file there.
         let sha256 = sha256::Hash::hash(&read).to_byte_array();

@@ -8,7 +8,7 @@ use roastery_protocol::{
     },
     clock::Moment,
     group::PeerId,
-    machine::{Link, Machine, Output},
+    machine::{Machine, Output},
 };
 use thiserror::Error;
 use tokio::{
@@ -19,8 +19,9 @@ use tokio::{
 use super::{
     clock::{self, Clock},
     sending::send,
+    turn,
 };
-use crate::bus::{Bus, BusEvent};
+use crate::bus::Bus;
 
 /// A node in a change of a group, with its bus: one change, up to its certificate. Members that
 /// lack that get it from the [`SwitchDriver`](super::SwitchDriver) of the key.
@@ -229,25 +230,12 @@ impl<B: Bus, E: Engine> ChangeDriver<B, E> {
             let wake = self.clock.until(self.change.next_timeout());
             tokio::select! {
                 event = self.bus.receive() => match event {
-                    Some(event) => self.on_bus(event),
+                    Some(event) => turn::take(&mut self.change, event, self.clock.now()),
                     None => return,
                 },
                 Some(order) = self.orders.recv() => self.obey(order, &mut store),
                 () = wake => self.change.handle_timeout(self.clock.now()),
             }
-        }
-    }
-
-    fn on_bus(&mut self, event: BusEvent) {
-        let now = self.clock.now();
-        match event {
-            // A peer's message is never an error of this node; the change has recorded what
-            // matters.
-            BusEvent::Message { from, bytes } => {
-                let _ = self.change.handle_message(&from, &bytes, now);
-            }
-            BusEvent::Connected(peer) => self.change.handle_link(&peer, Link::Up, now),
-            BusEvent::Disconnected(peer) => self.change.handle_link(&peer, Link::Down, now),
         }
     }
 
@@ -293,11 +281,7 @@ impl<B: Bus, E: Engine> ChangeDriver<B, E> {
 
     fn tell_report(&self) {
         let report = report(&self.change, self.phase);
-        self.reports.send_if_modified(|known| {
-            let is_new = *known != report;
-            *known = report;
-            is_new
-        });
+        turn::tell(&self.reports, report, PartialEq::eq);
     }
 
     /// Does what the change has asked for. An error is the last one of the store.

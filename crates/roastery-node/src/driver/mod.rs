@@ -25,6 +25,7 @@ mod outputs;
 mod sending;
 mod sessions;
 mod switch;
+mod turn;
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use roastery_protocol::{
     },
     clock::Moment,
     group::{Group, PeerId},
-    machine::{Link, Machine, Output},
+    machine::{Machine, Output},
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -19,8 +19,9 @@ use tokio::{
 use super::{
     clock::{self, Clock},
     sending::send,
+    turn,
 };
-use crate::bus::{Bus, BusEvent};
+use crate::bus::Bus;
 
 /// The switch of a node to new epochs of one key, with its bus: for as long as the node runs.
 #[derive(Debug)]
@@ -70,6 +71,8 @@ pub struct SwitchReport {
     pub current: EpochOrder,
     /// The groups of all known epochs and the first group, by place.
     pub groups: BTreeMap<EpochOrder, Arc<Group>>,
+    /// The group that the current epoch was made from, if it is known.
+    pub parent: Option<Arc<Group>>,
     /// The places of all shares and host keys in the store, the lowest first.
     pub held: Vec<EpochOrder>,
     /// How many of them the current epoch supersedes.
@@ -210,25 +213,12 @@ impl<B: Bus> SwitchDriver<B> {
             let wake = self.clock.until(self.switch.next_timeout());
             tokio::select! {
                 event = self.bus.receive() => match event {
-                    Some(event) => self.on_bus(event),
+                    Some(event) => turn::take(&mut self.switch, event, self.clock.now()),
                     None => return,
                 },
                 Some(order) = self.orders.recv() => self.obey(order, &mut keep),
                 () = wake => self.switch.handle_timeout(self.clock.now()),
             }
-        }
-    }
-
-    fn on_bus(&mut self, event: BusEvent) {
-        let now = self.clock.now();
-        match event {
-            // A peer's message is never an error of this node; the switch has recorded what
-            // matters.
-            BusEvent::Message { from, bytes } => {
-                let _ = self.switch.handle_message(&from, &bytes, now);
-            }
-            BusEvent::Connected(peer) => self.switch.handle_link(&peer, Link::Up, now),
-            BusEvent::Disconnected(peer) => self.switch.handle_link(&peer, Link::Down, now),
         }
     }
 
@@ -267,11 +257,7 @@ impl<B: Bus> SwitchDriver<B> {
 
     fn tell_report(&self) {
         let report = report(&self.switch);
-        self.reports.send_if_modified(|known| {
-            let is_new = !known.is_same(&report);
-            *known = report;
-            is_new
-        });
+        turn::tell(&self.reports, report, SwitchReport::is_same);
     }
 
     /// Does what the switch has asked for.
@@ -316,6 +302,7 @@ fn report(switch: &Switch) -> SwitchReport {
     SwitchReport {
         current,
         groups: std::iter::once(root).chain(epochs).collect(),
+        parent: lineage.parent_of_current().cloned(),
         held: switch.held().collect(),
         superseded: switch.superseded_places(),
         holding: switch.holding(),

@@ -111,6 +111,12 @@ impl Lineage {
         self.epochs.values().filter(move |epoch| epoch.plan().id() == plan)
     }
 
+    /// The group that the current epoch was made from: not always that of the nearest lower place,
+    /// since two plans of one parent may both be certified. None where the first one is current.
+    pub fn parent_of_current(&self) -> Option<&Arc<Group>> {
+        self.get(self.current()).and_then(|epoch| self.group(epoch.parent()))
+    }
+
     /// The epochs that lead to the current one, the last first.
     pub fn chain(&self) -> impl Iterator<Item = &CertifiedEpoch> {
         self.leading_to(self.current())

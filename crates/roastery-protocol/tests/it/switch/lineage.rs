@@ -89,6 +89,10 @@ fn of_two_certified_plans_of_one_parent_all_members_take_the_greater_whichever_c
     world.certified(0, &next);
     world.run();
     assert!((0..3).all(|person| world.machine(person).current() == next.order));
+    // It was made from its parent, though another place is nearer.
+    let lineage = world.machine(2).lineage();
+    assert_eq!(lineage.parent_of_current().unwrap().id(), low.group.id());
+    assert_ne!(low.group.threshold(), high.group.threshold());
 }
 
 #[test]

@@ -34,8 +34,8 @@ pub struct EpochsStatus {
     pub word: Option<PersonsWord>,
     /// The lower places whose shares or host keys are in this node's store, the lowest first.
     pub held: Vec<EpochOrder>,
-    /// The lower epoch that is nearest, with how many shares of it must be erased so that those of
-    /// members that have left are worthless; none where it is not known.
+    /// The epoch that the current one was made from, with how many shares of it must be erased so
+    /// that those of members that have left are worthless; none where it is not known.
     pub before: Option<Arc<Group>>,
     /// Whether this node erases as soon as nothing is missing.
     pub erasing: bool,
@@ -82,7 +82,6 @@ impl Service {
             group.members().iter().map(|member| (names(&member.peer), member.peer == self.peer));
         let lower = report.groups.iter().filter(|(place, _)| **place < report.current);
         let lower: Vec<_> = lower.map(|(_, group)| group.id()).collect();
-        let before = report.groups.range(..report.current).next_back();
         let mut backups = self.shared.store(|store| store.made_backups()).await?;
         backups.retain(|one| one.groups.iter().any(|group| lower.contains(group)));
         let held = report.held.iter().filter(|place| **place < report.current).copied();
@@ -95,7 +94,7 @@ impl Service {
             holding: report.holding,
             word: report.word,
             held: held.collect(),
-            before: before.map(|(_, group)| group.clone()),
+            before: report.parent,
             erasing: report.erasing,
             missing: if report.superseded == 0 { Vec::new() } else { report.missing },
             backups,

@@ -25,7 +25,8 @@
 //! On a new link, when another epoch is current, and from then on more and more rarely up to once
 //! an hour, a node tells its peers which epoch is current at it. One that knows less asks, and gets
 //! the recovery files one by one, each verified under the one before. One that knows the same
-//! answers how far it is. A file that was not asked for is not read.
+//! answers how far it is; a question of a person's wish to erase is answered only once the share
+//! is read back ([`Record::Adopted`] again). A file that was not asked for is not read.
 //!
 //! # What is kept, at most
 //!
@@ -44,6 +45,7 @@ mod announcing;
 mod erasing;
 mod opening;
 mod output;
+mod reading;
 mod receive;
 mod seats;
 
@@ -55,11 +57,12 @@ use std::{
 
 use roastery_frost::{Seat, change::Certificate};
 
-use self::erasing::Wishing;
+use self::{erasing::Wishing, reading::Reading};
 pub use self::{
     erasing::{ANSWERS_WITHIN, NotCurrent, Wish},
     opening::{OpenError, Opening},
     output::{Event, Output, Record, Rejected},
+    reading::READ_EVERY,
 };
 use super::{
     Added, EpochFile, EpochOrder, EpochRefused, Holding, Lineage, PersonsWord, Plan, Question,
@@ -99,6 +102,7 @@ pub struct Switch {
     /// How many questions for receipts were asked in this start.
     questions: u32,
     wish: Option<Wishing>,
+    reading: Reading,
     asked: BTreeMap<PeerId, u32>,
     wrong: BTreeMap<PeerId, u8>,
     /// Files of each peer that have added nothing since the last epoch was added.
@@ -160,6 +164,7 @@ impl Switch {
             self.receipts = Some(receipts);
             self.told.clear();
             self.wish = None;
+            self.reading = Reading::default();
             self.event(Event::Current(order));
             self.announce_again(now);
         }
@@ -185,7 +190,11 @@ impl Switch {
     /// What the caller could not do for [`Record::Adopted`]: the store has neither the share nor
     /// the host key that gives it. All members learn of it.
     pub fn lacks(&mut self, epoch: EpochOrder, now: Moment) {
-        if epoch == self.current() && !self.is_adopted(epoch) && self.lacking.insert(epoch) {
+        let is_current = epoch == self.current();
+        if is_current && self.reading.under_way {
+            self.could_not_be_read(epoch, now);
+        }
+        if is_current && !self.is_adopted(epoch) && self.lacking.insert(epoch) {
             self.journal.answer(Record::Adopted(epoch), false);
             self.event(Event::Lacking(epoch));
             self.tell_receipts();
@@ -362,12 +371,15 @@ impl Machine for Switch {
     }
 
     fn persisted(&mut self, record: Record, kept: bool, now: Moment) {
+        let was_kept = self.journal.has(&record);
         self.journal.answer(record, kept);
         match record {
+            Record::Adopted(epoch) if was_kept => self.was_read_again(epoch, kept, now),
             _ if !kept => self.event(Event::NotKept(record)),
             Record::Adopted(epoch) => {
                 self.hold(epoch);
                 self.forget_second_copy(epoch);
+                self.was_read(epoch, now);
             }
             Record::Erased { what, .. } => {
                 self.held.remove(&what);

@@ -5,7 +5,7 @@ use std::{
 
 use thiserror::Error;
 
-use super::{ANNOUNCE_MAX, Event, Output, Record, Said, Switch};
+use super::{ANNOUNCE_MAX, Event, Output, Reading, Record, Said, Switch};
 use crate::{
     PlanId,
     change::{
@@ -117,6 +117,7 @@ impl Switch {
             counter: 0,
             questions: 0,
             wish: None,
+            reading: Reading::default(),
             asked: BTreeMap::new(),
             wrong: BTreeMap::new(),
             useless: BTreeMap::new(),

@@ -27,6 +27,10 @@ pub enum Record {
     /// back; each share is the one of its public share. The share is the one that was stored with
     /// the signature of the transcript, or comes from certificate and host key. Where there is
     /// neither, the caller calls [`Switch::lacks`](super::Switch::lacks) and does not answer.
+    ///
+    /// It comes again when a member asks how far this node is
+    /// ([`is_adopted`](super::Switch::is_adopted) says so already): the share is read back once
+    /// more, and where it is there nothing else is done or stored.
     Adopted(EpochOrder),
     /// This node's person has acknowledged the epoch.
     Acknowledged(EpochOrder),
@@ -84,7 +88,8 @@ pub enum Event {
     },
     /// Everything that the epoch supersedes is erased at this node.
     Erased(EpochOrder),
-    /// A record could not be kept. What depends on it is tried again later.
+    /// A record could not be kept, or the share of an epoch that was adopted not be read back. What
+    /// depends on it is tried again later.
     NotKept(Record),
 }
 

@@ -203,13 +203,13 @@ impl Switch {
     ) -> Result<(), Rejected> {
         let current = self.current();
         if epoch.plan() == current.plan() {
-            return self.answer_with_receipts(from, Some(question), now);
+            return self.answer(from, question, now);
         }
         let told = self.ask(from, current.epoch().saturating_add(1), now);
         if told { Ok(()) } else { Err(Rejected::NoAnswer) }
     }
 
-    fn answer_with_receipts(
+    pub(super) fn answer_with_receipts(
         &mut self,
         from: &PeerId,
         answers: Option<Question>,

@@ -3,8 +3,8 @@
 use roastery_protocol::{
     change::{
         Holding, Missing, Party, Question, Receipt, SecondCopy,
-        message::{Body, Envelope},
-        switch::{ANSWERS_WITHIN, Event, Rejected, Wish},
+        message::{Body, Envelope, Want},
+        switch::{ANSWERS_WITHIN, Event, READ_EVERY, Record, Rejected, Wish},
     },
     member::Incarnation,
 };
@@ -162,4 +162,60 @@ fn a_member_that_says_one_thing_and_the_other_by_turns_is_shown_a_few_times() {
     let told = |event: &&Event| matches!(event, Event::Receipt { seat: of, .. } if *of == seat(2));
     assert_eq!(events.iter().filter(told).count(), 8);
     assert_eq!(world.machine(0).receipts().unwrap().get(seat(2)), Some(Holding::Adopted));
+}
+
+#[test]
+fn a_question_is_answered_when_the_share_was_read_back_and_not_where_it_cannot_be_read() {
+    let (mut world, epoch) = adopted();
+    world.approve(0, &epoch);
+    world.nodes[2].unread = true;
+    let wish = Wish { second_copy: Some(SecondCopy::SingleCopy), ..Wish::default() };
+    world.erase(0, wish.clone());
+    world.run();
+    let missing = world.machine(0).missing(&wish);
+    assert_eq!(missing, [Missing::Receipts { seats: [seat(2)].into() }]);
+    assert_eq!((world.nodes[1].reads, world.machine(2).holding()), (1, None));
+    assert!(world.nodes[2].events.contains(&Event::NotKept(Record::Adopted(epoch.order))));
+    // It is read again as long as it is asked for, and has adopted the epoch again then.
+    world.nodes[2].unread = false;
+    world.run();
+    assert!(!world.machine(0).is_erasing() && world.has_adopted(2, &epoch));
+    let adopted = |event: &&Event| **event == Event::Adopted(epoch.order);
+    assert_eq!(world.nodes[2].events.iter().filter(adopted).count(), 2);
+}
+
+#[test]
+fn a_share_that_is_gone_when_it_is_asked_for_is_said_to_be_lacking() {
+    let (mut world, epoch) = adopted();
+    world.approve(0, &epoch);
+    world.nodes[2].lacks = true;
+    let wish = Wish { second_copy: Some(SecondCopy::SingleCopy), ..Wish::default() };
+    world.erase(0, wish);
+    world.run();
+    assert!(world.machine(0).is_erasing() && !world.has_adopted(2, &epoch));
+    assert_eq!(world.machine(0).receipts().unwrap().get(seat(2)), Some(Holding::Lacking));
+    assert!(world.nodes[2].events.contains(&Event::Lacking(epoch.order)));
+}
+
+#[test]
+fn however_many_questions_come_a_share_is_read_once_within_an_interval() {
+    let (mut world, epoch) = adopted();
+    let before = world.sent.len();
+    for number in 0..40 {
+        let question = Question { incarnation: Incarnation::after(None, 7, [0; 8]), number };
+        let from = usize::try_from(number % 2).unwrap();
+        let want = Body::Want(Want::Receipt(question));
+        let want = Envelope::seal(epoch.plan.id(), Party::new(seat(from)), &want, &identity(from));
+        let _ = world.deliver(from, 2, want.as_bytes());
+    }
+    // A few of each are answered.
+    assert_eq!(world.nodes[2].reads, 1);
+    let answers = world.sent[before..].iter().filter(|(from, ..)| *from == 2).count();
+    assert!((2..=16).contains(&answers), "{answers}");
+    world.run_with(READ_EVERY, |_, _| true);
+    let question = Question { incarnation: Incarnation::after(None, 7, [0; 8]), number: 50 };
+    let want = Body::Want(Want::Receipt(question));
+    let want = Envelope::seal(epoch.plan.id(), Party::new(seat(0)), &want, &identity(0));
+    assert!(world.deliver(0, 2, want.as_bytes()).is_ok());
+    assert_eq!(world.nodes[2].reads, 2);
 }

@@ -63,6 +63,10 @@ pub struct Node {
     pub events: Vec<Event>,
     /// Its store has neither share nor host key of what it is to adopt.
     pub lacks: bool,
+    /// Its store cannot read its shares.
+    pub unread: bool,
+    /// How often it has read a share again that it had adopted.
+    pub reads: usize,
     /// Its store cannot keep these files.
     pub refuses: BTreeSet<EpochOrder>,
     /// It stops when it has stored its record of this number, or before that.
@@ -92,6 +96,8 @@ impl World {
             words: BTreeMap::new(),
             events: Vec::new(),
             lacks: false,
+            unread: false,
+            reads: 0,
             refuses: BTreeSet::new(),
             stops: None,
             starts: 0,
@@ -244,6 +250,11 @@ impl World {
                 node.files.push(machine.lineage().get(epoch).unwrap().file());
             }
             Record::Adopted(epoch) if node.lacks => return machine.lacks(epoch, now),
+            Record::Adopted(_) if node.unread => return machine.persisted(record, false, now),
+            Record::Adopted(epoch) if machine.is_adopted(epoch) => {
+                node.reads += 1;
+                return machine.persisted(record, true, now);
+            }
             Record::Adopted(epoch) => {
                 node.held.insert(epoch);
             }

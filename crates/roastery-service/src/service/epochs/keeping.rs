@@ -13,7 +13,11 @@ use roastery_protocol::{
 };
 use roastery_store::Erasure;
 
-use crate::service::{Service, ServiceError, epochs::running::Problem, now_ms};
+use crate::service::{
+    Service, ServiceError,
+    epochs::{known::place_of_plan, running::Problem},
+    now_ms,
+};
 
 /// Keeps the records of the switch of a key, and does what they say.
 pub(super) struct Keeping {
@@ -87,17 +91,30 @@ impl Keeping {
         let kept = self.service.shared.store.keep_epoch(self.key, epoch);
         self.service.shared.store_state.saw(&kept);
         kept?;
+        // A host key of its cards was bound to it with that, though this node may know the plan
+        // from this file alone.
+        let bound = self.service.shared.store.plans_with_host_keys()?;
+        if bound.contains(&epoch.plan().id())
+            && let Some(service) = self.service.key_service(self.key)
+        {
+            service.handle.hold(place_of_plan(epoch.plan()));
+        }
         self.service.end_change(epoch);
         Ok(())
     }
 
     /// The group of an epoch goes into the store with this node's shares, which are read back.
-    /// Returns whether they are there.
+    /// Returns whether they are there. Of an epoch that was adopted before they are read back
+    /// alone, if they are there.
     fn adopt(&self, epoch: &CertifiedEpoch, switch: &Switch) -> Result<bool, ServiceError> {
         let store = &self.service.shared.store;
         let here = store.group(epoch.group().id());
         self.service.shared.store_state.saw(&here);
-        if here?.is_none() {
+        let is_here = here?.is_some();
+        if is_here && switch.is_adopted(epoch.order()) {
+            return Ok(true);
+        }
+        if !is_here {
             let Some(seats) = self.shares_of(epoch)? else { return Ok(false) };
             let Some(parent) = switch.lineage().group(epoch.parent()) else {
                 return Err(ServiceError::Internal("the epoch before is not known".into()));

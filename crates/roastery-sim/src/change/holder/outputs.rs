@@ -130,6 +130,10 @@ impl Holder {
                 if share.is_none() {
                     return switch.lacks(epoch, now);
                 }
+                // Read back once more for a member that has asked: nothing else is stored.
+                if switch.is_adopted(epoch) {
+                    return switch.persisted(record, true, now);
+                }
             }
             switch::Record::Acknowledged(_) | switch::Record::Erased { .. } => {}
         }

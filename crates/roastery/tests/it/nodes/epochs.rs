@@ -36,7 +36,12 @@ pub(crate) fn erase(group: &Group, node: usize, options: &[&str]) -> Said {
 /// The fresh shares of all these nodes, which is the next epoch.
 pub(crate) fn refresh(group: &Group, nodes: &[usize], number: u64) {
     let plan = plan(group, &["refresh"], nodes);
-    decide(group, &plan, nodes, nodes);
+    take_effect(group, &plan, nodes, number);
+}
+
+/// All of these decide about a plan, which makes this epoch.
+fn take_effect(group: &Group, plan: &(String, String), nodes: &[usize], number: u64) {
+    decide(group, plan, nodes, nodes);
     for node in nodes {
         adopted(group, *node, number);
     }
@@ -152,6 +157,9 @@ fn after_the_erasure_no_byte_of_the_old_share_is_in_files_or_memory_and_the_grou
     for act in ["approved", "accepted", "adopted  local  epoch 1", "erased  local  epoch 0"] {
         assert!(log.contains(act), "{log}");
     }
+    // The others have read their shares for it, and have adopted the epoch once.
+    let log = group.tell(1, &["change", "log"]).well();
+    assert_eq!(log.matches("adopted").count(), 1, "{log}");
     assert_eq!(address(&group, 0), addresses);
     signs(&group, &[0, 2], "after the erasure");
     group.kill(0);
@@ -221,8 +229,10 @@ fn a_member_that_slept_while_it_was_removed_is_told_and_has_no_effect_any_more()
 fn a_restored_old_backup_is_led_to_the_greatest_epoch_and_holds_the_erasing_back() {
     let group = Group::start("restored", 3, 2);
     let (before, between) = (group.path("backup-0"), group.path("backup-1"));
+    // The card has left, and its host key is in the backup; the plan is not.
+    let first = plan(&group, &["refresh"], &[0, 1, 2]);
     group.tell(2, &["backup", &before]).well();
-    refresh(&group, &[0, 1, 2], 1);
+    take_effect(&group, &first, &[0, 1, 2], 1);
     group.tell(2, &["backup", &between]).well();
     let first = epochs(&group, 0);
     refresh(&group, &[0, 1, 2], 2);
@@ -250,6 +260,18 @@ fn a_restored_old_backup_is_led_to_the_greatest_epoch_and_holds_the_erasing_back
         assert_eq!(shown["holding"], "lacking");
         let warnings = group.status(2)["warnings"].to_string();
         assert!(warnings.contains("neither the share nor the host key"), "{warnings}");
+        // The share of the first group, and the share or the host key of the epoch after it.
+        assert_eq!(shown["held"], serde_json::json!([0, 1]));
+        // The backup itself has old shares.
+        let count = |one: &Value| one["count"].as_u64().unwrap();
+        let listed: u64 = shown["backups"].as_array().unwrap().iter().map(count).sum();
+        assert_eq!(listed, if file == &before { 1 } else { 2 }, "{shown}");
+    }
+    let names = |shown: &Value| -> Vec<Value> {
+        shown["members"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect()
+    };
+    for node in 0..3 {
+        assert_eq!(names(&epochs(&group, node)), ["node-0", "node-1", "node-2"]);
     }
     // Who lacks its share is waited for, unless a person leaves it out.
     let refused = erase(&group, 0, &["--single-copy", "--wait", "2"]);
@@ -258,7 +280,12 @@ fn a_restored_old_backup_is_led_to_the_greatest_epoch_and_holds_the_erasing_back
     erase(&group, 0, &["--single-copy", "--without", "node-2"]).well();
     // Enrolled again by the next change.
     refresh(&group, &[0, 1, 2], 3);
-    erase(&group, 1, &["--single-copy"]).well();
+    for node in [1, 2] {
+        erase(&group, node, &["--single-copy"]).well();
+    }
+    // Of the share and the host key that gives it. No other key is left.
+    let keys = fs::read_dir(group.node(2).join("node.store.epochs")).unwrap();
+    assert_eq!(keys.count(), 2);
     signs(&group, &[1, 2], "with the share that was lost");
 }
 
@@ -284,9 +311,18 @@ fn a_new_share_that_cannot_be_read_any_more_keeps_the_old_one_from_being_erased(
     assert!(problem.contains("share of epoch 1 cannot be read from its store"), "{problem}");
     assert!(refused.out.contains("cannot be read from its store"), "{refused:?}");
     assert!(old.iter().all(|file| file.exists()));
+    // It has told the other one that it has its share. When that asks, it reads it, and is silent.
+    let refused = erase(&group, 0, &["--single-copy", "--wait", "3"]);
+    assert!(refused.status == 1 && refused.out.contains("node-1"), "{refused:?}");
+    assert_eq!(epochs(&group, 0)["held"], serde_json::json!([0]));
+    let shown = epochs(&group, 1);
+    assert_eq!(shown["holding"], Value::Null);
+    assert!(shown["problem"].as_str().unwrap().contains("damaged"), "{shown}");
     for (file, bytes) in new.iter().zip(&kept) {
         fs::write(file, bytes).unwrap();
     }
+    // The wish of the other one still stands.
+    until("it is erased", || (epochs(&group, 0)["held"] == serde_json::json!([])).then_some(()));
     erase(&group, 1, &["--single-copy"]).well();
     signs(&group, &[0, 1], "with the share that was read back");
 }

@@ -70,6 +70,8 @@ pub struct View {
     /// Whether a source was read up to its last block since the wallet was opened for the first
     /// time.
     pub whole: bool,
+    /// Whether that was too long ago to say what is in the chain now.
+    pub stale: bool,
     /// The amounts.
     pub balance: Balance,
     /// The transactions: those in no block first, then the latest blocks.
@@ -100,7 +102,7 @@ impl LiveView {
 
 impl ChainView for View {
     fn is_whole(&self) -> bool {
-        self.whole
+        self.whole && !self.stale
     }
 
     fn coin(&self, coin: &OutPoint) -> Option<ChainCoin> {

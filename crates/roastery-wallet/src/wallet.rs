@@ -373,7 +373,7 @@ impl ChainWallet {
         });
         let coins = coins.collect();
         let tip = Some((tip.height(), tip.hash()));
-        View { tip, whole: self.whole, balance, entries, coins, paid, heights }
+        View { tip, whole: self.whole, stale: false, balance, entries, coins, paid, heights }
     }
 }
 

@@ -425,7 +425,7 @@ impl fmt::Display for Warning {
                 "{lost} of {spent} that the group spends are fee or burnt: more than {HIGH_FEE_PERCENT} %"
             ),
             Warning::ChainNotRead => f.write_str(
-                "the chain source was not read to its end yet: its coins are not compared",
+                "the chain source was not read to its end yet, or not in the last hour: its coins are not compared",
             ),
             Warning::SentAlready { confirmed } => {
                 write!(f, "this transaction is already {}", place(*confirmed))

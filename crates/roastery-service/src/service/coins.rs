@@ -84,13 +84,6 @@ impl Coins {
         lock(&self.approved).note(session, coins);
     }
 
-    /// The requests that spend a coin.
-    pub(in crate::service) fn spenders_of(&self, coin: &Coin) -> BTreeSet<SessionId> {
-        let (seen, approved) = (lock(&self.seen), lock(&self.approved));
-        let spenders = [seen.spenders.get(coin), approved.spenders.get(coin)];
-        spenders.into_iter().flatten().flatten().copied().collect()
-    }
-
     /// The other requests that spend a coin of this one, those that were approved here first: no
     /// number of proposals keeps them from being read.
     pub(in crate::service) fn others(&self, session: SessionId) -> Vec<SessionId> {

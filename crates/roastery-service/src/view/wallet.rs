@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Warning;
 use crate::Time;
 
 /// The state of the chain source.
@@ -124,6 +125,9 @@ pub struct MakeTransaction {
     /// The coins to spend, transaction id and index each; any if there are none.
     #[schema(max_items = 1000)]
     pub inputs: Vec<String>,
+    /// Whether a payment is made though another of the same amount to the same address is in no
+    /// block yet.
+    pub again: bool,
 }
 
 /// A transaction that was made and that no member was asked to sign yet.
@@ -135,6 +139,8 @@ pub struct MadeTransaction {
     pub txid: String,
     /// The description for people, in lines.
     pub report: String,
+    /// The warnings about it.
+    pub warnings: Vec<Warning>,
 }
 
 /// Labels by BIP-329: a JSON object in each line.

@@ -1,6 +1,6 @@
 //! Which source, as the operator configures it.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
 
 use thiserror::Error;
 
@@ -88,6 +88,22 @@ fn example(kind: SourceKind) -> &'static str {
     }
 }
 
+/// Whether a host is this machine, in a private network, or reached by a network that encrypts.
+fn is_near(host: &str) -> bool {
+    if host == "localhost" || host.ends_with(".onion") {
+        return true;
+    }
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => {
+            // 100.64.0.0/10 has the addresses of overlay networks, which encrypt.
+            let [a, b, ..] = address.octets();
+            address.is_loopback() || address.is_private() || (a == 100 && (64..128).contains(&b))
+        }
+        Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
+        Err(_) => false,
+    }
+}
+
 impl SourceSettings {
     /// The kind.
     pub fn kind(&self) -> SourceKind {
@@ -96,6 +112,29 @@ impl SourceSettings {
             Self::Electrum { .. } => SourceKind::Electrum,
             Self::Esplora { .. } => SourceKind::Esplora,
         }
+    }
+
+    /// What others between here and the source can read or change, if it is not on this machine or
+    /// in a private network and nothing encrypts the way to it.
+    pub fn in_clear(&self) -> Option<String> {
+        let (scheme, rest) = self.url().split_once("://")?;
+        let host = rest.split('/').next().unwrap_or_default();
+        let host = match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        };
+        if !matches!(scheme, "http" | "tcp") || is_near(host) {
+            return None;
+        }
+        let what = match self {
+            Self::Bitcoind { .. } => "the password of its RPC and what it says",
+            _ => "the wallet's addresses and what it says",
+        };
+        Some(format!(
+            "nothing encrypts the way to the chain source at {}: {what} can be read and changed on it; \
+             use a tunnel to this machine, or another scheme",
+            self.url()
+        ))
     }
 
     /// The URL, which has no password in it.
@@ -124,5 +163,36 @@ impl SourceSettings {
         };
         let known = kind.schemes().contains(&scheme);
         if known && plain && !host.is_empty() && port_is_right { Ok(()) } else { Err(wrong()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_elsewhere_that_nothing_encrypts_is_named_and_one_nearby_is_not() {
+        let esplora = |url: &str| SourceSettings::Esplora { url: url.to_owned() }.in_clear();
+        for url in [
+            "http://127.0.0.1:3000",
+            "http://[::1]:3000/api",
+            "http://localhost/api",
+            "http://10.1.2.3",
+            "http://100.64.0.9:3000",
+            "http://node.onion",
+            "https://esplora.example/api",
+        ] {
+            assert_eq!(esplora(url), None, "{url}");
+        }
+        for url in ["http://esplora.example/api", "http://203.0.113.7:3000", "http://[2001:db8::1]"]
+        {
+            assert!(esplora(url).is_some_and(|text| text.contains(url)), "{url}");
+        }
+        let core = SourceSettings::Bitcoind {
+            url: "http://203.0.113.7:8332".to_owned(),
+            login: Login::File(PathBuf::from("cookie")),
+            start_height: 0,
+        };
+        assert!(core.in_clear().unwrap().contains("password"));
     }
 }

@@ -8,18 +8,13 @@ use roastery_service::{
     api::Client,
     files::{Access, Folder},
     text::visible,
-    view::{
-        Broadcast, BroadcastState, LabelCount, LabelFile, MadeTransaction, MakeTransaction, State,
-        Status, Wallet, WalletAddress, WalletEntry,
-    },
+    view::{LabelCount, LabelFile, MakeTransaction, Status, Wallet, WalletAddress, WalletEntry},
 };
 
+use super::paying::{fetch, pay};
 use crate::{
     files::read,
-    node::{
-        At, asked, check_terminal, encoded, find, get, post, request_id, see_all_through, send,
-        short_id,
-    },
+    node::{At, encoded, get, post, request_id},
     output::remark,
     values, when,
 };
@@ -96,19 +91,19 @@ pub(crate) struct History {
 #[derive(Args)]
 pub(crate) struct How {
     #[command(flatten)]
-    of: Of,
+    pub(super) of: Of,
     /// The fee rate in sat/vB, with at most two digits after the point [default: the chain source's
     /// estimate]
     #[arg(long, value_name = "RATE")]
-    fee_rate: Option<String>,
+    pub(super) fee_rate: Option<String>,
     /// After how many seconds the request expires [default: 3600]
     #[arg(long, value_name = "SECONDS", value_parser = values::life)]
-    expires_in: Option<u64>,
+    pub(super) expires_in: Option<u64>,
     /// Approve it here without asking, as scripts must
     #[arg(long)]
-    yes: bool,
+    pub(super) yes: bool,
     #[command(flatten)]
-    until: Until,
+    pub(super) until: Until,
 }
 
 /// How long is waited, and how the result is shown.
@@ -116,10 +111,10 @@ pub(crate) struct How {
 pub(crate) struct Until {
     /// Wait at most this many seconds for the signatures; 0 waits for nothing
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = values::wait)]
-    wait: u64,
+    pub(super) wait: u64,
     /// Print one JSON object and nothing else
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Args)]
@@ -131,6 +126,10 @@ pub(crate) struct Send {
     /// A coin to spend, as TXID:INDEX; may be given several times [default: any]
     #[arg(long, value_name = "OUTPOINT")]
     input: Vec<String>,
+    /// Pay once more what was paid, or is asked for and in no block yet: the same amount to the same
+    /// address
+    #[arg(long)]
+    again: bool,
     #[command(flatten)]
     how: How,
 }
@@ -159,9 +158,9 @@ pub(crate) struct Bump {
 pub(crate) struct Fetch {
     /// The request: the first 8 digits of its session, or more of them
     #[arg(value_parser = request_id)]
-    request: String,
+    pub(super) request: String,
     #[command(flatten)]
-    until: Until,
+    pub(super) until: Until,
 }
 
 #[derive(Subcommand)]
@@ -196,10 +195,11 @@ pub(crate) fn run(at: &At, command: &Command) -> anyhow::Result<ExitCode> {
         Command::Balance(options) => balance(&client, options),
         Command::Address(options) => address(&client, options),
         Command::History(options) => history(&client, options),
-        Command::Send(Send { address, amount, input, how }) => {
+        Command::Send(Send { address, amount, input, again, how }) => {
             let (address, amount) = (Some(address.clone()), Some(amount.clone()));
-            let inputs = input.clone();
-            pay(&client, MakeTransaction { address, amount, inputs, ..Default::default() }, how)
+            let (inputs, again) = (input.clone(), *again);
+            let make = MakeTransaction { address, amount, inputs, again, ..Default::default() };
+            pay(&client, make, how)
         }
         Command::Sweep(Sweep { address, input, how }) => {
             let (address, inputs) = (Some(address.clone()), input.clone());
@@ -217,7 +217,7 @@ pub(crate) fn run(at: &At, command: &Command) -> anyhow::Result<ExitCode> {
 
 impl Of {
     /// The name of the group, which need not be given where there is one only.
-    fn name(&self, client: &Client) -> anyhow::Result<String> {
+    pub(super) fn name(&self, client: &Client) -> anyhow::Result<String> {
         if let Some(name) = &self.group {
             return Ok(name.clone());
         }
@@ -338,67 +338,6 @@ fn history(client: &Client, options: &History) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Makes a transaction, shows it, has the group sign it, and sends it.
-fn pay(client: &Client, make: MakeTransaction, how: &How) -> anyhow::Result<ExitCode> {
-    if !how.yes {
-        check_terminal("approve the payment with --yes")?;
-    }
-    let group = how.of.name(client)?;
-    let make = MakeTransaction { fee_rate: how.fee_rate.clone(), ..make };
-    let path = format!("/v1/wallets/{}/transactions", encoded(&group));
-    let made: MadeTransaction = post(client, &path, &make)?;
-    if !how.until.json || !how.yes {
-        made.report.lines().for_each(|line| remark(&visible(line)));
-    }
-    if !how.yes && !asked("Approve it here and propose it to the others? [y/N] ")? {
-        remark("nothing was asked of the other members");
-        return Ok(ExitCode::FAILURE);
-    }
-    let request = send(client, &group, made.psbt, how.expires_in)?;
-    let path = format!("/v1/requests/{}/broadcast", request.session);
-    // From here on the node sends it, also if this command ends.
-    let _: Broadcast = post(client, &path, &())?;
-    remark(&format!(
-        "request {}; the node sends the transaction when it is signed; roastery wallet fetch {} shows how far it is",
-        request.session,
-        short_id(&request.session)
-    ));
-    finish(client, request, &how.until)
-}
-
-fn fetch(client: &Client, options: &Fetch) -> anyhow::Result<ExitCode> {
-    let request = find(client, &options.request)?;
-    let path = format!("/v1/requests/{}/broadcast", request.session);
-    let _: Broadcast = post(client, &path, &())?;
-    finish(client, request, &options.until)
-}
-
-fn finish(
-    client: &Client,
-    request: roastery_service::view::Request,
-    until: &Until,
-) -> anyhow::Result<ExitCode> {
-    let session = request.session.clone();
-    let request = see_all_through(client, request, until.wait)?;
-    let path = format!("/v1/requests/{session}/broadcast");
-    let broadcast: Broadcast = match request.state {
-        State::Signed => post(client, &path, &())?,
-        _ => get(client, &path)?,
-    };
-    let text = visible(&broadcast.text);
-    if until.json {
-        say!("{}", serde_json::to_string(&broadcast)?);
-    } else if let Some(txid) = &broadcast.txid {
-        say!("{txid}");
-    }
-    if !text.is_empty() {
-        remark(&format!("not sent: {text}"));
-    }
-    let asked = request.is_open() && until.wait == 0;
-    let done = broadcast.state == BroadcastState::Sent || asked;
-    Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn export(client: &Client, options: &Export) -> anyhow::Result<ExitCode> {

@@ -1,6 +1,7 @@
 //! `roastery wallet`: the group's key as a Bitcoin wallet, and its coins.
 
 mod coins;
+mod paying;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 

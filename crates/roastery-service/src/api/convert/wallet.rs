@@ -93,7 +93,7 @@ pub(in crate::api) fn history_of(
 
 /// Reads what a transaction is to do.
 pub(in crate::api) fn transaction_of(make: MakeTransaction) -> Result<WalletDraft, ApiError> {
-    let MakeTransaction { address, amount, bump, fee_rate, inputs } = make;
+    let MakeTransaction { address, amount, bump, fee_rate, inputs, again } = make;
     let what = match (address, amount, bump) {
         (Some(address), Some(amount), None) => DraftWhat::Pay { address, amount },
         (Some(address), None, None) => DraftWhat::Sweep { address },
@@ -103,13 +103,14 @@ pub(in crate::api) fn transaction_of(make: MakeTransaction) -> Result<WalletDraf
             return Err(ApiError::invalid(reason));
         }
     };
-    Ok(WalletDraft { what, fee_rate, inputs })
+    Ok(WalletDraft { what, fee_rate, inputs, again })
 }
 
 impl From<DraftedTransaction> for view::MadeTransaction {
     fn from(made: DraftedTransaction) -> Self {
-        let DraftedTransaction { psbt, txid, report } = made;
-        Self { psbt: BASE64_STANDARD.encode(psbt), txid: txid.to_string(), report }
+        let DraftedTransaction { psbt, txid, report, warnings } = made;
+        let warnings = warnings.into_iter().map(Into::into).collect();
+        Self { psbt: BASE64_STANDARD.encode(psbt), txid: txid.to_string(), report, warnings }
     }
 }
 

@@ -2,16 +2,22 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use bitcoin::{FeeRate, OutPoint, Txid, hashes::Hash as _};
+use bitcoin::{FeeRate, OutPoint, Txid};
 use roastery_bitcoin::spend::{Report, Spend};
-use roastery_store::{Coin, RequestState};
 use roastery_wallet::{Draft, LabelKind, Labels, View, parse_btc, payee};
 
-use super::{lock, reading::ChainStatus};
+use super::{
+    lock,
+    reading::ChainStatus,
+    under_way::{coins_of, payment_in},
+};
 use crate::service::{
     BoxError, Service, ServiceError,
-    group::{service::GroupService, turns::Lane},
-    now,
+    group::{
+        service::GroupService,
+        turns::Lane,
+        warning::{RequestWarning, warnings_of},
+    },
 };
 
 /// A wallet as it is now.
@@ -64,6 +70,9 @@ pub struct WalletDraft {
     pub fee_rate: Option<String>,
     /// The coins to spend; any if there are none.
     pub inputs: Vec<String>,
+    /// Whether a payment is made though another of the same amount to the same address is in no
+    /// block yet.
+    pub again: bool,
 }
 
 /// A transaction that was made and that no member was asked to sign yet.
@@ -75,6 +84,23 @@ pub struct DraftedTransaction {
     pub txid: Txid,
     /// The description for people.
     pub report: String,
+    /// The warnings about it.
+    pub warnings: Vec<RequestWarning>,
+}
+
+/// The most that a source's estimate is believed, in sat/vB. Above it a person says the rate: a
+/// source could have the group spend what it has on fees.
+const MOST_BELIEVED: u32 = 100;
+
+/// A source's estimate, if it is believed; else why it is not.
+fn believed(rate: FeeRate) -> Result<FeeRate, String> {
+    if rate <= FeeRate::from_sat_per_vb_u32(MOST_BELIEVED) {
+        return Ok(rate);
+    }
+    let rate = rate.to_sat_per_vb_ceil();
+    Err(format!(
+        "the chain source estimates {rate} sat/vB, and at most {MOST_BELIEVED} are taken from it: give --fee-rate"
+    ))
 }
 
 fn invalid(error: impl Into<BoxError>) -> ServiceError {
@@ -91,7 +117,7 @@ impl Service {
         let group = self.find_group(group)?;
         let wallet = self.wallet_of(&group)?;
         let view = wallet.view.now();
-        let in_use = self.coins_in_use(&group, &view).await?;
+        let in_use = coins_of(&self.under_way(&group, &wallet, &view).await?);
         let labels = lock(&wallet.labels).clone();
         let (source, network) = (self.chain_status(), self.wallets.network);
         Ok(WalletStatus { group: group.name.clone(), view, in_use, source, labels, network })
@@ -158,13 +184,32 @@ impl Service {
                 "the chain source was not read to its end yet: roastery status says how far it is";
             return Err(ServiceError::NotReady(reason.into()));
         }
-        let WalletDraft { what, fee_rate, inputs } = draft;
+        if view.stale || !wallet.is_read() {
+            let reason = "the chain source was not read since the start or in the last hour, so it is not known which \
+                          coins are spent: roastery status says why";
+            return Err(ServiceError::NotReady(reason.into()));
+        }
+        let WalletDraft { what, fee_rate, inputs, again } = draft;
         let what = self.read_draft(what, inputs)?;
         let rate = match fee_rate {
             Some(text) => roastery_wallet::fee_rate(&text).map_err(invalid)?,
             None => self.estimate().await?,
         };
-        let avoid = self.coins_in_use(&group, &view).await?;
+        let under_way = self.under_way(&group, &wallet, &view).await?;
+        if let Draft::Pay { to, amount, .. } = &what
+            && !again
+            && let Some(session) = payment_in(&under_way, *amount, to)
+        {
+            let id = &session.to_string()[..8];
+            return Err(ServiceError::Conflict(
+                format!(
+                    "request {id} pays the same amount to the same address and is in no block yet: roastery wallet \
+                     fetch {id} sends it and says how far it is; with --again it is paid once more"
+                )
+                .into(),
+            ));
+        }
+        let avoid = coins_of(&under_way);
         let work = wallet.clone();
         let made = self.shared.runtime.spawn_blocking(move || {
             let made = lock(&work.chain).draft(&what, rate, &avoid);
@@ -186,11 +231,11 @@ impl Service {
         let read = move |policy: &crate::policy::PolicyEngine| {
             let spend: Spend = policy.read(&bytes)?;
             let report = Report::of(&spend, policy.network()).to_string();
-            Ok((spend.transaction().compute_txid(), report))
+            Ok((spend.transaction().compute_txid(), report, warnings_of(&spend)))
         };
         let read = group.with_policy(Lane::Operator, read).await;
-        let (txid, report) = read.map_err(ServiceError::Refused)?;
-        Ok(DraftedTransaction { psbt, txid, report })
+        let (txid, report, warnings) = read.map_err(ServiceError::Refused)?;
+        Ok(DraftedTransaction { psbt, txid, report, warnings })
     }
 
     fn read_draft(&self, what: DraftWhat, inputs: Vec<String>) -> Result<Draft, ServiceError> {
@@ -232,37 +277,22 @@ impl Service {
             not_ready(format!("the chain source estimates no fee: {error}; {give}"))
         })?
         .ok_or_else(|| not_ready(format!("the chain source has no estimate of fees yet: {give}")))
+        .and_then(|rate| believed(rate).map_err(not_ready))
     }
+}
 
-    /// The coins of a wallet that an open request of the group spends, or a signed one that has not
-    /// expired.
-    async fn coins_in_use(
-        &self,
-        group: &GroupService,
-        view: &View,
-    ) -> Result<BTreeSet<OutPoint>, ServiceError> {
-        let unspent = view.coins.iter().filter(|(_, coin)| coin.spent_by.is_none());
-        let mut sessions = Vec::new();
-        for (outpoint, _) in unspent {
-            let coin = Coin { transaction: outpoint.txid.to_byte_array(), output: outpoint.vout };
-            let spenders = group.coins.spenders_of(&coin).into_iter();
-            sessions.extend(spenders.map(|session| (*outpoint, session)));
-        }
-        let at = now();
-        let open = self.shared.store(move |store| {
-            let mut open = BTreeSet::new();
-            for (outpoint, session) in sessions {
-                let Some(kept) = store.request(session)? else { continue };
-                let counts = matches!(
-                    kept.state,
-                    RequestState::Proposed | RequestState::Approved(_) | RequestState::Signed(_)
-                );
-                if counts && kept.request.expiry() > at {
-                    open.insert(outpoint);
-                }
-            }
-            Ok(open)
-        });
-        open.await
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fee_rate_of_a_source_is_believed_up_to_a_hundred() {
+        let rate = FeeRate::from_sat_per_vb_u32;
+        assert_eq!(believed(rate(100)), Ok(rate(100)));
+        let refused = believed(rate(101)).unwrap_err();
+        assert!(
+            refused.contains("101 sat/vB") && refused.ends_with("give --fee-rate"),
+            "{refused}"
+        );
     }
 }

@@ -5,6 +5,7 @@ mod known;
 pub(in crate::service) mod reading;
 mod sending;
 pub(in crate::service) mod to_send;
+mod under_way;
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +15,7 @@ use std::{
 
 use bitcoin::{Network, NetworkKind};
 use roastery_bitcoin::wallet::{Branch, Wallet};
-use roastery_store::WalletPart;
+use roastery_store::{StoreError, WalletPart};
 use roastery_wallet::{LiveView, Patience, Source, SourceSettings};
 
 use self::{known::GroupWallet, reading::Reading};
@@ -104,7 +105,16 @@ impl Service {
             let part = |part| store.wallet(&read, part);
             Ok([part(WalletPart::Chain)?, part(WalletPart::Labels)?, part(WalletPart::Sending)?])
         });
-        let kept = kept.await?;
+        let kept = match kept.await {
+            Ok(kept) => kept,
+            Err(ServiceError::Store(StoreError::Damaged(part))) => {
+                return Ok(self.not_opened(format!(
+                    "the wallet of group {name} stays closed: its row in the store is damaged ({part}); restore a \
+                     backup of the store"
+                )));
+            }
+            Err(error) => return Err(error),
+        };
         // Hundreds of addresses are derived.
         let opening = texts.clone();
         let name = name.to_owned();
@@ -121,12 +131,18 @@ impl Service {
                 self.wallets.wake();
                 Ok(Some(view))
             }
-            Err(problem) => {
-                tracing::error!("{problem}");
-                lock(&self.wallets.reading).unopened.push(problem);
-                Ok(None)
-            }
+            Err(problem) => Ok(self.not_opened(problem)),
         }
+    }
+
+    /// A wallet is not open, for this reason.
+    fn not_opened(&self, problem: String) -> Option<Arc<LiveView>> {
+        tracing::error!("{problem}");
+        let unopened = &mut lock(&self.wallets.reading).unopened;
+        if !unopened.contains(&problem) {
+            unopened.push(problem);
+        }
+        None
     }
 
     /// The wallet of a group.

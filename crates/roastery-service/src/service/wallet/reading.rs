@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use roastery_wallet::{Source, SourceKind};
+use roastery_wallet::{Source, SourceKind, SourceSettings};
 
 use super::{known::GroupWallet, lock};
 use crate::{
@@ -25,12 +25,41 @@ const LONG_PAUSE: Duration = Duration::from_secs(60);
 /// How the reading goes.
 #[derive(Debug, Default)]
 pub(in crate::service) struct Reading {
-    /// When the source was last read to its end.
+    /// When the source was last read to its end for a wallet.
     answered: Option<u64>,
-    /// Why it was not, the last time.
-    problem: Option<String>,
+    /// Why it was not, the last time, by the names of the groups.
+    problems: BTreeMap<String, String>,
     /// The wallets that are not open, and why.
     pub(in crate::service) unopened: Vec<String>,
+}
+
+impl Reading {
+    /// Notes how it went for a wallet; returns whether that is new.
+    fn note(&mut self, group: &str, read: Result<(), String>, now: u64) -> bool {
+        match read {
+            Ok(()) => {
+                self.answered = Some(now);
+                self.problems.remove(group).is_some()
+            }
+            Err(problem) => {
+                self.problems.insert(group.to_owned(), problem.clone()) != Some(problem)
+            }
+        }
+    }
+
+    /// What stands in the way, of one wallet or more.
+    fn problem(&self) -> Option<String> {
+        let mut texts: Vec<&String> = self.problems.values().collect();
+        texts.dedup();
+        match texts[..] {
+            [] => None,
+            [one] => Some(one.clone()),
+            _ => {
+                let named = self.problems.iter().map(|(group, text)| format!("{group}: {text}"));
+                Some(named.collect::<Vec<_>>().join("; "))
+            }
+        }
+    }
 }
 
 /// The state of the chain source.
@@ -55,7 +84,7 @@ impl Service {
             kind: source.kind().name(),
             url: source.url().to_owned(),
             answered: reading.answered.map(Time::from_seconds),
-            problem: reading.problem.clone(),
+            problem: reading.problem(),
         })
     }
 
@@ -73,7 +102,8 @@ impl Service {
             )
         });
         let unopened = lock(&self.wallets.reading).unopened.clone();
-        problem.into_iter().chain(unopened).collect()
+        let in_clear = self.wallets.source.as_ref().and_then(SourceSettings::in_clear);
+        problem.into_iter().chain(unopened).chain(in_clear).collect()
     }
 
     /// Reads the source in a thread of its own, if there is one.
@@ -100,7 +130,7 @@ impl Service {
                 let Some(new) = self.wallets.source() else { return };
                 let source = sources.entry(wallet.descriptor().to_owned()).or_insert(new);
                 let read = self.read(&wallet, source);
-                self.note(read);
+                self.note(&wallet, read);
                 self.send_signed(&wallet);
             }
             if !*self.stop.borrow() {
@@ -109,20 +139,13 @@ impl Service {
         }
     }
 
-    fn note(&self, read: Result<(), String>) {
-        let mut reading = lock(&self.wallets.reading);
-        match read {
-            Ok(()) => {
-                if reading.problem.take().is_some() {
-                    tracing::info!("the chain source is read again");
-                }
-                reading.answered = Some(now());
-            }
-            Err(problem) => {
-                if reading.problem.as_ref() != Some(&problem) {
-                    tracing::warn!("the chain source is not read: {problem}");
-                }
-                reading.problem = Some(problem);
+    fn note(&self, wallet: &GroupWallet, read: Result<(), String>) {
+        wallet.was_read(read.is_ok());
+        let group = wallet.name();
+        if lock(&self.wallets.reading).note(group, read.clone(), now()) {
+            match read {
+                Ok(()) => tracing::info!(group, "the chain source is read again"),
+                Err(problem) => tracing::warn!(group, "the chain source is not read: {problem}"),
             }
         }
     }
@@ -147,5 +170,25 @@ impl Service {
             taken.map_err(|error| error.to_string())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_problem_of_one_wallet_stays_while_another_is_read() {
+        let mut reading = Reading::default();
+        let fails = || Err("no answer".to_owned());
+        assert!(reading.note("treasury", fails(), 1));
+        assert!(!reading.note("treasury", fails(), 2), "said once");
+        assert!(!reading.note("savings", Ok(()), 3));
+        assert_eq!((reading.problem().as_deref(), reading.answered), (Some("no answer"), Some(3)));
+        reading.note("savings", Err("too many".to_owned()), 4);
+        let both = reading.problem().unwrap();
+        assert_eq!(both, "savings: too many; treasury: no answer");
+        assert!(reading.note("treasury", Ok(()), 5) && reading.note("savings", Ok(()), 6));
+        assert_eq!(reading.problem(), None);
     }
 }

@@ -164,7 +164,7 @@ impl Service {
             Ok(()) => {
                 let mut chain = lock(&wallet.chain);
                 chain.sent(transaction, now());
-                wallet.view.set(chain.view());
+                wallet.show(&chain);
                 tracing::info!(session = known.session, %txid, "the transaction is sent");
                 Ok(SendingState::Sent(txid))
             }

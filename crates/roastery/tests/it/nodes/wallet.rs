@@ -78,8 +78,11 @@ fn a_payment_goes_from_one_command_to_the_network_with_one_approval_of_each_memb
     let session = asked["session"].as_str().unwrap();
     assert_eq!(proposed(&group, 1), session);
     assert!(double.chain().sent.is_empty());
-    // Its coin is in use: nothing is left for another payment.
+    // What is asked for once more, as a script does that saw no answer, is not paid twice.
     let again = group.tell(0, &sent);
+    assert!(again.err.contains(&format!("request {} pays the same", &session[..8])), "{again:?}");
+    // Its coin is in use: nothing is left for another payment.
+    let again = group.tell(0, &[&sent[..], &["--again"]].concat());
     assert!(again.err.contains("coins of open requests do not count"), "{again:?}");
     group.approve(1, session);
     // The node sends it by itself, whether a command waits or not.
@@ -193,6 +196,8 @@ fn what_is_wrong_with_a_payment_is_said_before_anything_is_proposed() {
         (&["send", &other, "0"], "between 0.00000001 and 21000000 BTC"),
         (&["send", &other, "1"], "the wallet has 0.00100000 BTC"),
         (&["send", &other, "0.0001", "--fee-rate", "5000"], "1 to 1000 sat/vB"),
+        // What a person is stopped at no script approves.
+        (&["send", &other, "0.0001", "--fee-rate", "400"], "without --yes, on a terminal"),
         (&["send", &other, "0.0001", "--input", &coin], "is no unspent coin of this wallet"),
         (&["send", &other, "0.0001", "--input", "x"], "allowed is TXID:INDEX"),
         (&["bump", &none], "is not one of this wallet"),

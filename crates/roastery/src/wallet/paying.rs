@@ -1,0 +1,96 @@
+//! A payment from its making to the network: clients of the node's API.
+
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use roastery_service::{
+    api::Client,
+    text::visible,
+    view::{Broadcast, BroadcastState, Level, MadeTransaction, MakeTransaction, State, Warning},
+};
+
+use super::coins::{Fetch, How, Until};
+use crate::{
+    node::{asked, check_terminal, encoded, find, get, post, see_all_through, send, short_id},
+    output::remark,
+};
+
+/// Makes a transaction, shows it, has the group sign it, and sends it.
+pub(super) fn pay(client: &Client, make: MakeTransaction, how: &How) -> anyhow::Result<ExitCode> {
+    if !how.yes {
+        check_terminal("approve the payment with --yes")?;
+    }
+    let (group, again) = (how.of.name(client)?, make.again);
+    let make = MakeTransaction { fee_rate: how.fee_rate.clone(), ..make };
+    let path = format!("/v1/wallets/{}/transactions", encoded(&group));
+    let made: MadeTransaction = post(client, &path, &make)?;
+    if !how.until.json || !how.yes {
+        made.report.lines().for_each(|line| remark(&visible(line)));
+    }
+    // What was paid before is paid once more by those who say so.
+    let said = |warning: &&Warning| again && warning.code == "paid_before";
+    let stops = made.warnings.iter().filter(|warning| warning.level == Level::Stop);
+    let stops: Vec<&Warning> = stops.filter(|warning| !said(warning)).collect();
+    if how.yes
+        && let Some(stop) = stops.first()
+    {
+        return Err(anyhow!(
+            "{}: without --yes, on a terminal, it is shown and asked about; nothing was asked of the other members",
+            visible(&stop.text)
+        ));
+    }
+    if !how.yes && !asked("Approve it here and propose it to the others? [y/N] ")? {
+        remark("nothing was asked of the other members");
+        return Ok(ExitCode::FAILURE);
+    }
+    let request = send(client, &group, made.psbt, how.expires_in)?;
+    let path = format!("/v1/requests/{}/broadcast", request.session);
+    // From here on the node sends it, also if this command ends.
+    let _: Broadcast = post(client, &path, &())?;
+    remark(&format!(
+        "request {}; the node sends the transaction when it is signed; roastery wallet fetch {} shows how far it is",
+        request.session,
+        short_id(&request.session)
+    ));
+    finish(client, request, &how.until)
+}
+
+pub(super) fn fetch(client: &Client, options: &Fetch) -> anyhow::Result<ExitCode> {
+    let request = find(client, &options.request)?;
+    let path = format!("/v1/requests/{}/broadcast", request.session);
+    let _: Broadcast = post(client, &path, &())?;
+    finish(client, request, &options.until)
+}
+
+fn finish(
+    client: &Client,
+    request: roastery_service::view::Request,
+    until: &Until,
+) -> anyhow::Result<ExitCode> {
+    let session = request.session.clone();
+    let request = see_all_through(client, request, until.wait)?;
+    let path = format!("/v1/requests/{session}/broadcast");
+    let broadcast: Broadcast = match request.state {
+        State::Signed => post(client, &path, &())?,
+        _ => get(client, &path)?,
+    };
+    let text = visible(&broadcast.text);
+    if until.json {
+        say!("{}", serde_json::to_string(&broadcast)?);
+    } else if let Some(txid) = &broadcast.txid {
+        say!("{txid}");
+    }
+    if !text.is_empty() {
+        remark(&format!("not sent: {text}"));
+    }
+    if broadcast.state == BroadcastState::Waiting {
+        remark(&format!(
+            "it goes on without this command, so do not ask for the payment again: roastery wallet fetch {} shows how \
+             far it is",
+            short_id(&session)
+        ));
+    }
+    let asked = request.is_open() && until.wait == 0;
+    let done = broadcast.state == BroadcastState::Sent || asked;
+    Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

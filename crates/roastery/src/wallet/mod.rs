@@ -1,6 +1,7 @@
 //! `roastery wallet`: the group's key as a Bitcoin wallet, and its coins.
 
 mod coins;
+mod options;
 mod paying;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
@@ -66,7 +67,7 @@ impl Which {
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Options {
     #[command(subcommand)]
-    coins: Option<coins::Command>,
+    coins: Option<options::Command>,
     #[command(flatten)]
     which: Option<Which>,
     /// The account, an unhardened step from the group's key to keys of its own [default: none, the

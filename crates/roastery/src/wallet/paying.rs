@@ -9,7 +9,7 @@ use roastery_service::{
     view::{Broadcast, BroadcastState, Level, MadeTransaction, MakeTransaction, State, Warning},
 };
 
-use super::coins::{Fetch, How, Until};
+use super::options::{Fetch, How, Until};
 use crate::{
     node::{asked, check_terminal, encoded, find, get, post, see_all_through, send, short_id},
     output::remark,

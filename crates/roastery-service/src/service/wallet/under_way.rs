@@ -1,5 +1,5 @@
-//! What a wallet pays already, and is in no block: who asks for the same again would pay twice, from
-//! other coins.
+//! What a wallet pays already and is in no block: the same asked for again would be paid twice,
+//! from other coins.
 
 use std::collections::BTreeSet;
 

@@ -60,6 +60,12 @@ bip322:
     cargo build --release
     scripts/timed scripts/bip322
 
+# Payments by five libraries, which make the PSBTs and take them back; needs Python 3.11, Node 20
+# with npm, PyPI and npm's registry, and some ten minutes. Not part of ci.
+wallet-libraries:
+    cargo build --release
+    scripts/timed scripts/wallet-libraries
+
 # A group of five that signs, in one process.
 demo:
     cargo run -- demo

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from tempfile import TemporaryFile
 
 # Longer than any request here takes.
 PATIENCE = 600
@@ -57,20 +58,23 @@ class Group:
     def signed(self, *command):
         """What a command at the first node prints once the second one has approved, from JSON."""
         words = [self.program, *map(str, self.on(0, command)), "--wait", str(PATIENCE), "--json"]
-        asking = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            while asking.poll() is None:
-                waiting = self.node(1, "requests", "--state", "proposed", "--ids").split()
-                if waiting:
-                    # It may be decided already: a decision about a part is about all of them.
-                    self.call(*self.on(1, ["approve", waiting[0]]), "--yes", "--wait", "0")
-                time.sleep(0.1)
-            said, remarks = asking.communicate()
-        finally:
-            asking.kill()
-        if asking.returncode != 0:
-            raise RuntimeError(f"roastery {command[0]}: {said}{remarks}")
-        return json.loads(said)
+        # Files: a pipe that is not read while the other one approves would fill.
+        with TemporaryFile("w+") as said, TemporaryFile("w+") as remarks:
+            asking = subprocess.Popen(words, stdout=said, stderr=remarks)
+            try:
+                while asking.poll() is None:
+                    waiting = self.node(1, "requests", "--state", "proposed", "--ids").split()
+                    if waiting:
+                        # It may be decided already: a decision about a part is about all of them.
+                        self.call(*self.on(1, ["approve", waiting[0]]), "--yes", "--wait", "0")
+                    time.sleep(0.1)
+            finally:
+                asking.kill()
+            said.seek(0)
+            remarks.seek(0)
+            if asking.returncode != 0:
+                raise RuntimeError(f"roastery {command[0]}: {said.read()}{remarks.read()}")
+            return json.load(said)
 
 
 def free_ports(count):

@@ -1,11 +1,8 @@
 """Signatures of texts (BIP-322): those of a group in other programs, and theirs in roastery."""
 
-import json
-import subprocess
 import sys
 from collections import Counter
 from importlib.metadata import version
-from pathlib import Path
 
 import bip322
 from btclib.key import PrvKeyData
@@ -14,6 +11,7 @@ from embit import ec, script
 from embit.networks import NETWORKS
 
 from group import Group
+from node import Node, node_version
 
 # An address of the group, of its wallet, of its change, and of an account.
 PATHS = ["", "0/7", "1/3", "5/0/2"]
@@ -23,22 +21,6 @@ ANSWERS = ["accepted", "refused", "not judged"]
 ACCEPTED, REFUSED, NOT_JUDGED = range(3)
 NETWORK_KINDS = {"main": "mainnet", "signet": "testnet"}
 KINDS = ["P2TR", "P2WPKH", "P2SH-P2WPKH", "P2PKH"]
-
-
-class Script:
-    """bip322-js, in a process of its own."""
-
-    def __init__(self, libraries):
-        program = Path(__file__).with_name("texts.mjs")
-        self.process = subprocess.Popen(
-            ["node", program, libraries], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(self, **question):
-        print(json.dumps(question), file=self.process.stdin, flush=True)
-        answer = json.loads(self.process.stdout.readline())
-        if "error" in answer:
-            raise ValueError(answer["error"])
-        return answer["answer"]
 
 
 class Counted:
@@ -149,17 +131,16 @@ def signed_by_others(group, signers, counted):
 
 
 def main(program, libraries):
-    script = Script(libraries)
-    node = json.loads((Path(libraries) / "package.json").read_text())["dependencies"]
+    node = Node(libraries, "texts.mjs")
     names = {name: f"{name} {version(name)}" for name in ("btclib-wallet", "bip322")}
-    names["bip322-js"] = f"bip322-js {node['bip322-js']}"
+    names["bip322-js"] = f"bip322-js {node_version(libraries, 'bip322-js')}"
 
     def by_btclib(key, network, address, text):
         key = PrvKeyData(int.from_bytes(key.secret, "big"), NETWORK_KINDS[network], True)
         return btclib.sign(text.encode(), key, address).b64encode()
 
-    def by_script(key, network, address, text):
-        return script.ask(do="sign", key=key.wif(), address=address, text=text)
+    def by_bip322_js(key, network, address, text):
+        return node.ask(do="sign", key=key.wif(), address=address, text=text)
 
     verifiers = {
         names["btclib-wallet"]: (
@@ -167,7 +148,7 @@ def main(program, libraries):
             ("simple", "unprefixed", "full")),
         names["bip322"]: (bip322.verify_simple_encoded, ("unprefixed",)),
         names["bip322-js"]: (
-            lambda address, text, signature: script.ask(
+            lambda address, text, signature: node.ask(
                 do="verify", address=address, text=text, signature=signature),
             ("unprefixed",)),
     }
@@ -175,7 +156,7 @@ def main(program, libraries):
         names["btclib-wallet"]: (by_btclib, dict.fromkeys(KINDS, True)),
         # For the last two it makes what BIP-322 has not: the form simple of an address that is not
         # native SegWit, and a signature of BIP-137.
-        names["bip322-js"]: (by_script, {
+        names["bip322-js"]: (by_bip322_js, {
             "P2TR": True, "P2WPKH": True, "P2SH-P2WPKH": False, "P2PKH": False}),
     }
     with Group(program, libraries) as group:

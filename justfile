@@ -4,7 +4,7 @@ default:
     @just --list
 
 # Everything that must hold before a change is taken.
-ci: lint dependencies test embedding features docs book package readme findings (chaos "60") manual api alerts namespaces simulate refusals
+ci: lint dependencies test embedding features docs book package readme findings (chaos "60") manual api browser alerts namespaces simulate refusals
 
 # Formatting, lints, and what a compiler does not look at.
 lint:
@@ -96,6 +96,11 @@ manual:
 api:
     cargo build --release
     scripts/timed scripts/schemathesis
+
+# The console in a real Chromium, where it is installed; pictures in target/browser.
+browser:
+    cargo build --release
+    scripts/timed scripts/browser
 
 # The alert rules and the dashboard, with a real Prometheus where it is installed.
 alerts:

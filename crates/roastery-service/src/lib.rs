@@ -19,6 +19,7 @@ mod service;
 pub mod text;
 mod time;
 pub mod view;
+pub mod words;
 
 pub use self::{
     descriptors::TooFewDescriptors,

@@ -130,6 +130,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "requests",
         &["roastery requests", "roastery requests --state proposed", "roastery requests 4f3a9c01"],
     ),
+    ("console", &["roastery console", "roastery console --port 7403"]),
     ("approve", &["roastery approve 4f3a9c01", "roastery approve 4f3a9c01 --yes --wait 0"]),
     ("reject", &["roastery reject 4f3a9c01 --note \"not agreed\""]),
     (

@@ -49,7 +49,7 @@ pub struct Client {
 }
 
 /// A connection to a node, on which a call is made at a time.
-struct Connection {
+pub(super) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     last_used: Instant,
     _task: AbortOnDrop<hyper::Result<()>>,
@@ -179,8 +179,16 @@ impl Client {
         read(&self.send(Method::POST, path, "application/octet-stream", body.into()).await?)
     }
 
+    /// Begins an answer that goes on, on a connection of its own.
+    pub(super) async fn begin(
+        &self,
+        path: &str,
+    ) -> Result<(Response<Incoming>, Connection), ClientError> {
+        self.call_anew(request(Method::GET, path, "", Bytes::new())?).await
+    }
+
     /// Every step has a timeout: a suspended process keeps its socket open.
-    async fn in_time<T>(&self, step: impl Future<Output = T>) -> Result<T, ClientError> {
+    pub(super) async fn in_time<T>(&self, step: impl Future<Output = T>) -> Result<T, ClientError> {
         let (socket, patience) = (self.socket.clone(), self.patience);
         timeout(patience, step).await.map_err(|_| ClientError::NoAnswer { socket, patience })
     }
@@ -193,13 +201,7 @@ impl Client {
         body: Bytes,
     ) -> Result<Response<Bytes>, ClientError> {
         let broken = |error: hyper::Error| ClientError::Broken(error.into());
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "roastery")
-            .header(header::CONTENT_TYPE, kind)
-            .body(Full::new(body))
-            .map_err(|error| ClientError::Form(error.into()))?;
+        let request = request(method, path, kind, body)?;
         let (answer, connection) = match self.take_idle().await {
             None => self.call_anew(request).await?,
             Some(mut idle) => match self.in_time(idle.sender.try_send_request(request)).await? {
@@ -284,6 +286,21 @@ impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("socket", &self.socket).finish_non_exhaustive()
     }
+}
+
+fn request(
+    method: Method,
+    path: &str,
+    kind: &str,
+    body: Bytes,
+) -> Result<Request<Full<Bytes>>, ClientError> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, "roastery")
+        .header(header::CONTENT_TYPE, kind)
+        .body(Full::new(body))
+        .map_err(|error| ClientError::Form(error.into()))
 }
 
 /// The body of a successful answer.

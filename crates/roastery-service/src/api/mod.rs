@@ -19,6 +19,7 @@ mod health;
 mod host;
 mod json;
 mod keygen;
+mod listening;
 mod operations;
 mod pairing;
 mod query;
@@ -50,6 +51,7 @@ pub use self::{
     bind::ServeError,
     client::{Client, ClientError},
     describe::description,
+    listening::{Events, Heard},
     serve::ApiServer,
 };
 use crate::{Service, view::ProblemCode};

@@ -119,6 +119,10 @@ pub struct GroupStatus {
     pub members: Vec<MemberStatus>,
     /// The number of seats whose nodes are connected, this node's included.
     pub reachable: usize,
+    /// The first address of its wallet, which is the same at every member; absent if it cannot be
+    /// derived.
+    #[serde(default)]
+    pub address: Option<String>,
     /// The sessions that are running.
     pub sessions: Vec<SessionStatus>,
     /// The number of requests that wait for approval here; absent if it cannot be determined.

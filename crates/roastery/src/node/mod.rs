@@ -4,6 +4,7 @@ mod card;
 mod change;
 mod client;
 mod config;
+mod console;
 mod decide;
 mod epochs;
 mod group;
@@ -132,6 +133,7 @@ pub(crate) enum Command {
     Run,
     Stop,
     Config(config::Command),
+    Console(console::Options),
     Sign(sign::Sign),
     Approve(decide::Approve),
     Reject(decide::Reject),
@@ -152,6 +154,7 @@ pub(crate) use self::{
     change::Command as ChangeCommand,
     client::Status as StatusOptions,
     config::Command as ConfigCommand,
+    console::Options as ConsoleOptions,
     decide::{Approve as ApproveOptions, Reject as RejectOptions},
     epochs::HostKeyCommand,
     group::Keygen as KeygenOptions,
@@ -183,6 +186,7 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Group(command) => group::run(at, command),
         Command::Keygen(options) => group::keygen(at, &options),
         Command::Config(command) => config::run(at, command),
+        Command::Console(options) => console::console(at, &options),
         Command::Change(command) => change::run(at, command),
         Command::HostKey(command) => epochs::host_key(at, &command),
         Command::Run => run::run(at),

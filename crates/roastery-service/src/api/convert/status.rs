@@ -44,7 +44,7 @@ impl From<GroupStatus> for view::GroupStatus {
     fn from(status: GroupStatus) -> Self {
         let sessions = status.sessions.iter().map(|session| session_of(&status, session));
         let sessions = sessions.collect();
-        let GroupStatus { name, group, seats, members, pending, policy, .. } = status;
+        let GroupStatus { name, group, seats, members, address, pending, policy, .. } = status;
         let reachable = members.iter().filter(|member| member.reachable).count();
         let members = group.seats().zip(group.members()).zip(members);
         let members = members.map(|((seat, member), status)| view::MemberStatus {
@@ -64,6 +64,7 @@ impl From<GroupStatus> for view::GroupStatus {
             key: group.keys().threshold_public_key().serialize().to_lower_hex_string(),
             members: members.collect(),
             reachable,
+            address,
             sessions,
             pending,
             policy: policy.into(),

@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use roastery_bitcoin::wallet::Branch;
 use roastery_libp2p::DialAddress;
 use roastery_node::bus::{LinkStats, mux::ClockOffset};
 use roastery_protocol::{
@@ -22,7 +23,7 @@ use crate::{
     config::{ApprovalMode, SubjectKind},
     limits::Limits,
     metrics::{Metrics, dropped},
-    policy::Caps,
+    policy::{Caps, PolicyEngine},
     service::{
         Service, ServiceError,
         group::service::GroupService,
@@ -87,6 +88,9 @@ pub struct GroupStatus {
     pub seats: Vec<Seat>,
     /// Its members, one for each seat, by seat.
     pub members: Vec<MemberStatus>,
+    /// The first address of its wallet, the same at every member with the same script tree; `None`
+    /// if it cannot be derived.
+    pub address: Option<String>,
     /// The sessions that are running.
     pub sessions: Vec<SessionStatus>,
     /// The number of requests that wait for approval here; `None` if the store does not answer.
@@ -309,6 +313,7 @@ impl Service {
             group: group.group.clone(),
             seats: group.seats.clone(),
             members: members.collect(),
+            address: first_address(&group.policy),
             sessions,
             pending,
             policy: PolicyStatus {
@@ -339,4 +344,9 @@ impl Service {
     fn is_reachable(&self, peer: &PeerId, links: &BTreeMap<&PeerId, LinkStats>) -> bool {
         *peer == self.peer || links.get(peer).is_some_and(|link| link.awaited_since.is_none())
     }
+}
+
+fn first_address(policy: &PolicyEngine) -> Option<String> {
+    let address = policy.wallet().address(Branch::Receive, 0, policy.network()).ok()?;
+    Some(address.to_string())
 }

@@ -310,11 +310,3 @@ fn who_has_said_what_names_members_reasons_and_whether_it_can_succeed() {
     );
     assert_eq!(prospect(&progress), "1 of 2: it cannot succeed");
 }
-
-#[test]
-fn amounts_have_eight_digits_and_addresses_their_ends() {
-    assert_eq!(btc(0), "0.00000000");
-    assert_eq!(btc(2_100_000_000_000_001), "21000000.00000001");
-    assert_eq!(short_address(TO), "bc1pp2z..mqusv");
-    assert_eq!(short_address("bc1qshort"), "bc1qshort");
-}

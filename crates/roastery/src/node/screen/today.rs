@@ -3,9 +3,10 @@
 use roastery_service::{
     text::visible,
     view::{GroupStatus, Health, PeerStatus, Request, State, Status},
+    words::about,
 };
 
-use super::{WIDTH, both_ends, cut, list::about, wrapped};
+use super::{WIDTH, both_ends, cut, wrapped};
 use crate::{
     output::Paint,
     when::{Clock, span},

@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use roastery_service::{
     config::SubjectKind,
     text::{block, visible},
-    view::{Approver, Level, PaidOutput, PaymentDetails, Request, Ruling, Warning},
+    view::{Level, PaidOutput, PaymentDetails, Request, Warning},
+    words::{ruling, title},
 };
 
 use super::{WIDTH, both_ends, btc, cut, prospect, words, wrapped};
@@ -71,14 +72,6 @@ pub(crate) fn screen(request: &Request, clock: &Clock) -> Vec<(Paint, String)> {
     lines
 }
 
-/// What has to be typed to approve a request with warnings of level stop, where a letter does not
-/// do: the amount that leaves, if it is a payment.
-pub(crate) fn typed(request: &Request) -> Option<String> {
-    let stops = request.warnings.iter().any(|warning| warning.level == Level::Stop);
-    let leaves = request.payment.as_ref().map(|payment| btc(payment.leaves));
-    stops.then(|| leaves.unwrap_or_else(|| "yes, all the same".to_owned()))
-}
-
 /// The most warnings of one code and level that are shown; all of them are among the details.
 const MOST_ALIKE: usize = 4;
 
@@ -99,10 +92,6 @@ fn by_code(request: &Request) -> Vec<Vec<&Warning>> {
     }
     codes.sort_by_key(|alike| alike.iter().all(|warning| warning.level != Level::Stop));
     codes
-}
-
-fn title(warning: &Warning) -> String {
-    visible(&warning.code).replace('_', " ").to_uppercase()
 }
 
 /// A line for each code of the warnings of level stop, which may have left the screen.
@@ -228,18 +217,4 @@ fn subject(request: &Request) -> Vec<String> {
         }
     }
     lines
-}
-
-fn ruling(ruling: &Ruling) -> String {
-    let Ruling { allowed, text, by } = ruling;
-    let text = visible(text);
-    if !allowed {
-        return format!("refused: {text}");
-    }
-    let text = if text.is_empty() { text } else { format!(": {text}") };
-    match by {
-        Approver::Person => format!("allowed. Needs a person: you{text}"),
-        Approver::Command => format!("allowed. A command approves it{text}"),
-        Approver::Rules => format!("allowed. The rules alone approve it{text}"),
-    }
 }

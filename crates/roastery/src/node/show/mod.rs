@@ -11,8 +11,9 @@ use roastery_service::{
 
 pub(crate) use self::change::change;
 pub(crate) use self::epochs::{epochs, erasing, numbers, to_destroy};
-pub(crate) use self::request::{paint, progress, share, short_id, whole};
+pub(crate) use self::request::{paint, progress, share, whole};
 use crate::when;
+pub(crate) use roastery_service::words::short_id;
 
 /// A cut of the audit log.
 pub(super) fn cut(cut: &LogCut) {

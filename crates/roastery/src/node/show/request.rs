@@ -5,20 +5,13 @@ use roastery_service::{
     config::SubjectKind,
     text::{block, visible},
     view::{Approver, LogEntry, Part, Progress, Request, Ruling, State, Summary, TextSignature},
+    words::short_id,
 };
 
 use crate::{
     output::{Paint, columns, say},
     when,
 };
-
-/// The number of digits of a session that are shown where the whole id is not needed.
-const DIGITS: usize = 8;
-
-/// The first digits of a session: enough for every command.
-pub(crate) fn short_id(session: &str) -> &str {
-    session.get(..DIGITS).unwrap_or(session)
-}
 
 /// The subject in a few words.
 fn about(kind: SubjectKind, summary: Option<&Summary>) -> String {

@@ -9,6 +9,7 @@ mod bitcoin_core;
 mod by_hand;
 mod changes;
 pub(crate) mod clock;
+mod console;
 mod day;
 mod deciding;
 mod epochs;

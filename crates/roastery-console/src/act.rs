@@ -1,0 +1,109 @@
+//! Decisions. What a person has decided is handed to the node with what was shown; the node says
+//! whether it is in effect.
+
+use axum::http::StatusCode;
+use maud::Markup;
+use roastery_service::{
+    api::{Client, ClientError},
+    view::{ProblemCode, Reject, Request},
+    words::{Clock, typed},
+};
+use serde::Deserialize;
+
+use crate::{
+    pages::{self, Told},
+    place::Place,
+};
+
+/// What a person does with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Approve,
+    Reject,
+}
+
+impl Act {
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        match word {
+            "approve" => Some(Self::Approve),
+            "reject" => Some(Self::Reject),
+            _ => None,
+        }
+    }
+}
+
+/// A decision, as the page sends it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Decision {
+    /// What was shown.
+    pub(crate) seen: String,
+    /// What was typed where a button does not do.
+    pub(crate) typed: String,
+    /// The reason of a rejection.
+    pub(crate) reason: String,
+}
+
+/// Decides, and returns the request's page with what has become of it.
+pub(crate) async fn decide(
+    client: &Client,
+    session: &str,
+    act: Act,
+    decision: &Decision,
+    clock: &Clock,
+) -> (StatusCode, Markup) {
+    let told = match decided(client, session, act, decision).await {
+        Ok(told) => told,
+        Err(error) => Told::failed(&error),
+    };
+    let status = told.status;
+    let place = Place::Request(session.to_owned());
+    let (shown, markup) = pages::page(client, &place, clock, Some(told)).await;
+    // What became of the decision counts, unless the page says more.
+    (if shown == StatusCode::OK { status } else { shown }, markup)
+}
+
+async fn decided(
+    client: &Client,
+    session: &str,
+    act: Act,
+    decision: &Decision,
+) -> Result<Told, ClientError> {
+    let seen = &decision.seen;
+    if seen.len() != 64 || !seen.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let text = "The page did not say what it showed, so nothing was decided. Load it anew.";
+        return Ok(Told::not_done(StatusCode::BAD_REQUEST, text));
+    }
+    let answer = match act {
+        Act::Approve => {
+            // The node compares `seen` again when the approval takes effect.
+            let request: Request = client.get(&format!("/v1/requests/{session}")).await?;
+            if request.seen.as_ref() == Some(seen)
+                && let Some(amount) = typed(&request)
+                && decision.typed.trim() != amount
+            {
+                let text = format!(
+                    "Nothing was approved: what is marked as a stop needs the amount that \
+                     leaves, typed as it stands here: {amount}"
+                );
+                return Ok(Told::not_done(StatusCode::UNPROCESSABLE_ENTITY, &text));
+            }
+            let path = format!("/v1/requests/{session}/approve?seen={seen}");
+            client.post::<Request>(&path, &()).await
+        }
+        Act::Reject => {
+            let body = Reject { note: decision.reason.clone(), seen: Some(seen.clone()) };
+            client.post(&format!("/v1/requests/{session}/reject"), &body).await
+        }
+    };
+    match (answer, act) {
+        (Ok(_), Act::Approve) => Ok(Told::done("You have approved it.")),
+        (Ok(_), Act::Reject) => Ok(Told::done("You have rejected it. All members are told.")),
+        (Err(ClientError::Problem(problem)), _) if problem.code == ProblemCode::Changed => {
+            let text = "It has changed since it was shown to you: nothing was decided. Below it \
+                stands as it is now.";
+            Ok(Told::not_done(StatusCode::CONFLICT, text))
+        }
+        (Err(error), _) => Err(error),
+    }
+}

@@ -1,0 +1,123 @@
+//! What every request and every answer must have.
+//!
+//! A page of another origin in the operator's browser can send requests here. It cannot choose the
+//! `Host`, `Origin` and `Sec-Fetch-Site` that the browser sends with them, and does not know the
+//! token.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+/// What a page may load and do: nothing from elsewhere, no script but the console's own file.
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; \
+    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types fragment";
+
+/// The headers of every answer.
+const HEADERS: [(HeaderName, &str); 9] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-embedder-policy"), "require-corp"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=(), serial=(), hid=()",
+    ),
+];
+
+/// The names under which a console is reached at its port.
+#[derive(Clone, Debug)]
+pub(crate) struct Hosts([String; 3]);
+
+impl Hosts {
+    pub(crate) fn at(port: u16) -> Self {
+        Self(["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}")))
+    }
+
+    /// Whether a request may be answered at all.
+    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
+        let host = one(headers, &header::HOST).ok_or(StatusCode::MISDIRECTED_REQUEST)?;
+        if !self.0.iter().any(|own| own == host) {
+            return Err(StatusCode::MISDIRECTED_REQUEST);
+        }
+        if headers.contains_key(header::ORIGIN) {
+            let origin = one(headers, &header::ORIGIN).ok_or(StatusCode::FORBIDDEN)?;
+            if origin.strip_prefix("http://") != Some(host) {
+                return Err(StatusCode::FORBIDDEN);
+            }
+        }
+        let site = HeaderName::from_static("sec-fetch-site");
+        if headers.contains_key(&site)
+            && !matches!(one(headers, &site), Some("same-origin" | "none"))
+        {
+            return Err(StatusCode::FORBIDDEN);
+        }
+        Ok(())
+    }
+}
+
+/// The value of a header that is there once.
+pub(crate) fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+/// Puts the headers of every answer into this one.
+pub(crate) fn guard(headers: &mut HeaderMap) {
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(headers: &[(&'static str, &'static str)]) -> Result<(), StatusCode> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        Hosts::at(7403).check(&map)
+    }
+
+    #[test]
+    fn only_the_three_names_of_the_port_are_hosts() {
+        for good in ["localhost:7403", "127.0.0.1:7403", "[::1]:7403"] {
+            assert_eq!(checked(&[("host", good)]), Ok(()), "{good}");
+        }
+        let bad = ["", "localhost", "localhost:7404", "evil.example:7403", "127.0.0.1.evil:7403"];
+        for bad in bad {
+            assert_eq!(checked(&[("host", bad)]), Err(StatusCode::MISDIRECTED_REQUEST), "{bad}");
+        }
+        let two = [("host", "localhost:7403"), ("host", "localhost:7403")];
+        assert_eq!(checked(&two), Err(StatusCode::MISDIRECTED_REQUEST));
+        assert_eq!(checked(&[]), Err(StatusCode::MISDIRECTED_REQUEST));
+    }
+
+    #[test]
+    fn a_request_of_another_origin_is_refused_by_its_origin_or_its_site() {
+        let host = ("host", "localhost:7403");
+        assert_eq!(checked(&[host, ("origin", "http://localhost:7403")]), Ok(()));
+        let bad = [
+            "null",
+            "http://evil.example",
+            "https://localhost:7403",
+            "http://localhost:7404",
+            "http://127.0.0.1:7403",
+        ];
+        for bad in bad {
+            assert_eq!(checked(&[host, ("origin", bad)]), Err(StatusCode::FORBIDDEN), "{bad}");
+        }
+        for good in ["same-origin", "none"] {
+            assert_eq!(checked(&[host, ("sec-fetch-site", good)]), Ok(()));
+        }
+        for bad in ["cross-site", "same-site", ""] {
+            let refused = checked(&[host, ("sec-fetch-site", bad)]);
+            assert_eq!(refused, Err(StatusCode::FORBIDDEN), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The console of a node, in a browser.
+//!
+//! It is a process beside the node: it asks the node's API over its Unix socket, makes pages of the
+//! answers, and hands decisions on with the hash of what was shown. What is a right decision only
+//! the node says.
+//!
+//! It listens at the loopback addresses of this machine. A person changes a code from the terminal
+//! for a token, which the page sends with each request; there is no cookie.
+
+mod act;
+mod console;
+mod door;
+mod guard;
+mod pages;
+mod place;
+mod routes;
+mod serve;
+mod watch;
+
+pub use self::{
+    console::{Console, ConsoleError, Notice},
+    serve::{Listeners, Over},
+};

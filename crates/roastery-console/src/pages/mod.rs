@@ -1,0 +1,149 @@
+//! The pages: what the node says, as HTML. They are functions of values of the API and of a clock.
+//!
+//! Maud escapes every text. Texts of members also go through [`foreign`], which shows what is
+//! invisible or turns the order of the text around it.
+
+mod evidence;
+mod flow;
+mod frame;
+mod group;
+mod log;
+mod overview;
+mod problem;
+mod qr;
+mod request;
+mod requests;
+mod wallet;
+
+use axum::http::StatusCode;
+use maud::{Markup, html};
+use roastery_service::{
+    Time,
+    api::{Client, ClientError},
+    text::visible,
+    words::{Clock, span},
+};
+
+use crate::place::Place;
+
+pub(crate) use self::frame::shell;
+
+/// What has become of a person's decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) status: StatusCode,
+    done: bool,
+    text: String,
+}
+
+impl Told {
+    pub(crate) fn done(text: &str) -> Self {
+        Self { status: StatusCode::OK, done: true, text: text.to_owned() }
+    }
+
+    pub(crate) fn not_done(status: StatusCode, text: &str) -> Self {
+        Self { status, done: false, text: text.to_owned() }
+    }
+
+    pub(crate) fn failed(error: &ClientError) -> Self {
+        let text = format!("Not done: {}", visible(&error.to_string()));
+        Self::not_done(problem::status(error), &text)
+    }
+}
+
+/// A page with its frame, and its status.
+pub(crate) async fn page(
+    client: &Client,
+    place: &Place,
+    clock: &Clock,
+    told: Option<Told>,
+) -> (StatusCode, Markup) {
+    let frame = match frame::Frame::load(client).await {
+        Ok(frame) => frame,
+        Err(error) => return (problem::status(&error), frame::without_node(&error)),
+    };
+    let content = match content(client, place, clock, &frame).await {
+        Ok(content) => (StatusCode::OK, content),
+        Err(error) => (problem::status(&error), problem::problem(&error)),
+    };
+    (content.0, frame.around(place, told.as_ref(), &content.1))
+}
+
+/// The page of an address that has none.
+pub(crate) async fn nowhere(client: &Client) -> (StatusCode, Markup) {
+    let content = html! {
+        h1 tabindex="-1" { "There is no such page" }
+        p { a href="/" { "To the overview" } }
+    };
+    let markup = match frame::Frame::load(client).await {
+        Ok(frame) => frame.around(&Place::Evidence, None, &content),
+        Err(error) => frame::without_node(&error),
+    };
+    (StatusCode::NOT_FOUND, markup)
+}
+
+async fn content(
+    client: &Client,
+    place: &Place,
+    clock: &Clock,
+    frame: &frame::Frame,
+) -> Result<Markup, ClientError> {
+    Ok(match place {
+        Place::Overview => overview::load(client).await?.page(frame, clock),
+        Place::Requests(state, before) => {
+            requests::load(client, *state, *before).await?.page(frame, clock)
+        }
+        Place::Request(session) => {
+            let request = client.get(&format!("/v1/requests/{session}")).await?;
+            request::page(&request, clock)
+        }
+        Place::Group(id) => group::load(client, id).await?.page(&frame.status, clock),
+        Place::Wallet(id) => wallet::load(client, id, &frame.status).await?.page(clock),
+        Place::Log(before) => log::load(client, *before).await?.page(clock),
+        Place::Evidence => evidence::page(&client.get::<Vec<_>>("/v1/evidence").await?),
+    })
+}
+
+/// A text of others, in one line: what is invisible is shown, and it does not turn what stands
+/// around it.
+fn foreign(text: &str) -> Markup {
+    html! { bdi { (visible(text)) } }
+}
+
+/// A time, as people say it.
+fn time(time: Time, clock: &Clock) -> Markup {
+    html! { time datetime=(time) { (clock.at(time)) } }
+}
+
+/// A time to come, and how long it is until then.
+fn until(end: Time, clock: &Clock) -> Markup {
+    html! {
+        (time(end, clock))
+        @match clock.seconds_until(end) {
+            0 => " (it is over)",
+            left => { " (in " (span(left)) ")" }
+        }
+    }
+}
+
+/// What stands where there is nothing yet, and what brings it.
+fn empty(text: &str, command: Option<&str>) -> Markup {
+    html! {
+        p.empty {
+            (text)
+            @if let Some(command) = command { " " code { (command) } }
+        }
+    }
+}
+
+/// A word with a colour that says the same.
+fn pill(kind: &str, text: &str) -> Markup {
+    html! { span class={ "pill " (kind) } { (text) } }
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! The wallet of a group, as the chain source shows it.
+
+use maud::{Markup, html};
+use roastery_service::{
+    api::{Client, ClientError},
+    text::shorten,
+    view::{ProblemCode, Status, Wallet as WalletView, WalletAddress, WalletEntry},
+    words::{Clock, btc, short_address},
+};
+
+use super::{empty, foreign, pill, qr::qr, request::fours, time};
+
+/// The transactions of one page.
+const MOST: usize = 100;
+
+/// What the page needs beside its frame.
+#[derive(Clone, Debug)]
+pub(super) struct Wallet {
+    /// The name of the group, where it is known.
+    pub(super) name: String,
+    /// What the chain source shows; absent without one.
+    pub(super) known: Option<Known>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) wallet: WalletView,
+    pub(super) address: Option<WalletAddress>,
+    pub(super) history: Vec<WalletEntry>,
+}
+
+pub(super) async fn load(
+    client: &Client,
+    id: &str,
+    status: &Status,
+) -> Result<Wallet, ClientError> {
+    let group = status.groups.iter().find(|group| group.id == id);
+    let name = group.map_or_else(String::new, |group| group.name.clone());
+    let path = format!("/v1/wallets/{id}");
+    let wallet: WalletView = match client.get(&path).await {
+        Ok(wallet) => wallet,
+        Err(ClientError::Problem(problem)) if problem.code == ProblemCode::NotReady => {
+            return Ok(Wallet { name, known: None });
+        }
+        Err(error) => return Err(error),
+    };
+    let address = match client.post(&format!("{path}/addresses"), &()).await {
+        Ok(address) => Some(address),
+        // The balance is worth showing without one.
+        Err(ClientError::Problem(_)) => None,
+        Err(error) => return Err(error),
+    };
+    let history = client.get(&format!("{path}/history?limit={MOST}")).await?;
+    Ok(Wallet { name, known: Some(Known { wallet, address, history }) })
+}
+
+impl Wallet {
+    pub(super) fn page(&self, clock: &Clock) -> Markup {
+        html! {
+            h1 tabindex="-1" { "Wallet of " (foreign(&self.name)) }
+            @match &self.known {
+                Some(known) => (known.page(clock)),
+                None => {
+                    div.card {
+                        (empty("This node has no chain source, so its coins are not known. Set one in the section [wallet] of roastery.toml. Without one, a wallet that has the descriptor shows them:", Some("roastery wallet --group FILE")))
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Known {
+    fn page(&self, clock: &Clock) -> Markup {
+        let Self { wallet, address, history } = self;
+        html! {
+            p.about {
+                span.big.amount { (btc(wallet.confirmed)) " BTC" } " "
+                span.quiet { "confirmed, on " (foreign(&wallet.network)) }
+            }
+            div.columns {
+                section.card aria-labelledby="balance" {
+                    h2 #balance { "Balance" }
+                    dl {
+                        dt { "Confirmed" } dd.amount { (btc(wallet.confirmed)) }
+                        dt { "Change on its way" } dd.amount { (btc(wallet.change)) }
+                        dt { "Coming from others" } dd.amount { (btc(wallet.incoming)) }
+                        @if wallet.immature > 0 { dt { "From mining, too young" } dd.amount { (btc(wallet.immature)) } }
+                        dt { "Coins" } dd { (wallet.coins.len()) }
+                        dt { "Source" } dd {
+                            (foreign(&wallet.source.kind))
+                            @match (&wallet.source.problem, wallet.source.answered) {
+                                (Some(problem), _) => { ": " (pill("bad", "stop")) " " (foreign(problem)) },
+                                (None, Some(at)) => { ", read " (time(at, clock)) },
+                                (None, None) => ", not read yet",
+                            }
+                        }
+                        dt { "Height" } dd { (wallet.height.map_or("–".to_owned(), |height| height.to_string())) }
+                    }
+                    @if !wallet.whole { p { (pill("careful", "look")) " The source was not read to its end yet." } }
+                }
+                @if let Some(address) = address {
+                    section.card aria-labelledby="receive" {
+                        h2 #receive { "To be paid" }
+                        div.address {
+                            (qr(&address.address))
+                            div {
+                                p { (fours(&address.address)) }
+                                p.quiet { "Unused, " (foreign(&address.path)) ". Compare it with another member's screen before it is used." }
+                            }
+                        }
+                    }
+                }
+            }
+            section.card aria-labelledby="history" {
+                h2 #history { "History" }
+                @if history.is_empty() { (empty("Nothing was paid to or from this wallet yet.", None)) }
+                @else { (table(history, clock)) }
+            }
+        }
+    }
+}
+
+fn table(history: &[WalletEntry], clock: &Clock) -> Markup {
+    html! {
+        table.cards {
+            caption.hidden { "The transactions, the latest first" }
+            thead { tr { th scope="col" { "When" } th scope="col" { "What" } th.number scope="col" { "BTC" } } }
+            tbody {
+                @for entry in history {
+                    @let gained = i128::from(entry.received) - i128::from(entry.sent);
+                    @let size = btc(u64::try_from(gained.unsigned_abs()).unwrap_or(u64::MAX));
+                    tr {
+                        th scope="row" {
+                            @match entry.time { Some(at) => (time(at, clock)), None => "–" }
+                            @if entry.height.is_none() { " " (pill("careful", "in no block")) }
+                        }
+                        td data-label="What" { span { (what(entry, gained)) } }
+                        td.number data-label="BTC" { @if gained < 0 { "−" } @else { "+" } (size) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn what(entry: &WalletEntry, gained: i128) -> Markup {
+    html! {
+        @match (&entry.label, &entry.pays[..]) {
+            (Some(label), _) => bdi { (shorten(label, 80)) },
+            (None, []) if gained >= 0 => "received",
+            (None, []) => "to itself",
+            (None, [one]) => { "to " (short_address(&one.to)) },
+            (None, more) => { "to " (more.len()) " addresses" },
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The pages, by their addresses.
+
+use roastery_service::view::State;
+
+/// A page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// What is to be done, and how node and groups are.
+    Overview,
+    /// The requests in a state, from a position on.
+    Requests(Option<State>, Option<u64>),
+    /// A request, by its session.
+    Request(String),
+    /// A group, by its id.
+    Group(String),
+    /// The wallet of a group, by the group's id.
+    Wallet(String),
+    /// The audit log before an entry, or its end.
+    Log(Option<u64>),
+    /// The proofs.
+    Evidence,
+}
+
+impl Place {
+    /// The page at this path and query, if there is one.
+    pub(crate) fn at(path: &str, query: &str) -> Option<Self> {
+        let (mut state, mut before) = (None, None);
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=')? {
+                ("state", word) => state = Some(word.parse().ok()?),
+                ("before", number) => before = Some(number.parse().ok()?),
+                _ => return None,
+            }
+        }
+        let mut parts = path.strip_prefix('/')?.split('/');
+        let (first, second, end) = (parts.next()?, parts.next(), parts.next());
+        let place = match (first, second, end) {
+            ("", None, None) => Self::Overview,
+            ("requests", None, None) => return Some(Self::Requests(state, before)),
+            ("log", None, None) if state.is_none() => return Some(Self::Log(before)),
+            ("requests", Some(session), None) => Self::Request(id(session)?),
+            ("groups", Some(group), None) => Self::Group(id(group)?),
+            ("wallets", Some(group), None) => Self::Wallet(id(group)?),
+            ("evidence", None, None) => Self::Evidence,
+            _ => return None,
+        };
+        (state.is_none() && before.is_none()).then_some(place)
+    }
+}
+
+/// An id: 64 hexadecimal digits.
+pub(crate) fn id(text: &str) -> Option<String> {
+    let digits = text.len() == 64
+        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    digits.then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_one_address_and_what_is_no_address_is_none() {
+        let hex = "0f".repeat(32);
+        let at = |path: &str| Place::at(path, "");
+        assert_eq!(at("/"), Some(Place::Overview));
+        assert_eq!(at("/requests"), Some(Place::Requests(None, None)));
+        let older = Place::at("/requests", "state=signed&before=7");
+        assert_eq!(older, Some(Place::Requests(Some(State::Signed), Some(7))));
+        assert_eq!(at(&format!("/requests/{hex}")), Some(Place::Request(hex.clone())));
+        assert_eq!(at(&format!("/groups/{hex}")), Some(Place::Group(hex.clone())));
+        assert_eq!(Place::at("/log", "before=5"), Some(Place::Log(Some(5))));
+        let upper = hex.to_uppercase();
+        for none in [
+            "",
+            "requests",
+            "/requests/",
+            "/requests/0f0f0f0f",
+            &format!("/requests/{upper}"),
+            &format!("/requests/{hex}/approve"),
+            &format!("/groups/{}%2f", &hex[..61]),
+            "/nothing",
+        ] {
+            assert_eq!(at(none), None, "{none}");
+        }
+        for (path, query) in [
+            ("/requests", "state=eaten"),
+            ("/requests", "before=-1"),
+            ("/log", "state=signed"),
+            ("/", "before=1"),
+            ("/requests", "x=1"),
+        ] {
+            assert_eq!(Place::at(path, query), None, "{path}?{query}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What is answered at which address.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use futures_util::{Stream, StreamExt as _, stream};
+use maud::Markup;
+use roastery_service::words::Clock;
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::time::{interval, timeout};
+use tokio_stream::wrappers::BroadcastStream;
+
+use crate::{
+    act::{self, Decision},
+    console::{Console, Shared, StreamPlace},
+    door::Entered,
+    guard::{guard, one},
+    pages,
+    place::{Place, id},
+    watch::Change,
+};
+
+/// The header of the token.
+const SESSION: HeaderName = HeaderName::from_static("x-roastery-session");
+
+/// The header of a request that the page makes by itself: it is no use by a person.
+const REFRESH: HeaderName = HeaderName::from_static("x-roastery-refresh");
+
+/// The longest body of a request, in bytes.
+const MOST_OF_BODY: usize = 16 * 1024;
+
+/// The timeout of a body.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// How often a stream says that it is there.
+const PING: Duration = Duration::from_secs(5);
+
+const STYLE: &str = include_str!("../assets/app.css");
+const SCRIPT: &str = include_str!("../assets/app.js");
+const ICON: &str = include_str!("../assets/icon.svg");
+
+/// Everything that a console answers.
+pub(crate) fn router(console: Console) -> Router {
+    let shared = console.0;
+    let inside = Router::new()
+        .route("/fragment/{*path}", get(fragment))
+        .route("/fragment/", get(fragment))
+        .route("/events", get(events))
+        .route("/requests/{session}/{act}", post(decide))
+        .route_layer(middleware::from_fn_with_state(shared.clone(), authorise));
+    let outside = Router::new()
+        .route("/app.css", get(async || file("text/css; charset=utf-8", STYLE)))
+        .route("/app.js", get(async || file("text/javascript; charset=utf-8", SCRIPT)))
+        .route("/icon.svg", get(async || file("image/svg+xml", ICON)))
+        .route("/sessions", post(enter))
+        .fallback(get(shell));
+    inside
+        .merge(outside)
+        .layer(middleware::from_fn_with_state(shared.clone(), check))
+        .with_state(shared)
+}
+
+/// Refuses what comes from elsewhere, and guards every answer.
+async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let mut answer = match shared.hosts.check(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(status) => said(status, "this is not an address of the console"),
+    };
+    guard(answer.headers_mut());
+    answer
+}
+
+/// Lets pass what has the token of a session.
+async fn authorise(
+    State(shared): State<Arc<Shared>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let session = one(request.headers(), &SESSION).and_then(|token| shared.session(token));
+    let Some(session) = session else {
+        return said(StatusCode::UNAUTHORIZED, "this console was closed: roastery console");
+    };
+    if !request.headers().contains_key(&REFRESH) {
+        shared.note_use();
+    }
+    request.extensions_mut().insert(session);
+    next.run(request).await
+}
+
+/// The document around every page. It has nothing of the node.
+async fn shell(request: Request) -> Response {
+    let uri = request.uri();
+    let known = Place::at(uri.path(), uri.query().unwrap_or_default()).is_some();
+    let status = if known { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    html(status, pages::shell())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Enter {
+    code: String,
+}
+
+async fn enter(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
+    let Enter { code } = match read(&headers, body).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
+    };
+    let refused = |text: &str| said(StatusCode::FORBIDDEN, text);
+    match shared.enter(&code) {
+        Ok(Entered::Token(token)) => {
+            shared.note_use();
+            said(StatusCode::OK, &token)
+        }
+        Ok(Entered::Wrong(0)) => refused(
+            "This is not the code, and it was the last try. Press Enter in the terminal for another code.",
+        ),
+        Ok(Entered::Wrong(left)) => refused(&format!("This is not the code. Tries left: {left}.")),
+        Ok(Entered::NoCode) => refused(
+            "There is no code any more: one is good for two minutes. Press Enter in the terminal for another one.",
+        ),
+        Ok(Entered::Used) => refused(
+            "This code was used already. If that was not you, end the console in the terminal with Ctrl-C.",
+        ),
+        Err(error) => said(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+async fn fragment(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let uri = request.uri();
+    let path = uri.path().strip_prefix("/fragment").unwrap_or_default();
+    let clock = Clock::system();
+    match Place::at(path, uri.query().unwrap_or_default()) {
+        Some(place) => page(pages::page(&shared.client, &place, &clock, None).await),
+        None => page(pages::nowhere(&shared.client).await),
+    }
+}
+
+async fn decide(
+    State(shared): State<Arc<Shared>>,
+    axum::extract::Path((session, act)): axum::extract::Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let (Some(session), Some(act)) = (id(&session), act::Act::of(&act)) else {
+        return said(StatusCode::NOT_FOUND, "there is no such act");
+    };
+    let decision: Decision = match read(&headers, body).await {
+        Ok(decision) => decision,
+        Err(refused) => return refused,
+    };
+    page(act::decide(&shared.client, &session, act, &decision, &Clock::system()).await)
+}
+
+/// The changes, as server-sent events. The stream begins with whether the node answers, and ends
+/// with the console.
+async fn events(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let session = request.extensions().get().copied();
+    let Some(place) = session.and_then(|session| shared.stream(session)) else {
+        let text = "too many pages follow the node: close some of them";
+        return said(StatusCode::TOO_MANY_REQUESTS, text);
+    };
+    let kind = [(header::CONTENT_TYPE, "text/event-stream")];
+    (kind, Body::from_stream(lines(place))).into_response()
+}
+
+fn lines(place: StreamPlace) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    let StreamPlace { changes, held } = place;
+    let changes = BroadcastStream::new(changes).map(move |change| {
+        // Held as long as the stream exists.
+        let _ = &held;
+        match change {
+            // A reader that was too slow fetches its page anew.
+            Ok(Change::Something) | Err(_) => "event: changed\ndata:\n\n",
+            Ok(Change::Live) => "event: live\ndata:\n\n",
+            Ok(Change::Offline) => "event: offline\ndata:\n\n",
+        }
+    });
+    let pings = stream::unfold(interval(PING), async |mut pings| {
+        pings.tick().await;
+        Some(("event: ping\ndata:\n\n", pings))
+    });
+    stream::select(changes, Box::pin(pings)).map(|text| Ok(Bytes::from_static(text.as_bytes())))
+}
+
+/// The body of a request, which must be JSON.
+async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Response> {
+    if one(headers, &header::CONTENT_TYPE) != Some("application/json") {
+        return Err(said(StatusCode::UNSUPPORTED_MEDIA_TYPE, "allowed is JSON"));
+    }
+    let bytes = match timeout(BODY_TIME, to_bytes(body, MOST_OF_BODY)).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(_)) => return Err(said(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")),
+        Err(_) => return Err(said(StatusCode::REQUEST_TIMEOUT, "the body has not come in time")),
+    };
+    serde_json::from_slice(&bytes)
+        .map_err(|_| said(StatusCode::BAD_REQUEST, "the body is not what the console's page sends"))
+}
+
+fn page((status, markup): (StatusCode, Markup)) -> Response {
+    html(status, markup)
+}
+
+fn html(status: StatusCode, markup: Markup) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+    (status, kind, markup.into_string()).into_response()
+}
+
+fn said(status: StatusCode, text: &str) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (status, kind, text.to_owned()).into_response()
+}
+
+fn file(kind: &'static str, content: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, kind)], content).into_response()
+}

@@ -1,0 +1,8 @@
+//! A console over its port, with a node that is played.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod decisions;
+mod door;
+mod http;
+mod live;
+mod node;

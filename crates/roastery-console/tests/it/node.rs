@@ -1,0 +1,207 @@
+//! A node that is played, and a console of it.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use roastery_console::{Console, Listeners, Notice};
+use roastery_service::api::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    net::UnixListener,
+    sync::{broadcast, mpsc},
+    task::JoinHandle,
+};
+
+use crate::http::{Answer, Call};
+
+/// The session of the request that the node knows.
+pub(crate) const SESSION: &str = "5751555457515554575155545751555457515554575155545751555457515554";
+
+/// What the node is made to say.
+pub(crate) struct Played {
+    pub(crate) request: Mutex<Value>,
+    /// What was decided: the act, and what it named.
+    pub(crate) decided: Mutex<Vec<(String, Value)>>,
+    events: broadcast::Sender<String>,
+}
+
+/// A console and its node. They end with this.
+pub(crate) struct World {
+    pub(crate) played: Arc<Played>,
+    pub(crate) console: Console,
+    pub(crate) notices: mpsc::Receiver<Notice>,
+    pub(crate) port: u16,
+    folder: TempDir,
+    node: Option<JoinHandle<()>>,
+    serving: JoinHandle<()>,
+}
+
+pub(crate) fn seen(digit: u8) -> String {
+    format!("{digit:02x}").repeat(32)
+}
+
+fn request() -> Value {
+    json!({
+        "session": SESSION, "group": "treasury", "subject": { "kind": "transaction" },
+        "summary": { "pays": [], "more": 0, "warnings": [], "warning_count": 0 },
+        "payment": {
+            "txid": "a0", "outputs": [{ "amount": 12_000_000, "to": "bc1qto" }], "coins": 1,
+            "spent": 12_001_850, "leaves": 12_001_850, "fee": 1_850, "fee_rate": 8,
+            "virtual_size": 111,
+        },
+        "messages": [], "parts": [], "proposer": 1, "proposer_name": "bert",
+        "since": "2026-05-01T14:02:00Z", "changed": "2026-05-01T14:02:00Z", "position": 1,
+        "expiry": "2096-05-01T15:02:00Z", "revision": 0, "state": "proposed", "text": "",
+        "progress": {
+            "needed": 2, "members": 3, "approved_seats": 1, "approved": [], "refused": [],
+            "can_succeed": true, "said": [],
+        },
+        "seen": seen(1), "warnings": [],
+        "policy": { "allowed": true, "text": "", "by": "person" },
+    })
+}
+
+fn status() -> Value {
+    json!({
+        "name": "anna", "peer": "own", "version": "0.1.0", "pid": 7,
+        "now": "2026-05-01T14:14:00Z", "uptime_seconds": 1, "peers": [], "groups": [],
+        "ceremonies": [], "warnings": [],
+    })
+}
+
+fn routes(played: Arc<Played>) -> Router {
+    Router::new()
+        .route("/v1/status", get(async || Json(status())))
+        .route("/health", get(async || Json(json!({ "ok": true, "problems": [] }))))
+        .route("/v1/requests/counts", get(async || Json(json!({ "waiting": 1, "signing": 0 }))))
+        .route("/v1/requests", get(async || Json(json!([]))))
+        .route("/v1/requests/{session}", get(known))
+        .route("/v1/requests/{session}/{act}", post(decide))
+        .route("/v1/events", get(events))
+        .with_state(played)
+}
+
+async fn known(State(played): State<Arc<Played>>) -> Json<Value> {
+    Json(played.request.lock().unwrap().clone())
+}
+
+async fn decide(
+    State(played): State<Arc<Played>>,
+    Path((_, act)): Path<(String, String)>,
+    Query(query): Query<Value>,
+    Json(body): Json<Value>,
+) -> Response {
+    let named = if act == "approve" { query } else { body };
+    let request = played.request.lock().unwrap().clone();
+    if named["seen"] != request["seen"] {
+        let problem = json!({ "code": "changed", "message": "it has changed", "request": request });
+        return (StatusCode::CONFLICT, Json(problem)).into_response();
+    }
+    played.decided.lock().unwrap().push((act, named));
+    Json(request).into_response()
+}
+
+async fn events(State(played): State<Arc<Played>>) -> Response {
+    let mut events = played.events.subscribe();
+    let lines = async_stream(async move || events.recv().await.ok());
+    ([("content-type", "text/event-stream")], Body::from_stream(lines)).into_response()
+}
+
+fn async_stream(
+    next: impl AsyncFnMut() -> Option<String>,
+) -> impl futures_util::Stream<Item = Result<String, std::convert::Infallible>> {
+    futures_util::stream::unfold(next, async |mut next| {
+        let text = next().await?;
+        Some((Ok(text), next))
+    })
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let played = Arc::new(Played {
+            request: Mutex::new(request()),
+            decided: Mutex::default(),
+            events: broadcast::Sender::new(8),
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let listeners = Listeners::bind(None).await.unwrap();
+        let port = listeners.port();
+        let client = Client::new(folder.path().join("api.sock"));
+        let (console, notices) = Console::new(client, port);
+        let served = console.clone();
+        let serving = tokio::spawn(async move {
+            let _ = served.serve(listeners).await;
+        });
+        let mut world = Self { played, console, notices, port, folder, node: None, serving };
+        world.start_node();
+        world
+    }
+
+    pub(crate) fn start_node(&mut self) {
+        let socket = self.folder.path().join("api.sock");
+        let _ = std::fs::remove_file(&socket);
+        let listener = UnixListener::bind(socket).unwrap();
+        let routes = routes(self.played.clone());
+        self.node = Some(tokio::spawn(async { axum::serve(listener, routes).await.unwrap() }));
+    }
+
+    pub(crate) fn stop_node(&mut self) {
+        self.node.take().unwrap().abort();
+        std::fs::remove_file(self.folder.path().join("api.sock")).unwrap();
+    }
+
+    /// The node tells an event.
+    pub(crate) fn tell(&self) {
+        let event = json!({
+            "time": "2026-05-01T14:02:00Z", "group": "treasury", "session": "", "kind": "proposed",
+            "text": "",
+        });
+        // Until the console listens.
+        let _ = self.played.events.send(format!("event: proposed\ndata: {event}\n\n"));
+    }
+
+    /// A code from the terminal.
+    pub(crate) fn code(&self) -> String {
+        let address = self.console.address().unwrap();
+        address.split_once('#').unwrap().1.to_owned()
+    }
+
+    /// Asks the console for this.
+    pub(crate) fn call(&self, method: &str, path: &str) -> Call {
+        Call::new(self.port, method, path)
+    }
+
+    pub(crate) async fn enter(&self, code: &str) -> Answer {
+        self.call("POST", "/sessions").json(&json!({ "code": code })).send().await
+    }
+
+    /// A token of a session.
+    pub(crate) async fn token(&self) -> String {
+        let entered = self.enter(&self.code()).await;
+        assert_eq!(entered.status, 200, "{entered:?}");
+        entered.body
+    }
+
+    /// Decides, as the page does.
+    pub(crate) async fn decide(&self, token: &str, act: &str, decision: &Value) -> Answer {
+        let call = self.call("POST", &format!("/requests/{SESSION}/{act}"));
+        call.token(token).json(decision).send().await
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.serving.abort();
+        if let Some(node) = &self.node {
+            node.abort();
+        }
+    }
+}

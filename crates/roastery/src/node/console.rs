@@ -1,0 +1,90 @@
+//! The console: a process beside the node, which a browser on this machine asks.
+
+use std::{process::ExitCode, thread};
+
+use clap::Args;
+use roastery_console::{Console, Listeners, Notice, Over};
+use tokio::sync::mpsc;
+
+use super::At;
+use crate::{output::remark, values, when::Clock};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The port at this machine's loopback addresses [default: a free one]
+    #[arg(long, value_name = "PORT", value_parser = |text: &str| values::number::<u16>(text, 1, 65_535))]
+    port: Option<u16>,
+}
+
+/// Why the console ends.
+enum End {
+    /// Its terminal has ended, or the user has ended it there.
+    Terminal,
+    /// By itself.
+    Over(Over),
+}
+
+pub(super) fn console(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
+    let client = at.client()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let end = runtime.block_on(async {
+        let listeners = Listeners::bind(options.port).await?;
+        let (console, notices) = Console::new(client, listeners.port());
+        say!("{}", console.address()?);
+        remark("Open it in a browser on this machine. The code is good for two minutes, once.");
+        remark("Enter makes another code. Ctrl-C ends the console; the node goes on.");
+        let serving = console.serve(listeners);
+        tokio::select! {
+            over = serving => anyhow::Ok(End::Over(over)),
+            told = terminal(&console, notices) => told.map(|()| End::Terminal),
+        }
+    })?;
+    // The thread that reads the terminal is not waited for.
+    runtime.shutdown_background();
+    match end {
+        End::Terminal => {}
+        End::Over(Over::Idle) => remark("The console was not used for half an hour: it has ended."),
+        End::Over(Over::Life) => remark("The console has run for twelve hours: it has ended."),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves the terminal until it ends: a line makes another code, and what happens is said.
+async fn terminal(console: &Console, mut notices: mpsc::Receiver<Notice>) -> anyhow::Result<()> {
+    let mut lines = lines();
+    loop {
+        tokio::select! {
+            line = lines.recv() => match line {
+                Some(()) => say!("{}", console.address()?),
+                None => return Ok(()),
+            },
+            Some(notice) = notices.recv() => {
+                let at = Clock::system().at(crate::when::now());
+                remark(&match notice {
+                    Notice::Entered => format!("{at}  a browser has opened the console"),
+                    Notice::WrongCode(0) => {
+                        format!("{at}  a wrong code, the fifth: the code is void. Enter makes another one")
+                    }
+                    Notice::WrongCode(left) => format!("{at}  a wrong code; tries left: {left}"),
+                    Notice::UsedAgain => format!(
+                        "{at}  the used code was tried again. If that was not you, another program has seen it"
+                    ),
+                });
+            }
+        }
+    }
+}
+
+/// The lines that are typed, each without what is on it.
+fn lines() -> mpsc::Receiver<()> {
+    let (sender, lines) = mpsc::channel(1);
+    thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            if line.is_err() || sender.blocking_send(()).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}

@@ -1,0 +1,169 @@
+//! `roastery console`: a process beside a node, which a browser asks.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+use crate::nodes::support::{Group, until};
+
+/// A console. It ends with the test.
+struct Console {
+    process: Child,
+    terminal: Option<ChildStdin>,
+    lines: BufReader<std::process::ChildStdout>,
+    port: u16,
+}
+
+impl Console {
+    fn of(group: &Group, node: usize) -> (Self, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_roastery"));
+        command.args(["console", "--folder"]).arg(group.node(node));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().unwrap();
+        let terminal = process.stdin.take();
+        let lines = BufReader::new(process.stdout.take().unwrap());
+        let mut console = Self { process, terminal, lines, port: 0 };
+        let address = console.line();
+        let rest = address.strip_prefix("http://localhost:").unwrap();
+        let (port, code) = rest.split_once("/#").unwrap();
+        console.port = port.parse().unwrap();
+        (console, code.to_owned())
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+
+    /// The status and the whole answer.
+    fn call(&self, line: &str, head: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let (port, length) = (self.port, body.len());
+        let host = if head.contains("host:") {
+            String::new()
+        } else {
+            format!("host: localhost:{port}\r\n")
+        };
+        let text = format!(
+            "{line} HTTP/1.1\r\n{host}connection: close\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n{head}\r\n{body}"
+        );
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
+    }
+
+    /// Changes a code for the header of a session.
+    fn session(&self, code: &str) -> String {
+        let (status, answer) = self.call("POST /sessions", "", &format!("{{\"code\":\"{code}\"}}"));
+        assert_eq!(status, 200, "{answer}");
+        format!("x-roastery-session: {}\r\n", answer.split("\r\n\r\n").nth(1).unwrap())
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What a page showed of a request.
+fn seen_in(page: &str) -> String {
+    let (_, rest) = page.split_once("data-seen=\"").unwrap_or_else(|| panic!("{page}"));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_request_is_shown_in_the_console_and_approved_there_as_on_a_terminal() {
+    let group = Group::start("console", 2, 2);
+    let text = "<b>pay</b> \u{202e}the rent";
+    let session = group.propose(0, text);
+    group.request_in(1, &session, "proposed");
+    let (mut console, code) = Console::of(&group, 1);
+
+    // Without the secret, under another name and from another page nothing is answered.
+    let page = format!("GET /fragment/requests/{session}");
+    let approve = format!("POST /requests/{session}/approve");
+    let shown = group.request(1, &session)["seen"].as_str().unwrap().to_owned();
+    let right = format!("{{\"seen\":\"{shown}\"}}");
+    assert_eq!(console.call(&page, "", "").0, 401);
+    assert_eq!(console.call(&approve, "", &right).0, 401);
+    let head = console.session(&code);
+    let elsewhere = [("host: evil.example\r\n", 421), ("origin: http://evil.example\r\n", 403)];
+    for (more, status) in elsewhere {
+        assert_eq!(console.call(&page, &format!("{head}{more}"), "").0, status);
+        assert_eq!(console.call(&approve, &format!("{head}{more}"), &right).0, status);
+    }
+    assert_eq!(group.request(1, &session)["state"], "proposed");
+
+    let (status, answer) = console.call(&page, &head, "");
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains("&lt;b&gt;pay&lt;/b&gt; \\u{202e}the rent"), "{answer}");
+    assert_eq!(seen_in(&answer), shown);
+    let stale = format!("{{\"seen\":\"{}\"}}", "0".repeat(64));
+    let (status, answer) = console.call(&approve, &head, &stale);
+    assert_eq!(status, 409, "{answer}");
+    assert!(answer.contains("nothing was decided"), "{answer}");
+    assert_eq!(group.request(1, &session)["state"], "proposed");
+
+    let (status, answer) = console.call(&approve, &head, &right);
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains("You have approved it."), "{answer}");
+    group.request_in(0, &session, "signed");
+
+    for (path, shows) in [
+        ("/", "2 of 2 must sign"),
+        ("/requests", &session[..8]),
+        ("/requests?state=signed", &session[..8]),
+        ("/log", "text "),
+        ("/evidence", "No fault was ever proven here."),
+    ] {
+        let (status, answer) = console.call(&format!("GET /fragment{path}"), &head, "");
+        assert_eq!(status, 200, "{path}: {answer}");
+        assert!(answer.contains(shows), "{path}: {answer}");
+    }
+    let id = group.status(1)["groups"][0]["id"].as_str().unwrap().to_owned();
+    let address = group.status(1)["groups"][0]["address"].as_str().unwrap().to_owned();
+    assert_eq!(group.status(0)["groups"][0]["address"], address.as_str());
+    let (_, answer) = console.call(&format!("GET /fragment/groups/{id}"), &head, "");
+    assert!(answer.contains(&format!("<span>{}</span>", &address[4..8])), "{answer}");
+    assert!(answer.contains("class=\"qr\""), "{answer}");
+    let (_, answer) = console.call(&format!("GET /fragment/wallets/{id}"), &head, "");
+    assert!(answer.contains("no chain source"), "{answer}");
+
+    // Enter makes another code; the end of the terminal ends the console, and not the node.
+    console.terminal.as_mut().unwrap().write_all(b"\n").unwrap();
+    let again = console.line();
+    assert!(again.starts_with(&format!("http://localhost:{}/#", console.port)), "{again}");
+    assert_ne!(again.split('#').nth(1), Some(code.as_str()));
+    drop(console.terminal.take());
+    let ended = until("the console has ended", || console.process.try_wait().unwrap());
+    assert!(ended.success());
+    assert!(TcpStream::connect(("127.0.0.1", console.port)).is_err());
+    group.tell(1, &["health"]).well();
+}
+
+#[test]
+fn a_request_is_rejected_in_the_console_with_a_reason_and_all_members_are_told() {
+    let group = Group::start("console-no", 2, 2);
+    let session = group.propose(0, "not this");
+    group.request_in(1, &session, "proposed");
+    let (console, code) = Console::of(&group, 1);
+    let head = console.session(&code);
+    let (_, page) = console.call(&format!("GET /fragment/requests/{session}"), &head, "");
+    let body = format!("{{\"seen\":\"{}\",\"reason\":\"wrong invoice\"}}", seen_in(&page));
+    let (status, answer) = console.call(&format!("POST /requests/{session}/reject"), &head, &body);
+    assert_eq!(status, 200, "{answer}");
+    assert!(group.request(1, &session)["text"].as_str().unwrap().contains("wrong invoice"));
+    group.request_in(0, &session, "failed");
+    // The node is the one that refuses.
+    group.stop(1);
+    let (status, answer) = console.call("GET /fragment/", &head, "");
+    assert_eq!(status, 503, "{answer}");
+    assert!(answer.contains("No node runs here"), "{answer}");
+}

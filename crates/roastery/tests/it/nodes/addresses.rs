@@ -147,7 +147,6 @@ fn a_card_is_made_anew_when_the_configuration_changes_and_needs_no_host_key() {
     for unchanged in ["host_key", "host_signature", "identity_signature", "transport_signature"] {
         assert_eq!(line(&first, unchanged), line(&again, unchanged));
     }
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
@@ -190,7 +189,6 @@ fn init_refuses_what_no_later_stage_would_take_and_says_what_it_means_to_announc
     let six = ["--name", "anna", "--announce", "/ip6/2001:db8::7/tcp/7400"];
     let said = init(&folder.join("six"), &six);
     assert!(said.err.contains("does not listen for such calls"), "{said:?}");
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
@@ -247,5 +245,4 @@ fn an_invitation_names_each_member_once_and_its_fingerprint_is_typed_and_not_pas
     assert!(!refused.err.contains(fingerprint), "{refused:?}");
     roastery(&["stop", "--folder", at], &[]).well();
     assert_eq!(process.wait().unwrap().code(), Some(0));
-    fs::remove_dir_all(folder).unwrap();
 }

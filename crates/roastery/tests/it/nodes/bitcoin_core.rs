@@ -11,12 +11,12 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::nodes::support::{Group, free_ports, fresh_folder, until};
+use crate::nodes::support::{Group, TestFolder, free_ports, fresh_folder, until};
 
 /// A Core with a chain of its own, which ends with the test.
 struct Core {
     process: Child,
-    folder: PathBuf,
+    folder: TestFolder,
     port: u16,
     cli: PathBuf,
 }
@@ -116,7 +116,6 @@ impl Drop for Core {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

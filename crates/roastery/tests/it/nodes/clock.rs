@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::support::{Group, fresh_folder};
+use super::support::{Group, TestFolder, fresh_folder};
 
 /// How far the clocks move at once: less than the time within which a ping is answered, so that
 /// connections stay, and than most of a node's timers.
@@ -18,7 +18,7 @@ const STEP: Duration = Duration::from_secs(5);
 
 pub(crate) struct Clock {
     library: PathBuf,
-    folder: PathBuf,
+    folder: TestFolder,
     ahead: Duration,
 }
 
@@ -68,12 +68,6 @@ impl Clock {
         let new = self.folder.join("new");
         fs::write(&new, format!("+{}\n", self.ahead.as_secs())).unwrap();
         fs::rename(new, self.file()).unwrap();
-    }
-}
-
-impl Drop for Clock {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

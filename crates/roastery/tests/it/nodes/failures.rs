@@ -2,7 +2,7 @@
 //! start that cannot succeed, a process that is suspended.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::Read as _,
     path::Path,
     process::{Command, Stdio},
@@ -76,7 +76,6 @@ fn a_command_without_a_reader_of_its_errors_ends_as_it_should() {
     let mut child = Process(command.stderr(Stdio::piped()).spawn().unwrap());
     drop(child.0.stderr.take());
     assert_eq!(child.ended(), Some(2));
-    fs::remove_dir_all(folder).unwrap();
 }
 
 /// No file of this process may grow or be written beyond so many bytes.
@@ -150,7 +149,6 @@ fn a_start_without_an_interface_ends_with_the_address_and_obeys_signals_before()
     assert_eq!(node.ended(), Some(0));
     // Sooner than by itself.
     assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
@@ -168,7 +166,6 @@ fn of_two_nodes_at_one_port_the_second_one_says_so_and_ends() {
     let reason = format!("error: cannot listen at {listen}: Address already in use");
     assert!(said.err.contains(&reason), "{said:?}");
     assert!(is_healthy(&first));
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
@@ -188,5 +185,4 @@ fn a_process_that_is_stopped_keeps_no_command_waiting() {
     assert!(said.err.contains("has not answered within"), "{said:?}");
     signal("CONT", process.0.id());
     until("it answers again", || is_healthy(&at).then_some(()));
-    fs::remove_dir_all(&folder).unwrap();
 }

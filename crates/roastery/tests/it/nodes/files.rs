@@ -38,7 +38,6 @@ fn an_init_that_finds_no_room_leaves_nothing_and_the_next_one_succeeds() {
     let again = roastery(&init, &[WORDS]);
     assert_eq!(again.status, 2);
     assert!(again.err.contains("there is a node here already"), "{again:?}");
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
@@ -50,7 +49,6 @@ fn a_short_passphrase_is_refused_with_what_is_allowed() {
     assert_eq!(said.status, 2);
     assert!(said.err.contains("3 characters; at least 12 are needed"), "{said:?}");
     assert!(!said.err.contains("abc") && !at.exists(), "{said:?}");
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
@@ -75,8 +73,6 @@ fn a_start_removes_what_a_crash_left_and_warns_of_secrets_that_others_can_read()
     });
     let socket = at.join("api.sock").metadata().unwrap();
     assert_eq!(socket.permissions().mode() & 0o077, 0);
-    drop(_process);
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
@@ -200,5 +196,4 @@ fn a_path_in_a_variable_is_relative_to_the_current_folder() {
     let variable = [("ROASTERY_PASSPHRASE_FILE", "words")];
     let said = tell(&["backup", "--folder", "node", "copy"], &variable);
     assert!(said.status.success(), "{said:?}");
-    fs::remove_dir_all(folder).unwrap();
 }

@@ -16,6 +16,7 @@ mod epochs;
 mod evidence;
 mod failures;
 mod files;
+mod folder;
 mod founding;
 mod heavy;
 mod hwi;

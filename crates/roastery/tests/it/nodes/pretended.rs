@@ -4,19 +4,18 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::net::{UnixListener, UnixStream},
-    path::PathBuf,
     sync::{Arc, Mutex},
 };
 
 use serde_json::{Value, json};
 
 use crate::nodes::{
-    support::{Said, fresh_folder, roastery},
+    support::{Said, TestFolder, fresh_folder, roastery},
     terminal::on_terminal,
 };
 
 pub(crate) struct Pretended {
-    folder: PathBuf,
+    folder: TestFolder,
     state: Arc<Mutex<State>>,
 }
 
@@ -104,12 +103,6 @@ impl Pretended {
             format!("{what} {}", &session[..8])
         });
         words.collect()
-    }
-}
-
-impl Drop for Pretended {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -77,7 +77,7 @@ fn a_store_from_before_the_key_gets_the_shares_of_all_its_seats_back_from_the_ho
     let backup = backup.to_str().unwrap();
     roastery(&[&["backup", backup], &at[..]].concat(), &words).well();
 
-    let group = Group::at(folder.clone());
+    let group = Group::at(folder);
     group.local(&["--seats", "3,1,1", "--threshold", "3", "--port", &port], &[]).well();
     let recovery = group.path("recovery");
     group.tell(1, &["group", "export", "local", "--recovery-file", &recovery]).well();
@@ -140,5 +140,4 @@ fn a_member_that_signs_without_the_others_is_named_when_the_invitation_is_writte
         assert_eq!(refused.status, 2);
         assert!(refused.err.contains("allowed are whole numbers from 1 to 32"), "{refused:?}");
     }
-    fs::remove_dir_all(folder).unwrap();
 }

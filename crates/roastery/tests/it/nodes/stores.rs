@@ -114,5 +114,4 @@ fn a_node_ends_gracefully_when_it_is_told_to_and_says_nothing_more() {
         assert_eq!(node.wait().unwrap().code(), Some(0), "{how}");
         assert!(!folder.join("node/api.sock").exists(), "{how}");
     }
-    fs::remove_dir_all(folder).unwrap();
 }

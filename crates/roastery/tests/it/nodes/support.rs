@@ -15,11 +15,13 @@ use std::{
 
 use serde_json::Value;
 
+pub(crate) use super::folder::{TestFolder, fresh_folder};
+
 /// The timeout of every wait. It never expires in a test that passes.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) struct Group {
-    folder: PathBuf,
+    folder: TestFolder,
     port: u16,
 }
 
@@ -71,14 +73,6 @@ pub(crate) fn free_ports(count: u16) -> u16 {
             return first;
         }
     }
-}
-
-/// A folder of a test's own, empty; short, because the path of a socket must be.
-pub(crate) fn fresh_folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("roastery-{}-{name}", std::process::id()));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
 }
 
 /// Runs a command that belongs to no node, or to the one at this folder.
@@ -135,7 +129,7 @@ impl Group {
     }
 
     /// One in this folder, which may be made in part.
-    pub(crate) fn at(folder: PathBuf) -> Self {
+    pub(crate) fn at(folder: TestFolder) -> Self {
         Self { folder, port: 0 }
     }
 
@@ -351,7 +345,6 @@ impl Drop for Group {
         for pid in processes(&self.folder) {
             signal("KILL", pid);
         }
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

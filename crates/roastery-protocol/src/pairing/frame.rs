@@ -123,8 +123,8 @@ pub struct Reveal {
     pub random: Secret<32>,
 }
 
-/// How far a member has come, for people: no rule depends on it, but that a member that ends the
-/// pairing ends it for all.
+/// How far a member has come, for people. Two rules depend on it: a member that ends the pairing
+/// ends it for all, and while one says that it agrees the inviter begins no further attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Said {
     /// The attempt; 0 before the first.
@@ -132,7 +132,7 @@ pub struct Said {
     /// The member.
     #[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")]
     pub seat: Seat,
-    /// Whose words were right.
+    /// Whose words were right; with its own seat the member agrees.
     pub compared: Seats,
     /// Why it has ended there.
     pub end: Option<EndReason>,

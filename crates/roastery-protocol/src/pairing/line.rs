@@ -266,3 +266,34 @@ impl BorshDeserialize for Line {
         Self::from_bytes(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bech32::primitives::iter::{ByteIterExt as _, Fe32IterExt as _};
+
+    use super::*;
+
+    /// These bytes with right sums, under a prefix and with bits after the last byte.
+    fn text(prefix: &str, bytes: &[u8], bits: u8) -> String {
+        let mut fields: Vec<_> = bytes.iter().copied().bytes_to_fes().collect();
+        let last = fields.pop().unwrap();
+        fields.push(bech32::Fe32::try_from(last.to_u8() | bits).unwrap());
+        let prefix = Hrp::parse(prefix).unwrap();
+        fields.into_iter().with_checksum::<LongBech32m>(&prefix).chars().collect()
+    }
+
+    #[test]
+    fn a_line_with_another_prefix_or_bits_after_its_end_is_none_though_its_sums_are_right() {
+        let secret = Secret::new([2; 16]);
+        let line = Line { inviter: [1; 32], secret, expiry: 3, addresses: Vec::new() };
+        let bytes = line.to_bytes();
+        // Of the last character three bits are after the last byte.
+        assert_eq!(bytes.len() * 8 % 5, 2);
+        assert_eq!(text("roast", &bytes, 0), line.to_string());
+        assert_eq!(Line::parse(&text("roast", &bytes, 0)), Ok(line));
+        for bits in 1..8 {
+            assert_eq!(Line::parse(&text("roast", &bytes, bits)), Err(LineError::Content));
+        }
+        assert_eq!(Line::parse(&text("toast", &bytes, 0)), Err(LineError::NotWhole));
+    }
+}

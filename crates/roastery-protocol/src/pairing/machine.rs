@@ -88,6 +88,12 @@ pub enum PairingError {
              still cancel. If all have, use the group for nothing"
     )]
     Agreed,
+    /// A joiner agrees already, and takes part in no further attempt.
+    #[error(
+        "{0} has compared all words to the end and takes part in no further attempt: the others \
+             compare theirs, or roastery invite --cancel ends it and another pairing begins"
+    )]
+    AgreedThere(Name),
     /// There is no such offer or member, or it is too late for that.
     #[error("{0}")]
     NotNow(&'static str),
@@ -109,8 +115,8 @@ pub struct Pairing {
     pub(super) here: BTreeSet<PeerId>,
     /// At the inviter: when each seat was last answered; at a joiner: when it said Hello.
     pub(super) answered: BTreeMap<u16, Duration>,
-    /// At the inviter: whose Hello came too soon after the one before, and is answered later.
-    pub(super) late: BTreeSet<u16>,
+    /// At the inviter: who gets an offer later, and when.
+    pub(super) later: BTreeMap<u16, Duration>,
     /// At the inviter: who has been sent an offer that was not answered yet.
     pub(super) offered: BTreeSet<u16>,
     /// At a joiner: the attempt of the last offer over this connection.
@@ -136,7 +142,7 @@ impl Pairing {
             last,
             here: BTreeSet::new(),
             answered: BTreeMap::new(),
-            late: BTreeSet::new(),
+            later: BTreeMap::new(),
             offered: BTreeSet::new(),
             offer: None,
             bits: 11,
@@ -300,7 +306,7 @@ impl Machine for Pairing {
         }
         self.say_hello_again();
         if self.kept.end.is_none() {
-            self.answer_late();
+            self.offer_later();
         }
         self.flush();
     }
@@ -338,7 +344,7 @@ impl Machine for Pairing {
             let left = Duration::from_secs(self.kept.deadline).saturating_sub(self.last.wall);
             self.last.monotonic.saturating_add(left)
         });
-        [ends, self.outbox.due(), self.next_hello(), self.next_answer()].into_iter().flatten().min()
+        [ends, self.outbox.due(), self.next_hello(), self.next_offer()].into_iter().flatten().min()
     }
 }
 

@@ -24,12 +24,16 @@
 //!
 //! The rules of their own are in files that can be read alone: `line`, `card`, `whereabouts`,
 //! `terms`, `roster`, `frame`, `reach`, `words`, `comparing`, `outbox`. The machine puts them
-//! together: `machine` (what both ends do), `sealed` (what follows a fixed roster), `inviting`,
-//! `joining`, `reports`, and `kept` (what outlives a restart).
+//! together: `machine` (what both ends do), `sealed` (what follows a fixed roster), `joining`,
+//! `inviting` with `invite`, `answers` and `again`, `reports`, and `kept` (what outlives a
+//! restart).
 
+mod again;
+mod answers;
 mod card;
 mod comparing;
 mod frame;
+mod invite;
 mod inviting;
 mod joining;
 mod kept;
@@ -55,7 +59,7 @@ pub use self::{
         AllEntries, EndReason, Enter, Frame, FrameError, Hello, MAX_FRAME, MAX_HELLO, Offer, Reach,
         Reveal, Said,
     },
-    inviting::{Invite, LEAST_LINE_SECONDS, MOST_LINE_SECONDS},
+    invite::{Invite, LEAST_LINE_SECONDS, MOST_LINE_SECONDS},
     line::{Line, LineAddress, LineError, LineHost, MAX_LINE, MOST_LINE_ADDRESSES, Transports},
     machine::{MOST_ATTEMPTS, Own, Pairing, PairingError},
     output::{Ended, Event, Output, Record, Rejected},

@@ -66,8 +66,16 @@ impl Pairing {
             (Some(comparing), Some(sealed)) if Some(seat) == self.own_seat() => {
                 comparing.compared(&sealed.typed)
             }
-            _ => live.said.get(&seat).copied().unwrap_or_default(),
+            _ => live.said.get(&seat).map(|said| said.without(seat)).unwrap_or_default(),
         }
+    }
+
+    /// Whether this member agrees, as it says.
+    pub fn agrees(&self, seat: Seat) -> bool {
+        if Some(seat) == self.own_seat() {
+            return self.kept.agreed;
+        }
+        self.live.as_ref().and_then(|live| live.said.get(&seat)).is_some_and(|said| said.has(seat))
     }
 
     /// When it ends, in seconds since 1970, unless all words were right before.

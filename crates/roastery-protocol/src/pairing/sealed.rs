@@ -107,6 +107,7 @@ impl Pairing {
             self.kept.agreed = true;
             self.touch();
             self.event(Event::Agreed);
+            self.say(None);
         }
         self.flush();
         Ok(())
@@ -254,7 +255,11 @@ impl Pairing {
 
     fn own_said(&self, end: Option<EndReason>) -> Option<Said> {
         let seat = self.own_seat()?;
-        Some(Said { attempt: self.kept.attempt, seat, compared: self.compared(seat), end })
+        let mut compared = self.compared(seat);
+        if self.kept.agreed {
+            compared.put(seat);
+        }
+        Some(Said { attempt: self.kept.attempt, seat, compared, end })
     }
 
     /// What this node has said in this attempt, for one that may lack it; the inviter adds what the

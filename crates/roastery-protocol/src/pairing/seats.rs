@@ -16,6 +16,12 @@ impl Seats {
         self.0.iter().zip(&other.0).all(|(own, other)| other & !own == 0)
     }
 
+    /// The set without this seat.
+    pub fn without(mut self, seat: Seat) -> Self {
+        self.0[seat.index() / 8] &= !(1 << (seat.index() % 8));
+        self
+    }
+
     /// Adds a seat.
     pub fn put(&mut self, seat: Seat) {
         self.0[seat.index() / 8] |= 1 << (seat.index() % 8);

@@ -2,6 +2,9 @@
 
 mod attacks;
 mod bytes;
+mod cheat;
 mod ends;
 mod honest;
+mod inviter;
+mod joiner;
 mod world;

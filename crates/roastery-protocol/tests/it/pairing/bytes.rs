@@ -130,7 +130,14 @@ fn the_bytes_of_a_line_have_one_form() {
     for form in [0x00, 0x40, 0x13, 0xff] {
         assert_eq!(with(54, form), Err(LineError::Content));
     }
-    // A name that is empty, or not printable.
+    // One address more, each of which can be read; and a name that is empty, or not printable.
+    let address = addresses().remove(1);
+    let made = |addresses| Line::from_bytes(&line(addresses).to_bytes());
+    assert!(made(vec![address.clone(); MOST_LINE_ADDRESSES]).is_ok());
+    let five = vec![address.clone(); MOST_LINE_ADDRESSES + 1];
+    assert_eq!(made(five), Err(LineError::Content));
+    let nameless = LineAddress { host: LineHost::Dns(String::new()), ..address };
+    assert_eq!(made(vec![nameless]), Err(LineError::Content));
     assert_eq!(with(55, 0), Err(LineError::Content));
     assert_eq!(with(56, 0x1b), Err(LineError::Content));
     let long = LineHost::Dns("x".repeat(255));
@@ -138,6 +145,37 @@ fn the_bytes_of_a_line_have_one_form() {
     let longest = line(vec![long; 4]).to_string();
     assert_eq!(longest.len(), MAX_LINE);
     assert!(Line::parse(&longest).is_ok());
+}
+
+#[test]
+fn a_line_is_not_searched_for_in_a_text_of_any_length() {
+    let text = line(addresses()).to_string();
+    let spaced = |spaces: usize| Line::parse(&format!("{}{text}", " ".repeat(spaces)));
+    assert!(spaced(4 * MAX_LINE - text.len()).is_ok());
+    assert_eq!(spaced(4 * MAX_LINE - text.len() + 1), Err(LineError::NotWhole));
+}
+
+#[test]
+fn terms_that_no_group_can_have_are_not_read() {
+    let terms = |change: fn(&mut Terms)| {
+        let names = ["anna", "bert"].map(name).to_vec();
+        let (group, network) = (name("treasury"), "main".to_owned());
+        let mut terms = Terms { pairing: [1; 16], group, threshold: 2, names, network };
+        change(&mut terms);
+        borsh::from_slice::<Terms>(&borsh::to_vec(&terms).unwrap()).is_ok()
+    };
+    assert!(terms(|_| {}));
+    for change in [
+        (|terms| terms.threshold = 1) as fn(&mut Terms),
+        |terms| terms.threshold = 3,
+        |terms| terms.names[1] = name("Anna"),
+        |terms| terms.names.truncate(1),
+        |terms| terms.network.clear(),
+        |terms| terms.network = "\u{1b}".to_owned(),
+        |terms| terms.network = "m".repeat(33),
+    ] {
+        assert!(!terms(change));
+    }
 }
 
 #[test]

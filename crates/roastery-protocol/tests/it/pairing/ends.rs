@@ -3,7 +3,7 @@
 use roastery_protocol::{
     clock::Moment,
     machine::{Link, Machine as _},
-    pairing::{Checked, CompareError, EndReason, Event, Pairing, PairingError},
+    pairing::{Checked, CompareError, EndReason, Event, Own, Pairing, PairingError},
 };
 
 use super::world::*;
@@ -65,6 +65,29 @@ fn who_has_compared_all_words_is_not_stopped_by_another_member() {
         let ended = world.node(key).machine.ended().unwrap();
         assert_eq!((ended.seat, ended.reason), (Some(seat(2)), EndReason::Cancelled));
     }
+}
+
+#[test]
+fn wrong_words_count_for_each_member_apart_and_right_ones_are_not_typed_again() {
+    let mut world = World::three().with_words();
+    let (now, words) = (world.now, world.words());
+    let right = |number: u32| words[&seat(number)][0];
+    let wrong = ["abandon", "zoo", "canyon"].into_iter();
+    let wrong = wrong.filter(|word| *word != right(0) && *word != right(2));
+    let wrong = wrong.take(1).next().unwrap();
+    let bert = &mut world.node(2).machine;
+    for tries_left in [2, 1] {
+        for number in [0, 2] {
+            let said = bert.compare(seat(number), wrong, now).unwrap();
+            assert_eq!(said, Checked::Wrong { tries_left });
+        }
+    }
+    assert!(bert.ended().is_none());
+    assert_eq!(bert.compare(seat(0), right(0), now), Ok(Checked::Right { left: 0 }));
+    // Neither again, nor wrong: who knows a word needs to type nothing more of this member.
+    assert_eq!(bert.compare(seat(0), right(0), now), Err(CompareError::Known));
+    assert_eq!(bert.compare(seat(0), wrong, now), Err(CompareError::Known));
+    assert!(bert.ended().is_none() && bert.compared(seat(1)).has(seat(0)));
 }
 
 #[test]
@@ -150,6 +173,27 @@ fn what_cannot_be_offered_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_node_that_brings_what_others_would_not_read_begins_no_pairing() {
+    let line = World::three().node(1).machine.lines()[0].1.clone();
+    let begin = |change: fn(&mut Own)| {
+        let mut own = own(2, 1);
+        change(&mut own);
+        Pairing::join(line.clone(), peer(1), own, at(0)).err()
+    };
+    assert!(begin(|_| {}).is_none());
+    for change in [
+        (|own| own.network.clear()) as fn(&mut Own),
+        |own| own.network = "two words".to_owned(),
+        |own| own.version = "9".repeat(33),
+        |own| own.version = "\u{1b}".to_owned(),
+    ] {
+        assert!(matches!(begin(change), Some(PairingError::Text)));
+    }
+    let addresses = begin(|own| own.whereabouts.addresses = vec!["x".repeat(256); 5]);
+    assert!(matches!(addresses, Some(PairingError::Addresses)));
+}
+
+#[test]
 fn a_line_that_has_expired_or_is_the_nodes_own_is_not_joined() {
     let world = World::three();
     let line = world.nodes[&peer(1)].machine.lines()[0].1.clone();
@@ -165,7 +209,19 @@ fn a_node_agrees_only_once_a_person_says_that_its_words_were_right_at_all_others
     let now = world.now;
     let early = world.node(2).machine.confirm(now);
     assert!(matches!(early, Err(PairingError::NotNow(_))));
-    world.compare_all();
+    let annas = world.words()[&seat(0)][0];
+    world.node(2).machine.compare(seat(0), annas, now).unwrap();
+    let half = world.node(2).machine.confirm(now);
+    assert!(matches!(half, Err(PairingError::NotNow(_))));
+    let cleos = world.words()[&seat(2)][0];
+    world.node(2).machine.compare(seat(2), cleos, now).unwrap();
+    for (key, others) in [(1, [1, 2]), (3, [0, 1])] {
+        for number in others {
+            let word = world.words()[&seat(number)][0];
+            world.node(key).machine.compare(seat(number), word, now).unwrap();
+        }
+    }
+    world.settle();
     for node in world.nodes.values() {
         assert!(node.machine.all_right());
         assert!(node.machine.agreed().is_none());

@@ -3,10 +3,10 @@ use std::time::Duration;
 use roastery_protocol::{
     clock::Moment,
     machine::{Link, Machine as _},
-    pairing::{Checked, EndReason, Event, PairingError, Rejected, Seats},
+    pairing::{Checked, EndReason, Event, Pairing, PairingError, Rejected, Seats},
 };
 
-use super::world::{World, at, peer, seat};
+use super::world::{World, at, own, peer, seat};
 
 #[test]
 fn three_nodes_with_two_lines_have_one_invitation_once_all_words_were_typed() {
@@ -35,7 +35,7 @@ fn three_nodes_with_two_lines_have_one_invitation_once_all_words_were_typed() {
 #[test]
 fn of_two_members_each_types_two_words_of_the_other() {
     let mut world = World::new(&[1, 2], &["anna", "bert"], 2, 3).with_words();
-    assert!(world.words().values().all(|words| words.len() == 2));
+    assert!(world.words().values().all(|words| words.len() == 2 && words[0] != words[1]));
     let said = world.compare_all();
     assert_eq!(said.iter().filter(|said| **said == Checked::Right { left: 1 }).count(), 2);
     world.confirm_all();
@@ -116,6 +116,20 @@ fn after_a_restart_in_any_state_the_numbers_and_words_are_the_same() {
                 assert_eq!(node.revealed().len(), 1, "step {step}, node {key}");
             }
         }
+    }
+}
+
+#[test]
+fn a_stored_state_of_another_version_or_cut_short_is_not_gone_on_with() {
+    let mut world = World::three().with_words();
+    let stored = world.node(2).stored.clone();
+    let restore = |bytes: &[u8]| Pairing::restore(bytes, own(2, 7), at(0));
+    assert!(restore(&stored).is_ok());
+    let mut other = stored.clone();
+    other[0] ^= 2;
+    assert!(matches!(restore(&other), Err(PairingError::Stored(_))));
+    for length in [0, 1, stored.len() - 1] {
+        assert!(matches!(restore(&stored[..length]), Err(PairingError::Stored(_))));
     }
 }
 

@@ -73,7 +73,6 @@ pub enum PairEvent {
 }
 
 /// The bytes of a message. The next ones of a peer are read once earlier ones are dropped.
-#[derive(Debug)]
 pub struct PairMessage {
     bytes: Vec<u8>,
     _room: OwnedSemaphorePermit,
@@ -86,6 +85,14 @@ impl PairMessage {
     }
 }
 
+/// A message may reveal a number: of it only its length is shown.
+impl fmt::Debug for PairMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = self.bytes.len();
+        f.debug_struct("PairMessage").field("length", &length).finish_non_exhaustive()
+    }
+}
+
 impl Pairings {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, resolver: Resolver::system() }
@@ -95,6 +102,11 @@ impl Pairings {
     /// connected, and streams of pairings taken.
     pub fn open(&self, open: bool) {
         self.shared.open(open);
+    }
+
+    /// How many connections of guests were refused for their bounds since this was last asked.
+    pub fn take_refused(&self) -> u64 {
+        self.shared.take_refused()
     }
 
     /// Calls the node that a line names, once, and opens a stream to it. If it is connected already
@@ -149,5 +161,23 @@ pub struct PeerKeys;
 impl TransportKeys for PeerKeys {
     fn has_signed(&self, peer: &PeerId, digest: &[u8; 32], by: &TransportSignature) -> bool {
         public_key(peer).is_some_and(|key| key.verify(digest, by))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[test]
+    fn of_a_message_debug_shows_its_length_alone() {
+        let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let bytes = PairMessage { bytes: vec![77; 3], _room: room };
+        let peer = PeerId::new([1; 32]).unwrap();
+        let shown = format!("{:?}", PairEvent::Message { peer, bytes });
+        assert!(shown.contains("length: 3") && !shown.contains("77"), "{shown}");
     }
 }

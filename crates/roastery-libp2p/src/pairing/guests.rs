@@ -29,6 +29,8 @@ pub(super) struct Guests {
     here: HashMap<ConnectionId, Option<Source>>,
     /// Those of the last minute, the oldest first.
     lately: VecDeque<(Instant, Source)>,
+    /// How many were refused since this was last asked.
+    refused: u64,
 }
 
 impl Guests {
@@ -47,8 +49,14 @@ impl Guests {
         if has_room {
             self.here.insert(id, Some(source));
             self.lately.push_back((now, source));
+        } else {
+            self.refused = self.refused.saturating_add(1);
         }
         has_room
+    }
+
+    pub(super) fn take_refused(&mut self) -> u64 {
+        std::mem::take(&mut self.refused)
     }
 
     /// It has proven a line, and takes no place of those that have not.
@@ -107,5 +115,7 @@ mod tests {
         assert_eq!((0..200).filter(|number| come(*number, 1 + number, now)).count(), 50);
         assert!(!come(0, 0, now + MINUTE - Duration::from_nanos(1)));
         assert!(come(0, 0, now + MINUTE));
+        // Each that was refused is counted, once.
+        assert_eq!((guests.take_refused(), guests.take_refused()), (161, 0));
     }
 }

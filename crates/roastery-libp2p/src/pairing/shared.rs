@@ -70,6 +70,10 @@ impl Shared {
         self.lock().open
     }
 
+    pub(super) fn take_refused(&self) -> u64 {
+        self.lock().guests.take_refused()
+    }
+
     pub(super) fn calls(&self, peer: NetworkPeer) {
         self.lock().called.insert(peer);
     }
@@ -122,7 +126,8 @@ impl Shared {
     ) -> bool {
         let mut state = self.lock();
         match from {
-            Some(from) => state.open && state.guests.admit(connection, from, Instant::now()),
+            Some(from) if state.open => state.guests.admit(connection, from, Instant::now()),
+            Some(_) => false,
             None => state.called.contains(peer),
         }
     }

@@ -40,7 +40,7 @@ pub(super) async fn invite(State(service): At, Body(new): Body<Invite>) -> Answe
 /// Calls the node that a line names. Nothing is accepted by that.
 #[utoipa::path(post, path = "/v1/pairings/join", request_body = JoinLine,
     responses((status = 200, description = "Done", body = Pairing),
-        (status = 409, description = "conflict: four are under way, or one with this node is not finished; not_ready: this node holds several seats", body = Problem)))]
+        (status = 409, description = "conflict: four are under way, one with this node is not finished, or the pairing of this line has ended; not_ready: this node holds several seats", body = Problem)))]
 pub(super) async fn join_line(State(service): At, Body(line): Body<JoinLine>) -> Answer<Pairing> {
     Ok(Json(service.join_line(&line.line).await?.into()))
 }
@@ -63,17 +63,18 @@ pub(super) async fn decline(State(service): At, Path(id): Path<String>) -> Answe
 }
 
 /// Compares a word that a member has said. After three wrong words of the list for one member the
-/// pairing ends.
+/// pairing ends. A word of an attempt that is over is not compared, and counts as no try.
 #[utoipa::path(post, path = "/v1/pairings/{id}/words", request_body = HeardWord,
     params(("id" = String, Path, description = "Its id", pattern = "^[0-9a-f]{16}$")),
     responses((status = 200, description = "Done", body = ComparedWord),
-        (status = 409, description = "conflict: there are no words, or this member's are right already", body = Problem)))]
+        (status = 409, description = "conflict: there are no words, they are those of another attempt, or this member's are right already", body = Problem)))]
 pub(super) async fn word(
     State(service): At,
     Path(id): Path<String>,
     Body(heard): Body<HeardWord>,
 ) -> Answer<ComparedWord> {
-    Ok(Json(service.compare_word(&id, &heard.member, &heard.word).await?.into()))
+    let HeardWord { attempt, member, word } = heard;
+    Ok(Json(service.compare_word(&id, attempt, &member, &word).await?.into()))
 }
 
 /// States that each of the others has said, by voice, that this node's words were right. The key
@@ -90,7 +91,7 @@ pub(super) async fn confirm(State(service): At, Path(id): Path<String>) -> Answe
 #[utoipa::path(post, path = "/v1/pairings/{id}/again", request_body = PairAgain,
     params(("id" = String, Path, description = "Its id", pattern = "^[0-9a-f]{16}$")),
     responses((status = 200, description = "Done", body = Pairing),
-        (status = 409, description = "conflict: this node does not invite, or there is no further attempt", body = Problem)))]
+        (status = 409, description = "conflict: this node does not invite, there is no further attempt, or a member agrees already", body = Problem)))]
 pub(super) async fn again(
     State(service): At,
     Path(id): Path<String>,

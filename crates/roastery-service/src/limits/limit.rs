@@ -81,13 +81,17 @@ pub enum Limit {
     MessageBytes,
     /// Connections between nodes that are pending or established.
     PeerConnections,
+    /// Connections of nodes outside the roster, while a line of a pairing is open.
+    PairingGuests,
+    /// Messages of one node within a pairing.
+    PairingMessages,
     /// Log lines that wait to be written.
     LogLines,
 }
 
 impl Limit {
     /// All limits, in the order in which the manual lists them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 42] = [
         Self::ApiConnections,
         Self::ApiConnectionsOfAddress,
         Self::ApiRequests,
@@ -127,6 +131,8 @@ impl Limit {
         Self::OutboundQueue,
         Self::MessageBytes,
         Self::PeerConnections,
+        Self::PairingGuests,
+        Self::PairingMessages,
         Self::LogLines,
     ];
 
@@ -172,6 +178,8 @@ impl Limit {
             Self::OutboundQueue => "outbound_queue",
             Self::MessageBytes => "message_bytes",
             Self::PeerConnections => "peer_connections",
+            Self::PairingGuests => "pairing_guests",
+            Self::PairingMessages => "pairing_messages",
             Self::LogLines => "log_lines",
         }
     }
@@ -231,6 +239,10 @@ impl Limit {
             Self::OutboundQueue => "messages for a peer were dropped: its queue is full",
             Self::MessageBytes => "a message was dropped: it is too long",
             Self::PeerConnections => "a connection between nodes was refused: no room",
+            Self::PairingGuests => {
+                "a connection for a pairing was refused: too many of this source, or of all"
+            }
+            Self::PairingMessages => "a message of a pairing was not heard, or not sent: too many",
             Self::LogLines => "log lines were dropped: they could not be written in time",
         }
     }

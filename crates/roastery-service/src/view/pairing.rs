@@ -1,11 +1,13 @@
 //! The status of a pairing.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A pairing at this node. For its operator alone: it has lines that were not used, and this node's
 /// words. Another member's word is nowhere in it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Pairing {
     /// Its id at this node: 16 hexadecimal digits.
     pub id: String,
@@ -36,6 +38,20 @@ pub struct Pairing {
     pub deadline: u64,
 }
 
+/// The words are not shown, and of the members no line.
+impl fmt::Debug for Pairing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, state, group, attempt, members, .. } = self;
+        f.debug_struct("Pairing")
+            .field("id", id)
+            .field("state", state)
+            .field("group", group)
+            .field("attempt", attempt)
+            .field("members", members)
+            .finish_non_exhaustive()
+    }
+}
+
 /// How far a pairing is at a node.
 ///
 /// Exhaustive: version 1 of the API has no other states.
@@ -60,7 +76,7 @@ pub enum PairingState {
 }
 
 /// A member of a pairing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PairingMember {
     /// Its name.
     pub name: String,
@@ -86,6 +102,20 @@ pub struct PairingMember {
     pub compared: Vec<String>,
 }
 
+/// The line has a secret.
+impl fmt::Debug for PairingMember {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, own, used, from, entered, .. } = self;
+        f.debug_struct("PairingMember")
+            .field("name", name)
+            .field("own", own)
+            .field("used", used)
+            .field("from", from)
+            .field("entered", entered)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A new group that this node invites to.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -109,8 +139,8 @@ pub struct JoinLine {
 }
 
 /// The line has a secret.
-impl std::fmt::Debug for JoinLine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for JoinLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinLine").finish_non_exhaustive()
     }
 }
@@ -127,6 +157,8 @@ pub struct PairAgain {
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeardWord {
+    /// The attempt whose words were shown when it was typed.
+    pub attempt: u8,
     /// The member who has said it.
     pub member: String,
     /// The word.
@@ -134,14 +166,18 @@ pub struct HeardWord {
 }
 
 /// The word is not shown.
-impl std::fmt::Debug for HeardWord {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HeardWord").field("member", &self.member).finish_non_exhaustive()
+impl fmt::Debug for HeardWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { attempt, member, .. } = self;
+        f.debug_struct("HeardWord")
+            .field("attempt", attempt)
+            .field("member", member)
+            .finish_non_exhaustive()
     }
 }
 
 /// What the node says of a word.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ComparedWord {
     /// What it is.
     pub result: WordResult,
@@ -152,6 +188,18 @@ pub struct ComparedWord {
     pub near: Vec<String>,
     /// The pairing now.
     pub pairing: Pairing,
+}
+
+/// Words that are like a member's are not shown.
+impl fmt::Debug for ComparedWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { result, left, pairing, .. } = self;
+        f.debug_struct("ComparedWord")
+            .field("result", result)
+            .field("left", left)
+            .field("pairing", pairing)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a word that was typed is.
@@ -166,4 +214,53 @@ pub enum WordResult {
     Wrong,
     /// Not in the list; no try.
     NotInList,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_line_and_no_word_of_a_pairing() {
+        let (line, word) = ("roast1qqqq".to_owned(), "canyon".to_owned());
+        let member = PairingMember {
+            name: "bert".to_owned(),
+            own: false,
+            line: Some(line.clone()),
+            used: None,
+            from: None,
+            entered: false,
+            declined: false,
+            reached: false,
+            revealed: false,
+            right: false,
+            compared: Vec::new(),
+        };
+        let pairing = Pairing {
+            id: "00".repeat(8),
+            invites: true,
+            state: PairingState::Comparing,
+            group: Some("treasury".to_owned()),
+            threshold: 2,
+            attempt: 1,
+            own: Some("anna".to_owned()),
+            members: vec![member],
+            words: vec![word.clone()],
+            keygen: None,
+            ended: None,
+            note: String::new(),
+            deadline: 0,
+        };
+        let compared = ComparedWord {
+            result: WordResult::NotInList,
+            left: 0,
+            near: vec![word.clone()],
+            pairing: pairing.clone(),
+        };
+        let heard = HeardWord { attempt: 1, member: "bert".to_owned(), word: word.clone() };
+        let joins = JoinLine { line: line.clone() };
+        let shown = format!("{pairing:?} {compared:?} {heard:?} {joins:?}");
+        assert!(shown.contains("treasury") && shown.contains("bert"), "{shown}");
+        assert!(!shown.contains(&line) && !shown.contains(&word), "{shown}");
+    }
 }

@@ -70,6 +70,11 @@ impl Typed {
         Self(lines)
     }
 
+    /// Drops what was typed for the words of an attempt that is over.
+    fn forget(&self) {
+        self.0.try_iter().for_each(drop);
+    }
+
     /// What was typed within a turn; an error when nothing more can be.
     fn next(&self) -> anyhow::Result<Option<String>> {
         match self.0.recv_timeout(TURN) {
@@ -200,6 +205,9 @@ fn compare(client: &Client, mut pairing: Pairing) -> anyhow::Result<Pairing> {
             continue;
         }
         if attempt != pairing.attempt {
+            if attempt != 0 {
+                typed.forget();
+            }
             attempt = pairing.attempt;
             asked_of = None;
             show_words(&pairing);
@@ -228,10 +236,21 @@ fn compare(client: &Client, mut pairing: Pairing) -> anyhow::Result<Pairing> {
         }
         match typed.next()? {
             Some(word) if !word.is_empty() => {
-                let heard = HeardWord { member: name.clone(), word };
-                let compared: ComparedWord = post(client, &path_of(&pairing, "/words"), &heard)?;
-                say!("  {}", answer(&name, &compared));
-                pairing = compared.pairing;
+                let heard = HeardWord { attempt, member: name.clone(), word };
+                match post::<ComparedWord>(client, &path_of(&pairing, "/words"), &heard) {
+                    Ok(compared) => {
+                        say!("  {}", answer(&name, &compared));
+                        pairing = compared.pairing;
+                    }
+                    Err(error) => {
+                        pairing = get(client, &path_of(&pairing, ""))?;
+                        if pairing.attempt == attempt && pairing.state != PairingState::Ended {
+                            return Err(error);
+                        }
+                        // It was typed for words that are no more.
+                        say!("  not compared: another attempt has begun, or it has ended");
+                    }
+                }
                 asked_of = None;
             }
             _ => pairing = get(client, &path_of(&pairing, ""))?,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use roastery_libp2p::{line_addresses, peer_of_line};
 use roastery_protocol::{
     Seat,
-    group::Name,
+    group::{Name, PeerId},
     pairing::{
         Checked, CompareError, Invite, LEAST_LINE_SECONDS, Line, MOST_LINE_SECONDS, Pairing,
         PairingError,
@@ -29,6 +29,9 @@ const MOST_PAIRINGS: usize = 4;
 /// How long lines can be used if nothing is said, in seconds.
 const DAY: u32 = 24 * 60 * 60;
 
+/// Why a line that was joined before is not joined again.
+const LINE_IS_OVER: &str = "the pairing of this line has ended here, and a line is good for one: ask for a new line (roastery invite --again, or a new roastery invite)";
+
 /// What a node that invites says of the group.
 #[derive(Clone, Debug)]
 pub struct NewPairing {
@@ -48,7 +51,9 @@ fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> ServiceErro
 
 fn refused(error: PairingError) -> ServiceError {
     match error {
-        PairingError::NotNow(_) | PairingError::Agreed => ServiceError::Conflict(error.into()),
+        PairingError::NotNow(_) | PairingError::Agreed | PairingError::AgreedThere(_) => {
+            ServiceError::Conflict(error.into())
+        }
         PairingError::Randomness | PairingError::Stored(_) => ServiceError::Internal(error.into()),
         _ => ServiceError::Invalid(error.into()),
     }
@@ -109,25 +114,45 @@ impl Service {
     /// # Errors
     ///
     /// [`ServiceError::Invalid`] if it is no line, has expired, or is of this node;
-    /// [`ServiceError::Conflict`] if another one of the same node is under way.
+    /// [`ServiceError::Conflict`] if another one of the same node is under way, or that of this
+    /// line has ended.
     pub async fn join_line(self: &Arc<Self>, text: &str) -> Result<PairingStatus, ServiceError> {
         let line = Line::parse(text).map_err(invalid)?;
         let inviter = peer_of_line(&line).ok_or_else(|| {
             ServiceError::Invalid("this line was not made by a node: ask for another one".into())
         })?;
         let mut all = self.pairings.all.lock().await;
-        for (id, running) in all.iter().filter(|(_, running)| !self.is_over(&running.machine)) {
-            if running.machine.invited_by().is_some_and(|(known, _)| *known == line) {
-                return Ok(status_of(*id, running));
-            }
-            // Messages do not name their pairing.
-            if running.has(&inviter) {
-                return Err(ServiceError::Conflict(with_same_peer(running).into()));
-            }
+        if let Some(status) = self.joined_with(&all, &line, &inviter)? {
+            return Ok(status);
         }
         check_room(&all)?;
         let machine = Pairing::join(line, inviter, self.own()?, moment()).map_err(refused)?;
         self.put(&mut all, machine).await
+    }
+
+    /// The pairing that goes on with this line, if it was joined before.
+    fn joined_with(
+        &self,
+        all: &BTreeMap<[u8; 8], Running>,
+        line: &Line,
+        inviter: &PeerId,
+    ) -> Result<Option<PairingStatus>, ServiceError> {
+        let joined = |running: &Running| {
+            running.machine.invited_by().is_some_and(|(known, _)| known == line)
+        };
+        if let Some((id, running)) = all.iter().find(|(_, running)| joined(running)) {
+            // A further pairing of this line would begin at its first attempt again.
+            return match self.is_over(&running.machine) {
+                true => Err(ServiceError::Conflict(LINE_IS_OVER.into())),
+                false => Ok(Some(status_of(*id, running))),
+            };
+        }
+        // Messages do not name their pairing.
+        let mut under_way = all.values().filter(|running| !self.is_over(&running.machine));
+        match under_way.find(|running| running.has(inviter)) {
+            Some(running) => Err(ServiceError::Conflict(with_same_peer(running).into())),
+            None => Ok(None),
+        }
     }
 
     async fn put(
@@ -227,20 +252,23 @@ impl Service {
         .await
     }
 
-    /// Compares a word that the operator has heard of a member.
+    /// Compares a word that the operator has heard of a member, and has typed in this attempt.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Conflict`] if no word is taken.
+    /// [`ServiceError::Conflict`] if no word is taken, or another attempt has begun meanwhile: then
+    /// it is no try.
     pub async fn compare_word(
         self: &Arc<Self>,
         id: &str,
+        attempt: u8,
         member: &str,
         word: &str,
     ) -> Result<(Checked, PairingStatus), ServiceError> {
         let mut all = self.pairings.all.lock().await;
         let (id, running) = find(&mut all, id)?;
         let seat = seat_of(running, member)?;
+        check_attempt(attempt, running.machine.attempt())?;
         let said = running.machine.compare(seat, word, moment());
         let said = said.map_err(|error: CompareError| ServiceError::Conflict(error.into()))?;
         self.follow(&mut all).await;
@@ -269,6 +297,16 @@ impl Service {
         act(&mut running.machine).map_err(refused)?;
         self.follow(&mut all).await;
         all.get(&id).map(|running| status_of(id, running)).ok_or_else(|| unknown(&text_of(id)))
+    }
+}
+
+fn check_attempt(typed: u8, now: u8) -> Result<(), ServiceError> {
+    match typed == now {
+        true => Ok(()),
+        false => Err(ServiceError::Conflict(
+            format!("this word was typed in attempt {typed}, and attempt {now} has begun: it was not compared; hear and type the new words")
+                .into(),
+        )),
     }
 }
 

@@ -11,6 +11,7 @@ use roastery_libp2p::{
     PairEvent, PairEvents, Pairings, TransportKey, Whereabouts, addresses_of_line,
 };
 use roastery_protocol::{
+    clock::Moment,
     group::PeerId,
     machine::{Destination, Link, Machine as _, Output},
     pairing::{Event, Pairing, Rejected, Roster, Seats},
@@ -20,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     files::{InvitationFile, NodeCard},
+    limits::Limit,
     service::{
         Service, ServiceError, ServiceEvent,
         pairing::{
@@ -38,6 +40,9 @@ const LONGEST_CALL: Duration = Duration::from_secs(30);
 /// The pause before a key generation that could not be begun is begun again.
 const BEGIN_AGAIN: Duration = Duration::from_secs(10);
 
+/// All peers outside the roster: none of them is known by name.
+const GUESTS: &str = "guests";
+
 /// This node's pairings.
 #[derive(Debug)]
 pub(in crate::service) struct PairingsHere {
@@ -48,7 +53,8 @@ pub(in crate::service) struct PairingsHere {
 
 impl Service {
     /// Takes up the pairings that were under way before the restart. Those that have ended, or
-    /// whose group is made, are forgotten.
+    /// whose group is made, are forgotten; but one that has ended and was joined with a line stays
+    /// as long as the line could be used, so that it is not joined again.
     pub(in crate::service) async fn resume_pairings(self: &Arc<Self>) -> Result<(), ServiceError> {
         for KeptPairing { id, state } in self.shared.store(|store| store.pairings()).await? {
             let restored = self.own().and_then(|own| {
@@ -64,11 +70,15 @@ impl Service {
                 }
             };
             let made = machine.agreed().is_some_and(|roster| self.is_made(roster));
-            if made || machine.ended().is_some() {
-                self.shared.store(move |store| store.forget_pairing(id)).await?;
-                continue;
-            }
-            self.pairings.all.lock().await.insert(id, Running::restored(machine));
+            let running = match machine.ended() {
+                None if !made => Running::restored(machine),
+                Some(_) if has_usable_line(&machine, moment()) => Running::new(machine),
+                _ => {
+                    self.shared.store(move |store| store.forget_pairing(id)).await?;
+                    continue;
+                }
+            };
+            self.pairings.all.lock().await.insert(id, running);
         }
         Ok(())
     }
@@ -145,12 +155,20 @@ impl Service {
                         continue;
                     }
                     match running.machine.handle_message(&peer, bytes.as_bytes(), now) {
-                        Ok(()) => taken = true,
+                        Ok(()) => {
+                            taken = true;
+                            running.is_well_with(&peer);
+                        }
                         Err(error) => {
                             closes &= error.closes();
                             tracing::debug!(%peer, %error, "a message of a pairing had no effect");
                             if let Some(note) = note_of(&error) {
                                 running.note = note;
+                                running.noted = Some(peer.clone());
+                            }
+                            if let Rejected::TooMany(_) | Rejected::TooSoon = error {
+                                let who = peer.to_string();
+                                self.shared.limits.hit(Limit::PairingMessages, &who);
                             }
                         }
                     }
@@ -172,6 +190,8 @@ impl Service {
     async fn turn_pairings(self: &Arc<Self>) {
         let mut all = self.pairings.all.lock().await;
         self.pairings.calls.open(all.values().any(Running::is_open));
+        let refused = self.pairings.calls.take_refused();
+        self.shared.limits.hit_times(Limit::PairingGuests, GUESTS, refused);
         if all.is_empty() {
             return;
         }
@@ -242,6 +262,10 @@ impl Service {
                 Output::Send { to: Destination::Seat(peer), bytes } => {
                     // If its queue is full its stream is closed, and it gets all again.
                     if !self.pairings.calls.send(&peer, bytes.to_vec()) {
+                        // Where the stream has ended already there was no bound.
+                        if running.here.contains(&peer) {
+                            self.shared.limits.hit(Limit::PairingMessages, &peer.to_string());
+                        }
                         self.pairings.calls.close(&peer);
                     }
                 }
@@ -349,6 +373,11 @@ impl Service {
         self.begin_keygen(&invitation.id().to_string(), &fingerprint).await?;
         Ok(())
     }
+}
+
+/// Whether it was joined with a line that could still be used.
+fn has_usable_line(machine: &Pairing, now: Moment) -> bool {
+    machine.invited_by().is_some_and(|(line, _)| u64::from(line.expiry) > now.wall_seconds())
 }
 
 /// What the operator can do about a message that had no effect.

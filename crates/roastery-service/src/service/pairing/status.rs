@@ -1,6 +1,6 @@
 //! The status of a pairing, for its operator: it has the lines' secrets and this node's own words.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use roastery_protocol::{
     KeygenId, Seat,
@@ -14,7 +14,7 @@ use crate::service::{
 };
 
 /// A pairing at this node.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PairingStatus {
     /// Its id at this node.
     pub id: String,
@@ -44,6 +44,19 @@ pub struct PairingStatus {
     pub deadline: u64,
 }
 
+/// The words are not shown, and of the members no line.
+impl fmt::Debug for PairingStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, phase, attempt, members, .. } = self;
+        f.debug_struct("PairingStatus")
+            .field("id", id)
+            .field("phase", phase)
+            .field("attempt", attempt)
+            .field("members", members)
+            .finish_non_exhaustive()
+    }
+}
+
 /// How far a pairing is at this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PairingPhase {
@@ -64,7 +77,7 @@ pub enum PairingPhase {
 }
 
 /// A member of a pairing.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PairingMember {
     /// Its seat.
     pub seat: Seat,
@@ -86,6 +99,19 @@ pub struct PairingMember {
     pub right: bool,
     /// The members whose words it has found right.
     pub compared: Vec<Seat>,
+}
+
+/// The line has a secret.
+impl fmt::Debug for PairingMember {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seat, name, used, entered, .. } = self;
+        f.debug_struct("PairingMember")
+            .field("seat", seat)
+            .field("name", name)
+            .field("used", used)
+            .field("entered", entered)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Service {

@@ -25,6 +25,8 @@ pub(in crate::service) struct Running {
     pub(super) reached: Seats,
     /// What stands in its way now, for the operator.
     pub(super) note: String,
+    /// Whose message the note is about, if it is about one.
+    pub(super) noted: Option<PeerId>,
     pub(super) next_call: Duration,
     pub(super) pause: Duration,
     /// Whether the roster's members are to be put into this node's roster.
@@ -41,6 +43,7 @@ impl Running {
             from: BTreeMap::new(),
             reached: Seats::default(),
             note: String::new(),
+            noted: None,
             next_call: Duration::ZERO,
             pause: FIRST_CALL,
             to_meet: false,
@@ -64,6 +67,14 @@ impl Running {
         }
         if let Some(inviter) = inviter.filter(|inviter| self.here.contains(inviter)) {
             self.machine.handle_link(&inviter, Link::Up, now);
+        }
+    }
+
+    /// A message of this peer was taken: what stood in its way does so no more.
+    pub(super) fn is_well_with(&mut self, peer: &PeerId) {
+        if self.noted.as_ref() == Some(peer) {
+            self.noted = None;
+            self.note.clear();
         }
     }
 

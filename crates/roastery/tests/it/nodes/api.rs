@@ -201,7 +201,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
     let rename = json!({ "name": "other" });
     let bar = json!({ "member": "none" });
     let acknowledge = json!({ "epoch": 1, "fingerprint": "0" });
-    let word = json!({ "member": "ben", "word": "orbit" });
+    let word = json!({ "attempt": 1, "member": "ben", "word": "orbit" });
     let operations: &[(&str, &str, &str, &Value, u16)] = &[
         ("GET", "/v1/status", "/v1/status", &none, 200),
         ("GET", "/v1/pairings", "/v1/pairings", &none, 200),

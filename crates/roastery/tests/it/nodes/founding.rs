@@ -3,13 +3,16 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc,
     thread::{self, sleep},
     time::{Duration, Instant},
 };
+
+use serde_json::{Value, json};
 
 use super::support::{free_ports, fresh_folder, roastery};
 
@@ -30,11 +33,21 @@ impl Drop for Ends {
 /// A person's node, and its folder.
 struct Person {
     folder: PathBuf,
-    _node: Ends,
+    node: Ends,
 }
 
 fn at(folder: &Path) -> String {
     folder.to_str().unwrap().to_owned()
+}
+
+fn run(folder: &Path, log: &Path) -> Ends {
+    let node = Command::new(env!("CARGO_BIN_EXE_roastery"))
+        .args(["node", "--folder", &at(folder)])
+        .env("ROASTERY_PASSPHRASE", PASSPHRASE)
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(log).unwrap())
+        .spawn();
+    Ends(node.unwrap())
 }
 
 impl Person {
@@ -46,20 +59,41 @@ impl Person {
         let setup = ["setup", "--yes", "--name", name, "--address", "127.0.0.1", "--lan"];
         let options = ["--port", &port, "--passphrase-file", &words, "--folder", &at(&own)];
         roastery(&[&setup[..], &options[..]].concat(), &[]).well();
-        let node = Command::new(env!("CARGO_BIN_EXE_roastery"))
-            .args(["node", "--folder", &at(&own)])
-            .env("ROASTERY_PASSPHRASE", PASSPHRASE)
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(folder.join(format!("{name}.log"))).unwrap())
-            .spawn()
-            .unwrap();
-        let person = Self { folder: own, _node: Ends(node) };
+        let node = run(&own, &folder.join(format!("{name}.log")));
+        let person = Self { folder: own, node };
+        person.answers();
+        person
+    }
+
+    /// Waits until the node runs.
+    fn answers(&self) {
         let begun = Instant::now();
-        while roastery(&["health", "--folder", &at(&person.folder)], &[]).status != 0 {
-            assert!(begun.elapsed() < PATIENCE, "{name}'s node does not answer");
+        while roastery(&["health", "--folder", &at(&self.folder)], &[]).status != 0 {
+            assert!(begun.elapsed() < PATIENCE, "{} does not answer", self.folder.display());
             sleep(Duration::from_millis(100));
         }
-        person
+    }
+
+    fn restart(&mut self, folder: &Path) {
+        roastery(&["stop", "--folder", &at(&self.folder)], &[]).well();
+        let _ = self.node.0.wait();
+        self.node = run(&self.folder, &folder.join("again.log"));
+        self.answers();
+    }
+
+    /// Asks the node's API: the answer's status and its body.
+    fn call(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let mut stream = UnixStream::connect(self.folder.join("api.sock")).unwrap();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all((head + body).as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap())
     }
 
     fn begin(&self, arguments: &[&str]) -> Screen {
@@ -219,6 +253,11 @@ fn wrong_words_end_it_at_all_and_nothing_is_made() {
         assert!(status["groups"].as_array().unwrap().is_empty());
     }
 
+    // The line is good for no second pairing.
+    let first = line;
+    let joined = roastery(&["join", &first, "--folder", &at(&bert.folder)], &[]);
+    assert!(joined.err.contains("the pairing of this line has ended here"), "{joined:?}");
+
     // A second line of the same node finds the connection that is there.
     let mut inviting = anna.begin(&["invite", "--group", "treasury", "bert"]);
     inviting.after("bert:");
@@ -227,6 +266,24 @@ fn wrong_words_end_it_at_all_and_nothing_is_made() {
     for screen in [&mut inviting, &mut joining] {
         screen.after("your words, say them: ");
     }
+    // A word that was typed while a new attempt began is not compared, and is no try.
+    let new = ["invite", "--new-attempt", "--no-wait", "--folder", &at(&anna.folder)];
+    roastery(&new, &[]).well();
+    for screen in [&mut inviting, &mut joining] {
+        screen.after("(Attempt 2 of 5: the words are new.)");
+    }
+    let (_, all) = bert.call("GET", "/v1/pairings", "");
+    let all = all.as_array().unwrap();
+    let words = all.iter().find(|one| one["state"] == "comparing").unwrap();
+    let words = format!("/v1/pairings/{}/words", words["id"].as_str().unwrap());
+    for attempt in [1, 1, 1, 3] {
+        let word = json!({ "attempt": attempt, "member": "anna", "word": "abandon" });
+        let (status, said) = bert.call("POST", &words, &word.to_string());
+        assert_eq!((status, &said["code"]), (409, &json!("conflict")), "{said}");
+        let said = said.to_string();
+        assert!(said.contains("attempt 2 has begun: it was not compared"), "{said}");
+    }
+
     // A third one waits until the second pairing is over.
     let at_anna = ["--no-wait", "--folder", &at(&anna.folder)];
     let third = roastery(&[&["invite", "--group", "savings", "bert"], &at_anna[..]].concat(), &[]);
@@ -234,4 +291,13 @@ fn wrong_words_end_it_at_all_and_nothing_is_made() {
     let refused = roastery(&["join", line, "--folder", &at(&bert.folder)], &[]);
     assert!(refused.err.contains("another pairing, treasury,"), "{refused:?}");
     assert!(refused.err.contains("roastery join --cancel"), "{refused:?}");
+
+    // Nor is the first line after a restart, while the second pairing goes on.
+    let mut bert = bert;
+    bert.restart(&folder);
+    let joined = roastery(&["join", &first, "--folder", &at(&bert.folder)], &[]);
+    assert!(joined.err.contains("the pairing of this line has ended here"), "{joined:?}");
+    let (_, all) = bert.call("GET", "/v1/pairings", "");
+    let open = all.as_array().unwrap().iter().filter(|one| one["state"] != "ended");
+    assert_eq!(open.count(), 1, "{all}");
 }

@@ -10,7 +10,8 @@ use std::{
 
 use crate::nodes::support::Said;
 
-/// Runs a command of the node at this folder on a terminal of 80 columns, where this is typed after each question.
+/// Runs a command of the node at this folder on a terminal of 80 columns, where this is typed after
+/// each question.
 pub(crate) fn on_terminal(folder: &Path, arguments: &[&str], typed: &[&str], plain: bool) -> Said {
     let words =
         [&[env!("CARGO_BIN_EXE_roastery")], arguments, &["--folder", folder.to_str().unwrap()]]

@@ -192,7 +192,7 @@ impl Switch {
     pub fn lacks(&mut self, epoch: EpochOrder, now: Moment) {
         let is_current = epoch == self.current();
         if is_current && self.reading.under_way {
-            self.could_not_be_read(epoch, now);
+            self.could_not_be_read(epoch);
         }
         if is_current && !self.is_adopted(epoch) && self.lacking.insert(epoch) {
             self.journal.answer(Record::Adopted(epoch), false);

@@ -74,18 +74,16 @@ impl Switch {
         if is_there {
             self.was_read(epoch, now);
         } else {
-            self.could_not_be_read(epoch, now);
+            self.could_not_be_read(epoch);
             self.event(Event::NotKept(Record::Adopted(epoch)));
         }
     }
 
     /// The share of an epoch that was adopted cannot be read, or is not there: this node does not
-    /// say any more that it has it, until it has adopted the epoch again.
-    pub(super) fn could_not_be_read(&mut self, epoch: EpochOrder, now: Moment) {
+    /// say any more that it has it, until it has adopted the epoch again. Then those who have asked
+    /// are answered.
+    pub(super) fn could_not_be_read(&mut self, epoch: EpochOrder) {
         self.journal.forget(|record| *record == Record::Adopted(epoch));
         self.said.remove(&Said::Adopted(epoch));
-        if epoch == self.current() {
-            self.reading = Reading { at: Some(now.monotonic), ..Reading::default() };
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! What members tell each other of how far they are.
 
+use std::time::Duration;
+
 use roastery_protocol::{
     change::{
         Holding, Missing, Party, Question, Receipt, SecondCopy,
@@ -176,7 +178,9 @@ fn a_question_is_answered_when_the_share_was_read_back_and_not_where_it_cannot_b
     assert_eq!(missing, [Missing::Receipts { seats: [seat(2)].into() }]);
     assert_eq!((world.nodes[1].reads, world.machine(2).holding()), (1, None));
     assert!(world.nodes[2].events.contains(&Event::NotKept(Record::Adopted(epoch.order))));
-    // It is read again as long as it is asked for, and has adopted the epoch again then.
+    // It is read again as long as it is asked for, also when the node says by itself but rarely
+    // which epoch is current. It has adopted the epoch again then.
+    world.run_with(Duration::from_secs(1000), |_, _| true);
     world.nodes[2].unread = false;
     world.run();
     assert!(!world.machine(0).is_erasing() && world.has_adopted(2, &epoch));

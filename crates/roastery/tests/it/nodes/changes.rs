@@ -4,7 +4,10 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::nodes::support::{Group, free_ports, roastery, until};
+use crate::nodes::{
+    epochs::erase,
+    support::{Group, free_ports, roastery, until},
+};
 
 /// The plan file that these nodes make of fresh cards, and its fingerprint.
 pub(crate) fn plan(group: &Group, of: &[&str], nodes: &[usize]) -> (String, String) {
@@ -328,16 +331,19 @@ fn what_another_group_calls_a_member_refuses_no_plan_and_allows_none() {
         group.restart(1, &[]);
     };
     // Node 1 takes the name of node 2 in an invitation to another group, which node 0 joins.
-    rename("node-1", "node-2");
-    let cards = [0, 1].map(|node| {
-        let card = group.path(&format!("card-for-another-{node}"));
-        fs::write(&card, group.tell(node, &["card"]).well()).unwrap();
-        card
-    });
-    let invitation = group.path("another");
-    let new = ["group", "new", "--name", "another", "--threshold", "2", "--out", &invitation];
-    roastery(&[&new[..], &[&cards[0], &cards[1]]].concat(), &[]).well();
-    group.tell(0, &["group", "join", &invitation]).well();
+    let take_name = |another: &str| {
+        rename("node-1", "node-2");
+        let cards = [0, 1].map(|node| {
+            let card = group.path(&format!("card-for-{another}-{node}"));
+            fs::write(&card, group.tell(node, &["card"]).well()).unwrap();
+            card
+        });
+        let invitation = group.path(another);
+        let new = ["group", "new", "--name", another, "--threshold", "2", "--out", &invitation];
+        roastery(&[&new[..], &[&cards[0], &cards[1]]].concat(), &[]).well();
+        group.tell(0, &["group", "join", &invitation]).well();
+    };
+    take_name("another");
     rename("node-2", "node-9");
     let renamed = plan(&group, &["threshold", "--threshold", "3"], &[0, 1, 2]);
     let refused = group.tell(0, &["change", "propose", &renamed.0]);
@@ -348,6 +354,15 @@ fn what_another_group_calls_a_member_refuses_no_plan_and_allows_none() {
     for (seat, name) in [(0, "node-0"), (1, "node-1"), (2, "node-2")] {
         assert_eq!(change(&group, 0)["old_members"][seat]["name"], name);
     }
+    // Nor does it say which member is not waited for when shares are erased.
+    decide(&group, &good, &[0, 1, 2], &[0, 1, 2]);
+    for node in 0..3 {
+        adopted(&group, node, 1);
+    }
+    take_name("one-more");
+    rename("node-2", "node-1");
+    group.stop(2);
+    erase(&group, 0, &["--single-copy", "--without", "node-2"]).well();
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Which nodes are called for a pairing, and which connections of guests are closed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
+use std::error::Error;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -9,8 +10,8 @@ use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{
-    CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler,
-    ToSwarm,
+    CloseConnection, ConnectionDenied, ConnectionId, DialError, FromSwarm, NetworkBehaviour,
+    NotifyHandler, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId as NetworkPeer};
 use tokio::sync::mpsc;
@@ -137,9 +138,9 @@ impl NetworkBehaviour for Pair {
             }
             FromSwarm::ListenFailure(failure) => self.shared.leave(failure.connection_id),
             FromSwarm::DialFailure(failure) => {
-                if let Some(peer) = failure.peer_id.filter(|peer| self.shared.is_called(peer)) {
-                    let (peer, reason) = (name(&peer), failure.error.to_string());
-                    self.shared.tell(PairEvent::NotReached { peer, reason });
+                let called = failure.peer_id.filter(|peer| self.shared.is_called(peer));
+                if let (Some(peer), Some(reason)) = (called, reason(failure.error)) {
+                    self.shared.tell(PairEvent::NotReached { peer: name(&peer), reason });
                 }
             }
             _ => {}
@@ -160,5 +161,48 @@ impl NetworkBehaviour for Pair {
             self.act(command);
         }
         self.todo.pop_front().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// Why a call came to nothing, for its operator: what was said at each address, once. `None` while
+/// another call of this node to that peer is under way.
+fn reason(error: &DialError) -> Option<String> {
+    match error {
+        DialError::DialPeerConditionFalse(_) => None,
+        DialError::Transport(tried) => {
+            let reasons: BTreeSet<_> = tried.iter().map(|(_, error)| innermost(error)).collect();
+            Some(reasons.into_iter().collect::<Vec<_>>().join("; "))
+        }
+        other => Some(other.to_string()),
+    }
+}
+
+/// The outer errors say the same again.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    match error.source() {
+        Some(source) => innermost(source),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use libp2p::core::transport::TransportError;
+
+    use super::*;
+
+    #[test]
+    fn a_call_that_came_to_nothing_has_each_reason_once_and_one_that_was_not_made_has_none() {
+        let refused = |address: &str| {
+            let error = io::Error::other(io::Error::from(io::ErrorKind::ConnectionRefused));
+            (address.parse().unwrap(), TransportError::Other(error))
+        };
+        let tried = ["/ip4/192.0.2.7/tcp/7400", "/ip6/2001:db8::7/tcp/7400"].map(refused);
+        let failed = DialError::Transport(tried.into());
+        assert_eq!(reason(&failed), Some("connection refused".to_owned()));
+        let condition = PeerCondition::DisconnectedAndNotDialing;
+        assert_eq!(reason(&DialError::DialPeerConditionFalse(condition)), None);
     }
 }

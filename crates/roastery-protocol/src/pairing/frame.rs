@@ -156,7 +156,7 @@ pub enum EndReason {
     /// 3: the line was used before, by another node.
     #[error(
         "the line was used by another node before; if that was not yours, tell the inviter by \
-             voice: roastery invite --cancel"
+             voice, and ask for a new line (roastery invite --again)"
     )]
     Used {
         /// When, in seconds since 1970.

@@ -105,7 +105,7 @@ fn show_lines(pairing: &Pairing) {
         return;
     }
     say!(
-        "Send each person their own line, over any chat. It works once. Who reads it first can take their place,\nand is found out by the words later."
+        "Send each person their own line, over any chat. It works once. Who reads it\nfirst can take their place, and is found out by the words later."
     );
     for member in &pairing.members {
         if let Some(line) = &member.line {

@@ -16,7 +16,7 @@ use roastery_service::{
     text::{shell_word, visible},
     view::{
         ComparedWord, HeardWord, KeygenState, KeygenStatus, Pairing, PairingMember, PairingState,
-        WordResult,
+        Status, WordResult,
     },
 };
 
@@ -25,8 +25,11 @@ use super::{At, get, post, question::asked};
 /// How often the node is asked.
 const TURN: Duration = Duration::from_millis(300);
 
+/// How often it is asked for a group whose key is made.
+const MOST_TURNS: u32 = 100;
+
 /// What is said while the last question is not answered by yes.
-const NOT_YET: &str = "  Then wait until each has, and answer again. If it was wrong at one of them: --cancel, and nothing is made.";
+const NOT_YET: &str = "  Then wait until each has, and answer again. If it was wrong at one of them:\n  --cancel, and nothing is made.";
 
 /// Operations without a body.
 const NOTHING: serde_json::Value = serde_json::Value::Null;
@@ -173,6 +176,10 @@ impl Said {
                 )),
             }
         }
+        self.note(pairing);
+    }
+
+    fn note(&mut self, pairing: &Pairing) {
         if !pairing.note.is_empty() && self.note != pairing.note {
             complain!("{}", visible(&pairing.note));
             self.note.clone_from(&pairing.note);
@@ -261,7 +268,7 @@ fn compare(client: &Client, mut pairing: Pairing) -> anyhow::Result<Pairing> {
 
 fn show_words(pairing: &Pairing) {
     say!(
-        "Now speak with EACH of the others: in one room, or on a call where you know the voice. Not in the chat\nthat the line came from."
+        "Now speak with EACH of the others: in one room, or on a call where you know the\nvoice. Not in the chat that the line came from."
     );
     if pairing.attempt > 1 {
         say!("(Attempt {} of 5: the words are new.)", pairing.attempt);
@@ -312,34 +319,51 @@ fn answer(name: &str, compared: &ComparedWord) -> String {
     }
 }
 
-/// Waits until the key is made.
+/// Waits until the key is made. What stands in its way is said; the node tries again.
 fn made(at: &At, client: &Client, pairing: &Pairing) -> anyhow::Result<ExitCode> {
     let keygen = pairing.keygen.as_deref().context("the pairing has no key generation")?;
     let group = pairing.group.as_deref().map(visible).unwrap_or_default();
     say!(
-        "All words are right, here and at the others. The key is made when all others have compared theirs ..."
+        "All words are right, here and at the others. The key is made when all others\nhave compared theirs ..."
     );
+    let mut said = Said::default();
     loop {
         let all: Vec<KeygenStatus> = get(client, "/v1/ceremonies")?;
         match all.into_iter().find(|one| one.keygen == keygen) {
             Some(one) if one.state == KeygenState::Done => {
-                say!("{group} is ready.");
-                say!(
-                    "Back up the host key of this node (the file host-key in its folder), and take it offline."
-                );
-                say!("  roastery status{}", at.argument());
+                show_ready(at, &group, address_of(client, one.group.as_deref())?.as_deref());
                 return Ok(ExitCode::SUCCESS);
             }
             Some(one) if matches!(one.state, KeygenState::Ended | KeygenState::Failed) => {
                 return Err(anyhow!("the key was not made: {}", visible(&one.text)));
             }
             _ => {
-                let now: Pairing = get(client, &path_of(pairing, ""))?;
-                if !now.note.is_empty() {
-                    return Err(anyhow!("{}", visible(&now.note)));
-                }
+                said.note(&get(client, &path_of(pairing, ""))?);
                 thread::sleep(TURN);
             }
         }
     }
+}
+
+/// The first address of this group. The key is made a moment before its group runs here.
+fn address_of(client: &Client, id: Option<&str>) -> anyhow::Result<Option<String>> {
+    for _ in 0..MOST_TURNS {
+        let status: Status = get(client, "/v1/status")?;
+        if let Some(made) = status.groups.into_iter().find(|one| Some(one.id.as_str()) == id) {
+            return Ok(made.address);
+        }
+        thread::sleep(TURN);
+    }
+    Ok(None)
+}
+
+fn show_ready(at: &At, group: &str, address: Option<&str>) {
+    say!("{group} is ready.");
+    if let Some(address) = address {
+        say!("Its first address, the same at all members:\n  {address}");
+    }
+    say!(
+        "Back up the host key of this node (the file host-key in its folder), and take\nit offline."
+    );
+    say!("  roastery status{}", at.argument());
 }

@@ -53,7 +53,7 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
     if !options.yes {
         check_terminal("give --yes, --name, --address and --passphrase-file")?;
         complain!(
-            "Roastery makes a node on this machine. Nothing is sent, and nothing is written before the last answer."
+            "Roastery makes a node on this machine. Nothing is sent, and nothing is written\nbefore the last answer."
         );
     }
     let name = name(&options)?;
@@ -116,10 +116,11 @@ fn addresses(options: &Options, port: u16) -> anyhow::Result<Vec<DialAddress>> {
     if options.yes {
         return Err(anyhow!("--address HOST is needed, or --address {NOWHERE} behind a router"));
     }
+    complain!(
+        "Where others call it: a DNS name or an IP address. Enter: nowhere, it is behind\na router and calls the others."
+    );
     loop {
-        let answer = ask(
-            "Others call it at (a DNS name, an IP address; Enter: nowhere, it is behind a router): ",
-        )?;
+        let answer = ask("Others call it at: ")?;
         let host = if answer.is_empty() { NOWHERE } else { &answer };
         match of_host(host, port, options.lan) {
             Ok(addresses) => return Ok(addresses),

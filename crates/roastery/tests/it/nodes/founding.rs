@@ -211,9 +211,11 @@ fn three_people_found_a_group_by_lines_and_words_with_two_commands_each() {
     berts.after("All words are right");
     let late = roastery(&["join", "--cancel", "--folder", &at(&bert.folder)], &[]);
     assert!(late.status != 0 && !late.err.contains("Nothing was made"), "{late:?}");
-    for screen in [&mut inviting, &mut berts, &mut cleos] {
+    let addresses = [&mut inviting, &mut berts, &mut cleos].map(|screen| {
         screen.after("treasury is ready");
-    }
+        screen.after("  bc1p")
+    });
+    assert!(addresses.iter().all(|address| *address == addresses[0]), "{addresses:?}");
     for screen in [inviting, berts, cleos] {
         screen.ends_well();
     }

@@ -4,7 +4,7 @@ default:
     @just --list
 
 # Everything that must hold before a change is taken.
-ci: lint dependencies test embedding features docs book package readme findings (chaos "60") manual api browser alerts namespaces simulate refusals
+ci: lint dependencies test embedding features docs book package readme findings (chaos "60") manual api browser alerts namespaces founding simulate refusals
 
 # Formatting, lints, and what a compiler does not look at.
 lint:
@@ -111,6 +111,11 @@ alerts:
 namespaces:
     cargo build --release
     scripts/timed scripts/namespaces
+
+# Three people found groups at terminals: what they type, and kills in each state of a pairing.
+founding:
+    cargo build --release
+    scripts/timed scripts/founding
 
 # Random groups, networks and coalitions in virtual time.
 simulate runs="500":

@@ -206,6 +206,13 @@ impl Store {
     }
 }
 
+impl Snapshot<'_> {
+    pub(super) fn audit_length(&self) -> Result<u64, StoreError> {
+        let length: Option<AuditLength> = self.get(LENGTH_ROW)?;
+        Ok(length.map_or(0, |length| length.0))
+    }
+}
+
 impl Transaction<'_> {
     /// See [`Store::append_audit`]. What must be kept together with these entries is written
     /// through the same transaction.
@@ -218,6 +225,7 @@ impl Transaction<'_> {
             number += 1;
         }
         self.put(LENGTH_ROW, &AuditLength(number))?;
+        self.chain_shares(first, &records)?;
         Ok(first)
     }
 

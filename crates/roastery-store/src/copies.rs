@@ -9,7 +9,7 @@ use redb::{ReadableTable, backends::FileBackend};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    ChangeEntry, Durability, MadeBackups, Part, Passphrase, Store, StoreError,
+    ChangeEntry, Durability, MadeBackups, Part, Passphrase, Store, StoreError, acts,
     audit::{self, AuditRecord},
     backups,
     bars::BarRecord,
@@ -34,6 +34,7 @@ use super::{
     rows::{create_database, header, open_database},
     snapshot::Snapshot,
     table::Table,
+    tokens::TokensRecord,
     transaction::Commit,
     vault::Vault,
     wallets::WalletRecord,
@@ -49,7 +50,8 @@ impl Store {
     /// Key generations under way are ended in the copy. It cannot contain what this node signs
     /// later, and a node that signs a second transcript is at fault. The host key restores the
     /// share of a key generation that succeeded. Pairings under way are not in it either: a node
-    /// with an earlier state would reveal a number of it once more, for another roster.
+    /// with an earlier state would reveal a number of it once more, for another roster. Neither are
+    /// tokens: one that was revoked since would count again.
     ///
     /// # Errors
     ///
@@ -144,7 +146,7 @@ fn put_in_place(backup: &Snapshot<'_>, into: &Path, sha256: [u8; 32]) -> Result<
     let database = create_database(FileBackend::new(file)?, &backup.header()?)?;
     let restored = Vault::new(database, backup.cipher().clone());
     let commit = restored.commit()?;
-    let left_out = [Table::EpochKeys, Table::NewEpochKeys, Table::Pairings];
+    let left_out = [Table::EpochKeys, Table::NewEpochKeys, Table::Pairings, Table::Tokens];
     let tables = Table::ALL.iter().filter(|table| !left_out.contains(table));
     tables.copied().try_for_each(|table| copy(&commit, backup, table))?;
     for (id, record) in backup.collect(PlanRecord::restored)? {
@@ -195,7 +197,9 @@ fn check(snapshot: &Snapshot<'_>, open: OpenEpoch<'_>) -> Result<(), StoreError>
     snapshot.each(|_: IncarnationRecord| Ok(()))?;
     snapshot.each(|record: AuditRecord| record.read().map(drop))?;
     snapshot.audit_cuts()?;
-    audit::check_length(snapshot)
+    snapshot.each(|_: TokensRecord| Ok(()))?;
+    audit::check_length(snapshot)?;
+    acts::check(snapshot).map(drop)
 }
 
 /// Checks that every request is in both indices at its place, and nothing else is.
@@ -217,7 +221,7 @@ fn check_requests(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
 
 fn fill(commit: &Commit<'_>, from: &Snapshot<'_>, table: Table) -> Result<(), StoreError> {
     // A key file that is made meanwhile is named by no row of the copy.
-    if matches!(table, Table::Pairings | Table::NewEpochKeys) {
+    if matches!(table, Table::Pairings | Table::NewEpochKeys | Table::Tokens) {
         return Ok(());
     }
     if table == Table::Keygens {

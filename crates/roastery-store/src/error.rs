@@ -85,6 +85,12 @@ pub enum Part {
     /// The records of the audit log's cuts are not consecutive.
     #[error("the records of what was cut from its audit log")]
     AuditCuts,
+    /// The chain of acts and shares does not lead from this act to the next one, or to its end.
+    #[error("the chain of its audit log, before act {act}")]
+    Chain {
+        /// The number of the act at which it was found.
+        act: u64,
+    },
     /// The key file of an epoch is not there, or was altered. A copy of the store's file alone is
     /// no backup.
     #[error(

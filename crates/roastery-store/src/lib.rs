@@ -99,6 +99,7 @@
 //!
 //! `docs/store.md` describes the file.
 
+mod acts;
 mod audit;
 mod backups;
 mod bars;
@@ -136,6 +137,7 @@ mod rows;
 mod secret;
 mod snapshot;
 mod table;
+mod tokens;
 mod transaction;
 mod vault;
 mod wallets;
@@ -152,6 +154,7 @@ use std::{
 use redb::{Database, StorageBackend, backends::FileBackend};
 
 pub use self::{
+    acts::{Act, ChainHead, Deed, KeptAct, Principal},
     audit::{AuditEntry, Release},
     backups::{KEPT_DIGESTS, MadeBackups},
     bars::KeptBar,
@@ -170,6 +173,7 @@ pub use self::{
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
     plans::KeptPlan,
     request::{Change, KeptRequest, RequestState, StateKind},
+    tokens::{KeptToken, MAX_TOKENS},
     transaction::Transaction,
     wallets::{MAX_WALLET, WalletPart},
     writer::{StoreWriter, StoreWriting},

@@ -35,10 +35,13 @@ pub(super) enum Table {
     ChangeLogLength,
     Backups,
     Wallets,
+    Acts,
+    ActsHead,
+    Tokens,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 27] = [
+    pub(super) const ALL: [Table; 30] = [
         Table::Keys,
         Table::Groups,
         Table::Shares,
@@ -66,6 +69,9 @@ impl Table {
         Table::ChangeLogLength,
         Table::Backups,
         Table::Wallets,
+        Table::Acts,
+        Table::ActsHead,
+        Table::Tokens,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -97,6 +103,9 @@ impl Table {
             Table::ChangeLogLength => "change-log-length",
             Table::Backups => "backups",
             Table::Wallets => "wallets",
+            Table::Acts => "acts",
+            Table::ActsHead => "acts-head",
+            Table::Tokens => "tokens",
         }
     }
 

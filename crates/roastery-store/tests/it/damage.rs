@@ -10,7 +10,7 @@ use crate::{fixture::*, new_store, support::*};
 type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// The tables of sealed values, as `docs/store.md` names them.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 19] = [
     "keys",
     "groups",
     "shares",
@@ -28,6 +28,8 @@ const TABLES: [&str; 17] = [
     "audit-length",
     "audit-begin",
     "audit-cuts",
+    "acts",
+    "acts-head",
 ];
 
 /// A closed store with a row in each table, and its content.
@@ -46,7 +48,11 @@ fn open(folder: &Folder) -> Result<Store, StoreError> {
 }
 
 /// Changes the rows of a table without the store.
-fn alter(folder: &Folder, table: &'static str, change: impl FnOnce(&mut Vec<(Vec<u8>, Vec<u8>)>)) {
+pub fn alter(
+    folder: &Folder,
+    table: &'static str,
+    change: impl FnOnce(&mut Vec<(Vec<u8>, Vec<u8>)>),
+) {
     let database = Database::open(folder.file("store")).unwrap();
     let writing = database.begin_write().unwrap();
     {

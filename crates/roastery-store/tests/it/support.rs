@@ -12,9 +12,9 @@ use roastery_protocol::{
     request::{Derivation, MessageToSign, SigningRequest, Subject},
 };
 use roastery_store::{
-    AuditCut, AuditEntry, Coin, ContentError, Decider, Decision, Examination, KeptBar, KeptGroup,
-    Listing, NodeKeys, Passphrase, PassphraseCost, Rejection, RequestState, Spending, StateKind,
-    Store, StoreError, TransportSecret, WalletPart,
+    Act, AuditCut, AuditEntry, Coin, ContentError, Decider, Decision, Deed, Examination, KeptBar,
+    KeptGroup, Listing, NodeKeys, Passphrase, PassphraseCost, Principal, Rejection, RequestState,
+    Spending, StateKind, Store, StoreError, TransportSecret, WalletPart,
 };
 use zeroize::Zeroizing;
 
@@ -60,6 +60,12 @@ pub fn incarnation(milliseconds: u64) -> Incarnation {
 /// A bar of a seat, at a time in milliseconds.
 pub fn bar(seat: u32, time_ms: u64) -> KeptBar {
     KeptBar { seat: Seat::new(seat).unwrap(), time_ms }
+}
+
+/// A user of the machine has barred a member.
+pub fn asked(time_ms: u64, about: &str) -> Act {
+    let deed = Deed::Asked { operation: "bar".to_owned(), about: about.to_owned() };
+    Act { time_ms, by: Principal::User(1000), deed }
 }
 
 /// The cut of the entries from one number to before another.
@@ -123,6 +129,7 @@ pub fn fill(store: &Store, kept: &Kept) {
     store.keep_wallet("tr(...)", WalletPart::Labels, b"labels".to_vec()).unwrap();
     store.keep_incarnation(kept.group().id(), incarnation(7)).unwrap();
     store.append_audit(&[entry(kept, 1)]).unwrap();
+    store.append_act(&asked(2, "first")).unwrap();
     store.append_audit(&[entry(kept, 2)]).unwrap();
 }
 
@@ -181,8 +188,10 @@ pub fn everything(store: &Store) -> String {
     let bars: Vec<_> = bars.iter().map(|kept| store.bars(kept.group.id()).unwrap()).collect();
     let labels = store.wallet("tr(...)", WalletPart::Labels).unwrap();
     let (cuts, audit) = (store.audit_cuts().unwrap(), store.audit(0, 1000).unwrap());
+    let (acts, head) = (store.acts(0, 1000).unwrap(), store.chain_head().unwrap());
     format!(
-        "{keys:?} {groups:?} {keygens:?} {names:?} {requests:?} {proofs:?} {bars:?} {labels:?} {cuts:?} {audit:?}"
+        "{keys:?} {groups:?} {keygens:?} {names:?} {requests:?} {proofs:?} {bars:?} {labels:?} {cuts:?} {acts:?} \
+         {audit:?} {head:?}"
     )
 }
 

@@ -142,6 +142,17 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("status", &["roastery status", "roastery status --json"]),
     ("health", &["roastery health"]),
+    ("audit", &["roastery audit", "roastery audit --from 100 --json", "roastery audit --check"]),
+    ("token", &["roastery token add payout --role operator --expires 90d"]),
+    (
+        "token add",
+        &[
+            "roastery token add payout --role operator --expires 90d",
+            "roastery token add monitor --role reader --expires never",
+        ],
+    ),
+    ("token list", &["roastery token list"]),
+    ("token revoke", &["roastery token revoke payout"]),
     (
         "log",
         &[

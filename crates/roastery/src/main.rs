@@ -108,6 +108,11 @@ enum Command {
     Health(node::HealthOptions),
     /// Show the audit log, one line for each share that has left the node; export it, or cut it.
     Log(node::LogOptions),
+    /// Show who has asked the node for what, with the shares that have left between, in one chain.
+    Audit(node::AuditOptions),
+    /// The tokens with which programs call the node over TCP.
+    #[command(subcommand)]
+    Token(node::TokenCommand),
     /// Write a backup of the node's store, encrypted like the store.
     Backup(node::BackupOptions),
     /// Restore a backup as the node's store, if there is none.
@@ -181,6 +186,8 @@ fn main() -> ExitCode {
         Command::Status(options) => node::run(at, node::Command::Status(options)),
         Command::Health(options) => node::run(at, node::Command::Health(options)),
         Command::Log(options) => node::run(at, node::Command::Log(options)),
+        Command::Audit(options) => node::run(at, node::Command::Audit(options)),
+        Command::Token(command) => node::run(at, node::Command::Token(command)),
         Command::Backup(options) => node::run(at, node::Command::Backup(options)),
         Command::Restore(options) => node::run(at, node::Command::Restore(options)),
         Command::Passphrase(options) => node::run(at, node::Command::Passphrase(options)),

@@ -9,6 +9,9 @@ use crate::when;
 /// The longest wait of a command, in seconds.
 const LONGEST_WAIT: u64 = 30 * 24 * 60 * 60;
 
+/// The longest life of a token that ends, in seconds.
+const LONGEST_END: u64 = 3650 * 24 * 60 * 60;
+
 /// 32 bytes in hexadecimal.
 pub(crate) fn hash(text: &str) -> Result<[u8; 32], String> {
     <[u8; 32]>::from_hex(text)
@@ -39,6 +42,30 @@ pub(crate) fn wait(text: &str) -> Result<u64, String> {
 /// The life of a request, in seconds.
 pub(crate) fn life(text: &str) -> Result<u64, String> {
     number(text, 1, MAX_LIFETIME_SECONDS)
+}
+
+/// When something ends, in seconds from now; `None` if it never does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct End(pub(crate) Option<u64>);
+
+/// A number of days, hours or minutes, or never.
+pub(crate) fn end(text: &str) -> Result<End, String> {
+    let wrong = || "allowed are 1m to 3650d, as days (90d), hours (12h) or minutes (30m), or never";
+    if text == "never" {
+        return Ok(End(None));
+    }
+    let unit = match text.chars().last() {
+        Some('d') => 24 * 60 * 60,
+        Some('h') => 60 * 60,
+        Some('m') => 60,
+        _ => return Err(wrong().to_owned()),
+    };
+    let count = number::<u64>(&text[..text.len() - 1], 1, LONGEST_END).map_err(|_| wrong())?;
+    let seconds = count.saturating_mul(unit);
+    if seconds > LONGEST_END {
+        return Err(wrong().to_owned());
+    }
+    Ok(End(Some(seconds)))
 }
 
 /// The number of an entry of the audit log.

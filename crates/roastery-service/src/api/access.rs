@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::Request,
-    http::{HeaderValue, StatusCode, header},
+    extract::{MatchedPath, Request},
+    http::{HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use roastery_store::Principal;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{connections::Place, error::ApiError, operations::Operations};
-use crate::{Role, view::ProblemCode};
+use crate::{Role, Service, view::ProblemCode};
 
 /// A token of clients over TCP.
 #[derive(Clone)]
@@ -29,7 +30,7 @@ impl Token {
     }
 }
 
-/// The token of each role.
+/// The token of each role that the configuration names.
 #[derive(Clone)]
 pub(super) struct Tokens {
     pub(super) operator: Token,
@@ -37,16 +38,21 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    fn role(&self, brought: &[u8]) -> Option<Role> {
+    /// The option of the configuration that names this token, and its role.
+    fn bearer(&self, brought: &[u8]) -> Option<(&'static str, Role)> {
         // Both are compared, so that the time does not depend on which one it is.
         let (operator, reader) = (self.operator.is(brought), self.reader.is(brought));
         match (operator, reader) {
-            (true, _) => Some(Role::Operator),
-            (false, true) => Some(Role::Reader),
+            (true, _) => Some(("api.token_file", Role::Operator)),
+            (false, true) => Some(("api.read_token_file", Role::Reader)),
             (false, false) => None,
         }
     }
 }
+
+/// The number of the user who has opened a connection to the socket, as the system says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PeerUser(pub(super) u32);
 
 /// How clients at one listener are authenticated.
 #[derive(Clone)]
@@ -57,27 +63,42 @@ pub(super) enum Access {
     Tokens(Tokens),
 }
 
-/// Gives the request its role, and its connection a place in the quota of this role.
+/// Gives the request its role and who asks, and its connection a place in the quota of this role.
 pub(super) async fn authorise(
     access: &Access,
+    service: &Service,
     operations: &Operations,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let role = match access {
-        Access::Socket => Role::Operator,
-        Access::Tokens(tokens) => {
-            let Some(role) = brought(&request).and_then(|brought| tokens.role(brought)) else {
-                return unauthorized();
+    let (by, role) = match access {
+        Access::Socket => {
+            let Some(PeerUser(user)) = request.extensions().get().copied() else {
+                let reason = "the system does not say which user calls";
+                let code = ProblemCode::Internal;
+                return ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, code, reason)
+                    .into_response();
             };
+            (Principal::User(user), Role::Operator)
+        }
+        Access::Tokens(tokens) => {
+            let bearer = brought(&request).and_then(|brought| {
+                let configured = tokens.bearer(brought);
+                let named = service.bearer(brought);
+                let configured =
+                    configured.map(|(name, role)| (Principal::Token(name.to_owned()), role));
+                configured.or(named)
+            });
+            let Some((by, role)) = bearer else { return unauthorized() };
             let place = request.extensions().get::<Arc<Place>>();
             if place.is_some_and(|place| place.identify(role).is_err()) {
                 return operations.no_connection(role).into_response();
             }
-            role
+            (by, role)
         }
     };
     request.extensions_mut().insert(role);
+    request.extensions_mut().insert(by);
     next.run(request).await
 }
 
@@ -93,13 +114,49 @@ fn unauthorized() -> Response {
     response
 }
 
-/// Refuses a client that is not the operator.
+/// Refuses a client that may only read.
 pub(super) async fn operator_only(request: Request, next: Next) -> Response {
     if request.extensions().get() == Some(&Role::Operator) {
         return next.run(request).await;
     }
-    let reason = "this token may only read: an act needs the token in api.token_file";
+    let reason = "this token may only read: an act needs a token of the role operator, or the one in \
+                  api.token_file";
     ApiError::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, reason).into_response()
+}
+
+/// The operations whose record is written with their effect: a decision, or a setting that has one
+/// that a person is to be told.
+const RECORD_THEMSELVES: [&str; 7] = [
+    "/v1/requests/{session}/approve",
+    "/v1/requests/{session}/reject",
+    "/v1/groups/{name}/requests",
+    "/v1/groups/{name}/bar",
+    "/v1/groups/{name}/name",
+    "/v1/tokens",
+    "/v1/tokens/{name}/revoke",
+];
+
+/// Records who asks for an operation before it has an effect. One that cannot be recorded is not
+/// done, but for the stop.
+pub(super) async fn recorded(service: &Service, request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>();
+    let is = |one: &str| path.is_some_and(|path| path.as_str() == one);
+    let itself = RECORD_THEMSELVES.into_iter().any(is);
+    let looks = request.method() == Method::GET || request.method() == Method::HEAD;
+    // A backup has the node's keys.
+    if itself || looks && !is("/v1/backup") {
+        return next.run(request).await;
+    }
+    let Some(by) = request.extensions().get::<Principal>().cloned() else {
+        let reason = "a request without a client";
+        return ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, ProblemCode::Internal, reason)
+            .into_response();
+    };
+    let operation = format!("{} {}", request.method(), request.uri().path());
+    match service.record(by, &operation).await {
+        Err(error) if request.uri().path() != "/v1/stop" => ApiError::from(error).into_response(),
+        _ => next.run(request).await,
+    }
 }
 
 #[cfg(test)]
@@ -110,10 +167,19 @@ mod tests {
     fn each_token_has_its_role_and_no_other_text_has_one() {
         let token = |text: &str| Token::new(Zeroizing::new(text.to_owned()));
         let tokens = Tokens { operator: token("may-approve"), reader: token("may-look") };
-        assert_eq!(tokens.role(b"may-approve"), Some(Role::Operator));
-        assert_eq!(tokens.role(b"may-look"), Some(Role::Reader));
+        let bearer = |text: &str| tokens.bearer(text.as_bytes());
+        assert_eq!(bearer("may-approve"), Some(("api.token_file", Role::Operator)));
+        assert_eq!(bearer("may-look"), Some(("api.read_token_file", Role::Reader)));
         for other in ["", "may-", "may-approve ", "may-lookx", "MAY-LOOK"] {
-            assert_eq!(tokens.role(other.as_bytes()), None, "{other:?}");
+            assert_eq!(bearer(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn what_records_itself_is_an_act_of_the_api() {
+        let acts = serde_json::to_value(crate::api::routes::acts().to_openapi()).unwrap();
+        for path in RECORD_THEMSELVES {
+            assert!(acts["paths"][path]["post"].is_object(), "{path}");
         }
     }
 }

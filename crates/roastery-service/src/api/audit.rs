@@ -5,7 +5,7 @@ use axum::{
     http::header,
     response::{IntoResponse as _, Response},
 };
-use bitcoin::hex::FromHex as _;
+use bitcoin::hex::{DisplayHex as _, FromHex as _};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,7 +15,7 @@ use super::{
     json::SafeJson as Json,
     query::{Answer, At, MAX_NUMBER, within},
 };
-use crate::view::{CutLog, LogCut, LogCuts, LogEntry, Problem};
+use crate::view::{Chain, CutLog, LogCut, LogCuts, LogEntry, Problem, RecordedActs};
 
 /// The most log entries in one answer.
 const MAX_LOG_PAGE: u64 = 1000;
@@ -81,4 +81,24 @@ pub(super) async fn cut_log(State(service): At, Body(what): Body<CutLog>) -> Ans
     let sha256 = <[u8; 32]>::from_hex(&sha256)
         .map_err(|_| ApiError::invalid("sha256: allowed are 64 hexadecimal digits"))?;
     Ok(Json(service.cut_log(before, sha256, audit_line).await?.into()))
+}
+
+/// What clients have asked this node to do, and who: decisions, settings, parts in key generations
+/// and changes. In one chain with the shares that have left.
+#[utoipa::path(get, path = "/v1/audit", params(Entries),
+    responses((status = 200, description = "Done", body = RecordedActs)))]
+pub(super) async fn acts(
+    State(service): At,
+    Query(Entries { from, limit }): Query<Entries>,
+) -> Answer<RecordedActs> {
+    let (from, limit) = log_page(from, limit)?;
+    Ok(Json(service.acts(from, limit).await?.into()))
+}
+
+/// Computes the chain of acts and shares anew.
+#[utoipa::path(get, path = "/v1/audit/chain",
+    responses((status = 200, description = "Done", body = Chain)))]
+pub(super) async fn chain(State(service): At) -> Answer<Chain> {
+    let (acts, hash) = service.check_acts().await?;
+    Ok(Json(Chain { acts, hash: hash.to_lower_hex_string() }))
 }

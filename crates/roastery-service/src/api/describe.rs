@@ -32,8 +32,9 @@ struct Tokens;
 
 impl Modify for Tokens {
     fn modify(&self, document: &mut Document) {
-        let text = "The token in api.token_file may do everything, the one in api.read_token_file \
-                    may read. The Unix socket needs none.";
+        let text = "The token in api.token_file may do everything but make and revoke tokens, the \
+                    one in api.read_token_file may read, and those of /v1/tokens do what their \
+                    roles say. The Unix socket needs none.";
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text));
         if let Some(components) = &mut document.components {
             components.add_security_scheme("token", SecurityScheme::Http(scheme.build()));

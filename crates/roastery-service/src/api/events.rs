@@ -5,7 +5,8 @@ use axum::{
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
 };
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, future::ready};
+use roastery_store::Principal;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
@@ -32,14 +33,18 @@ pub(super) struct Lagged {
 pub(super) async fn stream(
     State(service): State<Arc<Service>>,
     Extension(role): Extension<Role>,
+    Extension(by): Extension<Principal>,
     Extension(operations): Extension<Arc<Operations>>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let place = operations.stream(role)?;
-    let events = lines_of(service.events(), move |missed| {
+    let (events, admitting) = (service.events(), service.clone());
+    let events = lines_of(events, move |missed| {
         // Held as long as the stream exists.
         let _ = &place;
         operations.hit(Limit::ApiEventsBehind, role, missed);
     });
+    // A token that has expired or was revoked gets no further event.
+    let events = events.take_while(move |_| ready(admitting.still_admits(&by)));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 

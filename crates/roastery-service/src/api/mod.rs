@@ -26,6 +26,7 @@ mod query;
 mod routes;
 mod serve;
 mod signed;
+mod tokens;
 mod wallet;
 
 use std::sync::Arc;
@@ -40,7 +41,7 @@ use axum::{
 use utoipa_axum::router::OpenApiRouter;
 
 use self::{
-    access::{Access, authorise, operator_only},
+    access::{Access, authorise, operator_only, recorded},
     error::{ApiError, Code},
     health::Heartbeat,
     host::Hosts,
@@ -69,7 +70,13 @@ fn all_operations(
     operations: Arc<Operations>,
     heartbeat: Arc<Heartbeat>,
 ) -> Router {
-    let acts = handlers(routes::acts()).route_layer(middleware::from_fn(operator_only));
+    let recording = service.clone();
+    let acts = handlers(routes::acts())
+        .route_layer(middleware::from_fn(move |request, next| {
+            let service = recording.clone();
+            async move { recorded(&service, request, next).await }
+        }))
+        .route_layer(middleware::from_fn(operator_only));
     let working = operations.clone();
     let reads = handlers(routes::reads()).layer(Extension(Document(description())));
     let works = reads.merge(acts).route_layer(middleware::from_fn(move |request, next| {
@@ -77,13 +84,14 @@ fn all_operations(
         async move { operations.work(request, next).await }
     }));
     let all = works.merge(handlers(health::routes()));
-    let entering = operations.clone();
+    let (entering, admitting) = (operations.clone(), service.clone());
     let authorised = with_fallbacks(all)
         .layer(Extension(operations))
         .layer(Extension(heartbeat))
         .layer(middleware::from_fn(move |request, next| {
             let (access, operations) = (access.clone(), entering.clone());
-            async move { authorise(&access, &operations, request, next).await }
+            let service = admitting.clone();
+            async move { authorise(&access, &service, &operations, request, next).await }
         }));
     counted(authorised, service)
 }

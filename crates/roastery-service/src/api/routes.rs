@@ -9,6 +9,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use roastery_store::Principal;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -22,7 +23,7 @@ use super::{
     json::SafeJson as Json,
     keygen, pairing,
     query::{Answer, At, Bytes, MAX_NUMBER, bytes, within},
-    signed, wallet,
+    signed, tokens, wallet,
 };
 use crate::{
     DecidedAbout, KnownRequest, NotSeen, RequestFilter, RequestPage, Role, Seen, Service,
@@ -65,6 +66,8 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(audit::log))
         .routes(routes!(audit::export_log))
         .routes(routes!(audit::log_cuts))
+        .routes(routes!(audit::acts))
+        .routes(routes!(audit::chain))
         .routes(routes!(events::stream))
         .routes(routes!(openapi))
 }
@@ -105,6 +108,8 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(wallet::import_labels))
         .routes(routes!(wallet::broadcast))
         .routes(routes!(audit::cut_log))
+        .routes(routes!(tokens::tokens, tokens::add))
+        .routes(routes!(tokens::revoke))
         .routes(routes!(backup))
         .routes(routes!(stop))
 }
@@ -160,10 +165,11 @@ async fn group(State(service): At, Path(name): Path<String>) -> Answer<GroupStat
     responses((status = 200, description = "Done", body = Health)))]
 async fn rename(
     State(service): At,
+    Extension(by): Extension<Principal>,
     Path(name): Path<String>,
     Body(rename): Body<Rename>,
 ) -> Answer<Health> {
-    service.rename_group(&name, rename.name).await?;
+    service.rename_group(&name, rename.name, by).await?;
     Ok(Json(Health { ok: true, problems: Vec::new() }))
 }
 
@@ -175,10 +181,11 @@ async fn rename(
         (status = 409, description = "conflict: several members have the name, or it is this node itself", body = Problem)))]
 async fn bar(
     State(service): At,
+    Extension(by): Extension<Principal>,
     Path(name): Path<String>,
     Body(bar): Body<Bar>,
 ) -> Answer<GroupStatus> {
-    service.bar(&name, &bar.member).await?;
+    service.bar(&name, &bar.member, by).await?;
     Ok(Json(service.group_status(&name).await?.into()))
 }
 
@@ -210,10 +217,11 @@ async fn recovery_file(State(service): At, Path(name): Path<String>) -> Result<R
     responses((status = 200, description = "Done", body = Request)))]
 async fn propose(
     State(service): At,
+    Extension(by): Extension<Principal>,
     Path(name): Path<String>,
     Body(what): Body<Propose>,
 ) -> Answer<Request> {
-    Ok(Json(service.propose(&name, draft_of(what)?).await?.into()))
+    Ok(Json(service.propose(&name, draft_of(what)?, by).await?.into()))
 }
 
 /// A query for requests.
@@ -330,6 +338,7 @@ struct Approved {
         (status = 409, description = "changed: it is not what was seen; conflict: it has another revision, or is signed; expired", body = Problem)))]
 async fn approve(
     State(service): At,
+    Extension(by): Extension<Principal>,
     Path(session): Path<String>,
     Query(Approved { revision, seen }): Query<Approved>,
 ) -> Answer<Request> {
@@ -339,7 +348,7 @@ async fn approve(
     let seen = seen_of(seen)
         .map_err(|reason| ApiError::new(StatusCode::BAD_REQUEST, ProblemCode::Invalid, reason))?;
     let about = DecidedAbout { revision, seen };
-    let approved = service.approve(&session, about).await;
+    let approved = service.approve(&session, about, by).await;
     answer(&service, &session, approved).await
 }
 
@@ -350,11 +359,12 @@ async fn approve(
         (status = 409, description = "changed: it is shown with another subject than was seen; conflict: it is signed", body = Problem)))]
 async fn reject(
     State(service): At,
+    Extension(by): Extension<Principal>,
     Path(session): Path<String>,
     Body(reject): Body<Reject>,
 ) -> Answer<Request> {
     let seen = seen_of(reject.seen).map_err(ApiError::invalid)?;
-    let rejected = service.reject(&session, reject.note, seen).await;
+    let rejected = service.reject(&session, reject.note, seen, by).await;
     answer(&service, &session, rejected).await
 }
 

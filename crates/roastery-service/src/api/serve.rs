@@ -23,7 +23,7 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 
 use super::{
-    access::Access,
+    access::{Access, PeerUser},
     all_operations,
     bind::{Listeners, ServeError},
     connections::{Connections, Party, Place, Places},
@@ -217,23 +217,28 @@ impl Server {
 trait Accept: Send + Sync + 'static {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Party)>> + Send;
+    fn next(
+        &self,
+    ) -> impl Future<Output = io::Result<(Self::Stream, Party, Option<PeerUser>)>> + Send;
 }
 
 impl Accept for UnixListener {
     type Stream = UnixStream;
 
-    async fn next(&self) -> io::Result<(UnixStream, Party)> {
-        Ok((self.accept().await?.0, Party::Socket))
+    async fn next(&self) -> io::Result<(UnixStream, Party, Option<PeerUser>)> {
+        let stream = self.accept().await?.0;
+        // Without it, what the client asks for is refused.
+        let user = stream.peer_cred().ok().map(|user| PeerUser(user.uid()));
+        Ok((stream, Party::Socket, user))
     }
 }
 
 impl Accept for TcpListener {
     type Stream = TcpStream;
 
-    async fn next(&self) -> io::Result<(TcpStream, Party)> {
+    async fn next(&self) -> io::Result<(TcpStream, Party, Option<PeerUser>)> {
         let (stream, address) = self.accept().await?;
-        Ok((stream, Party::of(address.ip())))
+        Ok((stream, Party::of(address.ip()), None))
     }
 }
 
@@ -252,7 +257,7 @@ impl Gate {
     /// Serves the connections, with a quota for each kind of client.
     async fn accept(self, listener: impl Accept) {
         loop {
-            let (stream, party) = match listener.next().await {
+            let (stream, party, user) = match listener.next().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // For example, too many files are open: that passes.
@@ -263,13 +268,13 @@ impl Gate {
                 }
             };
             match self.room.enter(party) {
-                Ok(place) => self.serve(stream, place),
+                Ok(place) => self.serve(stream, place, user),
                 Err(_) => self.turn_away(stream),
             }
         }
     }
 
-    fn serve<S>(&self, stream: S, place: Arc<Place>)
+    fn serve<S>(&self, stream: S, place: Arc<Place>, user: Option<PeerUser>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -279,6 +284,7 @@ impl Gate {
         let service = service_fn(move |mut request: Request<Incoming>| {
             let work = working.work();
             request.extensions_mut().insert(working.clone());
+            user.map(|user| request.extensions_mut().insert(user));
             let answer = router.call(request);
             async move {
                 // The work ends when the last part of the answer is sent.

@@ -52,6 +52,7 @@ announce = {announce}
 # token_file = "api-token"
 # The token of those that may only look, and approve nothing; written when it is missing. (ROASTERY_API_READ_TOKEN_FILE)
 # read_token_file = "api-read-token"
+# Further ones, with a name, a role and an end, are made by roastery token add.
 
 [observability]
 # Health, readiness and metrics without a token, at this address. They are at the API's socket in any case. (ROASTERY_OBSERVABILITY_LISTEN)

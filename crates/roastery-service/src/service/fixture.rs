@@ -15,7 +15,7 @@ use roastery_protocol::{
 };
 use roastery_store::{
     AuditEntry, Coin, Decider, Decision, Durability, Examination, KeptGroup, KeptRequest,
-    Passphrase, PassphraseCost, RequestState, Spending, Store, StoreWriter,
+    Passphrase, PassphraseCost, Principal, RequestState, Spending, Store, StoreWriter,
 };
 use roastery_testkit::{Fixture, Willing, peer, seat};
 use roastery_wallet::LiveView;
@@ -26,6 +26,7 @@ use crate::{
     metrics::Metrics,
     policy::{Key, PolicyEngine, WalletSettings},
     service::{
+        asking::{Asking, Rejecting},
         group::{
             journal::AuditWriter,
             service::{Called, GroupService, key_of},
@@ -37,6 +38,16 @@ use crate::{
 
 /// Longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An operator who asks for an approval after the rejection of this number.
+pub(in crate::service) fn asking(after: u64) -> Asking {
+    Asking { by: Principal::User(1000), after }
+}
+
+/// An operator who rejects a request.
+pub(in crate::service) fn rejecting() -> Rejecting {
+    Rejecting { by: Principal::User(1000), seen: None }
+}
 
 /// An entry of the audit log, of a request that a command has approved with these words.
 pub(crate) fn audit_entry(time_ms: u64, said: &str) -> AuditEntry {

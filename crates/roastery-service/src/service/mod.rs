@@ -1,6 +1,7 @@
 //! The service: a node's groups and key generations, and its operations.
 
 mod answers;
+mod asking;
 mod bars;
 mod change;
 mod coins;
@@ -22,6 +23,7 @@ mod role;
 mod shared;
 mod store_state;
 mod supervision;
+mod tokens;
 mod waiters;
 mod wallet;
 mod whereabouts;
@@ -44,6 +46,7 @@ use tokio::sync::{broadcast, watch};
 pub(crate) use self::{answers::requests::MOST_LISTED, supervision::Supervisor};
 pub use self::{
     answers::{
+        acts::{RecordedAct, RecordedActs},
         changes::LoggedChange,
         cutting::{AuditCuts, LineOf, nothing_to_cut, too_young},
         known::{KnownRequest, RequestDetails, TextSigner},

@@ -22,6 +22,7 @@ use crate::{
         host_key::HostKeyReader,
         rejections::{files::Rejections, messages::RejectedMessages},
         store_state::StoreState,
+        tokens::Tokens,
         waiters::Waiters,
     },
 };
@@ -61,6 +62,8 @@ pub(in crate::service) struct Shared {
     pub(in crate::service) coins: CoinsOfKeys,
     /// The seats that the operator has barred.
     pub(in crate::service) bars: Bars,
+    /// The tokens of the API.
+    pub(in crate::service) tokens: Tokens,
     /// Where every bound that is reached is reported.
     pub(in crate::service) limits: Arc<Limits>,
     /// The runtime of tasks that outlive the calls that start them.
@@ -94,6 +97,7 @@ impl Shared {
             ledger: Arc::default(),
             coins: CoinsOfKeys::default(),
             bars: Bars::default(),
+            tokens: Tokens::default(),
             limits,
             runtime,
             supervisor: Supervisor::default(),

@@ -98,3 +98,87 @@ pub struct CutLog {
     #[schema(pattern = "^[0-9a-fA-F]{64}$")]
     pub sha256: String,
 }
+
+/// Who has asked the node for something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Principal {
+    /// Of which kind it is.
+    pub kind: PrincipalKind,
+    /// The number of the user, or the name of the token; empty for the node.
+    pub name: String,
+}
+
+/// A kind of client.
+///
+/// Exhaustive: version 1 of the API has no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PrincipalKind {
+    /// A user of the machine, at the node's socket.
+    User,
+    /// A program with a token.
+    Token,
+    /// The node itself, which makes good what was asked for before it was stopped.
+    Node,
+}
+
+/// What was asked for.
+///
+/// Exhaustive: version 1 of the API has no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ActKind {
+    /// A request for signatures was made here.
+    Proposed,
+    /// A request was approved.
+    Approved,
+    /// A request was rejected.
+    Rejected,
+    /// Another operation.
+    Asked,
+}
+
+/// What a client has asked this node to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RecordedAct {
+    /// Its number; the very first act has number 0.
+    pub number: u64,
+    /// When.
+    pub time: Time,
+    /// Who.
+    pub by: Principal,
+    /// What.
+    pub act: ActKind,
+    /// The name of the group at this node, if it is about a request and the group is here.
+    pub group: String,
+    /// The session of the request that it is about; empty if it is about none.
+    pub session: String,
+    /// The hash of what was seen, if the decision named it.
+    pub seen: Option<String>,
+    /// The reason of a rejection, or the operation and what it is about.
+    pub text: String,
+    /// How many shares had left before: the number that the next one got.
+    pub shares: u64,
+    /// The hash of all acts and shares before it.
+    pub before: String,
+}
+
+/// What clients have asked this node to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RecordedActs {
+    /// The acts.
+    pub acts: Vec<RecordedAct>,
+    /// How many there are.
+    pub count: u64,
+    /// The hash of all acts, and of all shares that have left.
+    pub hash: String,
+}
+
+/// The chain of acts and shares, which was computed anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Chain {
+    /// The number of acts.
+    pub acts: u64,
+    /// The hash of all acts, and of all shares that have left.
+    pub hash: String,
+}

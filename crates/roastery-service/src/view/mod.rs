@@ -10,6 +10,7 @@ mod keygen;
 mod pairing;
 mod problem;
 mod request;
+mod token;
 mod wallet;
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,10 @@ use crate::{
 };
 
 pub use self::{
-    audit::{AuditLine, CutLog, DecidedBy, LogCut, LogCuts},
+    audit::{
+        ActKind, AuditLine, Chain, CutLog, DecidedBy, LogCut, LogCuts, Principal, PrincipalKind,
+        RecordedAct, RecordedActs,
+    },
     change::{ChangeCard, ChangeState, ChangeStatus, Compared, NewMember, OldMember, TakeUpPlan},
     epochs::{
         Acknowledge, Backups, ChangeAct, ChangeLine, CheckHostKey, EpochMember, Epochs, Erase,
@@ -39,6 +43,7 @@ pub use self::{
         PaidOutput, Part, Payment, PaymentDetails, Progress, Request, RequestCounts, Ruling,
         SignedTransaction, State, Subject, Summary, TextSignature, Warning,
     },
+    token::{AddToken, NewToken, TokenRole, TokenStatus},
     wallet::{
         Broadcast, BroadcastState, ChainSource, LabelCount, LabelFile, MadeTransaction,
         MakeTransaction, Wallet, WalletAddress, WalletCoin, WalletEntry, WalletPayment,

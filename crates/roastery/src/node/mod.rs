@@ -1,5 +1,6 @@
 //! The commands of an operator: they create a node, run it, and call the API of a running one.
 
+mod audit;
 mod card;
 mod change;
 mod client;
@@ -28,6 +29,7 @@ mod show;
 mod sign;
 mod store;
 mod today;
+mod token;
 mod turns;
 mod url;
 
@@ -143,6 +145,8 @@ pub(crate) enum Command {
     Status(client::Status),
     Health(run::Health),
     Log(log::Log),
+    Audit(audit::Audit),
+    Token(token::Command),
     Evidence(EvidenceList),
     Backup(store::Backup),
     Restore(store::Restore),
@@ -150,6 +154,7 @@ pub(crate) enum Command {
 }
 
 pub(crate) use self::{
+    audit::Audit as AuditOptions,
     card::Options as CardOptions,
     change::Command as ChangeCommand,
     client::Status as StatusOptions,
@@ -171,6 +176,7 @@ pub(crate) use self::{
     show::short_id,
     sign::{Sign as SignOptions, see_all_through, send},
     store::{Backup as BackupOptions, Change as PassphraseOptions, Restore as RestoreOptions},
+    token::Command as TokenCommand,
     url::encoded,
 };
 
@@ -200,6 +206,8 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Status(options) => client::status(at, &options),
         Command::Health(options) => run::health(at, &options),
         Command::Log(options) => log::log(at, &options),
+        Command::Audit(options) => audit::audit(at, &options),
+        Command::Token(command) => token::run(at, &command),
         Command::Evidence(options) => client::evidence(at, &options),
         Command::Backup(options) => store::backup(at, &options),
         Command::Restore(options) => store::restore(at, &options),

@@ -1,5 +1,6 @@
 //! The values of the service as the JSON of the API, and back.
 
+mod acts;
 mod audit_line;
 mod change;
 mod draft;

@@ -1,5 +1,6 @@
 //! What can be asked of a node.
 
+pub(super) mod acts;
 pub(super) mod changes;
 pub(super) mod cutting;
 pub(super) mod known;

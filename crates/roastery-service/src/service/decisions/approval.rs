@@ -8,7 +8,7 @@ use roastery_protocol::{
     request::ApprovedRequest,
     request::{Proposal, RefusalReason},
 };
-use roastery_store::{Change, Decider, Decision, Durability, KeptRequest, RequestState};
+use roastery_store::{Act, Change, Decider, Decision, Deed, Durability, KeptRequest, RequestState};
 
 use crate::{
     config::ApprovalMode,
@@ -16,6 +16,7 @@ use crate::{
     policy::{Approval, Examined},
     service::{
         ServiceError,
+        asking::{Asking, act},
         decisions::decision::{may_approve, overtaken},
         group::{
             service::{GroupService, OpenSession, key_of},
@@ -31,8 +32,8 @@ use crate::{
 pub(in crate::service) enum ApprovalBasis {
     /// The operator, for the request as it was shown.
     Operator {
-        /// The number of the last rejection when the operator approved: a later rejection stays.
-        after: u64,
+        /// Who, and since when.
+        asking: Asking,
         /// What the operator saw, if the decision says so.
         seen: Option<Seen>,
     },
@@ -43,6 +44,12 @@ pub(in crate::service) enum ApprovalBasis {
 }
 
 impl ApprovalBasis {
+    /// That of an operator who approves after the rejection of this number.
+    #[cfg(test)]
+    pub(in crate::service) fn by_operator(after: u64) -> Self {
+        Self::Operator { asking: crate::service::fixture::asking(after), seen: None }
+    }
+
     /// How the request came to this node. One that was made here is coordinated here at once; what
     /// waited for a decision is taken to be known to all.
     fn origin(&self, seen: &KeptRequest) -> RequestOrigin {
@@ -116,7 +123,8 @@ impl GroupService {
         match self.approve(kept, examined, ApprovalBasis::Decider(by)).await {
             Err(ServiceError::Refused(refusal)) => self.refuse_by_rules(kept, &refusal).await,
             Err(error @ ServiceError::NoRoom(_)) => {
-                self.refuse(kept, Decider::Rules, RefusalReason::Busy, error.to_string()).await
+                self.refuse(kept, Decider::Rules, RefusalReason::Busy, error.to_string(), None)
+                    .await
             }
             done => done,
         }
@@ -161,10 +169,14 @@ impl GroupService {
         if !operator && let Some(text) = self.left_to_operator(&request, examined) {
             return Err(ServiceError::Conflict(text.into()));
         }
-        // The last rejection that this approval reverses.
-        let (undone, what) = match basis {
-            ApprovalBasis::Operator { after, seen } => (after, seen),
-            ApprovalBasis::Decider(_) | ApprovalBasis::Resumed(_) => (0, None),
+        // The last rejection that this approval reverses, what was seen, and the act.
+        let (undone, what, act) = match &basis {
+            ApprovalBasis::Operator { asking, seen } => {
+                let (group, seen_as) = (self.group.id(), seen.map(Seen::to_bytes));
+                let deed = Deed::Approved { group, session, seen: seen_as };
+                (asking.after, *seen, Some(act(asking.by.clone(), deed)))
+            }
+            ApprovalBasis::Decider(_) | ApprovalBasis::Resumed(_) => (0, None, None),
         };
         if self.shared.rejections.is_later(session, undone) {
             return Err(ServiceError::Conflict(REJECTED.into()));
@@ -181,7 +193,7 @@ impl GroupService {
                 return Err(ServiceError::Conflict(reason.into()));
             }
         };
-        self.take_effect(seen, &decision, what.map(|what| (what, examined.clone()))).await?;
+        self.take_effect(seen, &decision, what.map(|what| (what, examined.clone())), act).await?;
         if undone > 0
             // The file of a rejection must not reverse a later approval at the next start.
             && let Err(error) = self.shared.forget_rejection(session, undone).await
@@ -229,13 +241,14 @@ impl GroupService {
         Ok(())
     }
 
-    /// Stores an approval, if the request is still as it was examined, and what was seen if that is
-    /// given. One from before a restart is in the store already.
+    /// Stores an approval and who has asked for it, if the request is still as it was examined, and
+    /// what was seen if that is given. One from before a restart is in the store already.
     async fn take_effect(
         self: &Arc<Self>,
         seen: &KeptRequest,
         decision: &Decision,
         what: Option<(Seen, Examined)>,
+        act: Option<Act>,
     ) -> Result<(), ServiceError> {
         let (before, deciding) = (seen.clone(), decision.clone());
         let decide = move |known: &KeptRequest| {
@@ -245,8 +258,10 @@ impl GroupService {
         };
         let session = seen.request.session_id();
         let change = match what {
-            None => self.change(session, Durability::Deferred, decide).await?,
-            Some((what, examined)) => self.change_if_seen(session, what, examined, decide).await?,
+            None => self.change_by(session, Durability::Deferred, act, decide).await?,
+            Some((what, examined)) => {
+                self.change_if_seen(session, what, examined, act, decide).await?
+            }
         };
         match change {
             Change::Made(_) => Ok(()),
@@ -271,9 +286,6 @@ impl GroupService {
 mod tests {
     use super::*;
 
-    fn by_operator(after: u64) -> ApprovalBasis {
-        ApprovalBasis::Operator { after, seen: None }
-    }
     use crate::service::fixture::TestNode;
 
     #[tokio::test(flavor = "multi_thread")]
@@ -286,7 +298,7 @@ mod tests {
         // cannot be written.
         let after = node.shared.rejections.last();
         node.shared.keep_rejection(session, "not this one".to_owned()).await.unwrap();
-        let begun = node.group.approve(&seen, &examined, by_operator(after)).await;
+        let begun = node.group.approve(&seen, &examined, ApprovalBasis::by_operator(after)).await;
         let Err(ServiceError::Conflict(why)) = begun else { panic!("{begun:?}") };
         assert_eq!(why.to_string(), REJECTED);
         assert_eq!(node.kept(session).await, seen);
@@ -294,7 +306,7 @@ mod tests {
         assert!(node.shared.rejections.of(session).is_some());
 
         let after = node.shared.rejections.last();
-        node.group.approve(&seen, &examined, by_operator(after)).await.unwrap();
+        node.group.approve(&seen, &examined, ApprovalBasis::by_operator(after)).await.unwrap();
         assert!(matches!(node.kept(session).await.state, RequestState::Approved(_)));
         assert!(node.group.is_running(session));
         assert_eq!(node.shared.rejections.of(session), None);

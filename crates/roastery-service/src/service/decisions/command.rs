@@ -77,7 +77,9 @@ impl GroupService {
                 (Err(error @ CommandError::Refused(_)), _) => {
                     self.command_answered();
                     let by = Decider::Command { said: String::new() };
-                    return self.refuse(&kept, by, RefusalReason::Policy, error.to_string()).await;
+                    return self
+                        .refuse(&kept, by, RefusalReason::Policy, error.to_string(), None)
+                        .await;
                 }
                 (Err(error), _) => {
                     tracing::error!(group = self.name, %session, %error, "the command gave no answer");

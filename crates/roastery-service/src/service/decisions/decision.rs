@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use roastery_protocol::SessionId;
-use roastery_store::{Change, Decider, Durability, KeptRequest, MAX_TEXT, RequestState};
+use roastery_store::{Act, Change, Decider, Durability, KeptRequest, MAX_TEXT, RequestState};
 
 use crate::{
     limits::Limit,
@@ -67,15 +67,27 @@ impl GroupService {
         durability: Durability,
         decide: impl FnOnce(&KeptRequest) -> Option<RequestState> + Send + 'static,
     ) -> Result<Change, ServiceError> {
+        self.change_by(session, durability, None, decide).await
+    }
+
+    /// The same, with the record of the act that causes it: both are in the store, or neither is.
+    pub(in crate::service) async fn change_by(
+        &self,
+        session: SessionId,
+        durability: Durability,
+        act: Option<Act>,
+        decide: impl FnOnce(&KeptRequest) -> Option<RequestState> + Send + 'static,
+    ) -> Result<Change, ServiceError> {
         let (at, holdings) = (now(), self.holdings.clone());
         let changed = self
             .shared
             .write(durability, move |change| {
-                let changed = change.change_request(session, at, decide);
-                if let Ok(Change::Made(kept)) = &changed {
+                let changed = change.change_request(session, at, decide)?;
+                if let Change::Made(kept) = &changed {
+                    act.iter().try_for_each(|act| change.append_act(act))?;
                     holdings.note(kept);
                 }
-                changed
+                Ok(changed)
             })
             .await;
         self.shared.waiters.wake(session);
@@ -93,6 +105,7 @@ impl GroupService {
         session: SessionId,
         seen: Seen,
         examined: Examined,
+        act: Option<Act>,
         decide: impl FnOnce(&KeptRequest) -> Option<RequestState> + Send + 'static,
     ) -> Result<Change, ServiceError> {
         let (at, group) = (now(), self.clone());
@@ -108,6 +121,7 @@ impl GroupService {
                 }
                 let changed = change.change_request(session, at, decide)?;
                 if let Change::Made(kept) = &changed {
+                    act.iter().try_for_each(|act| change.append_act(act))?;
                     group.holdings.note(kept);
                 }
                 Ok(Some(changed))

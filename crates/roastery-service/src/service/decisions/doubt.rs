@@ -5,10 +5,11 @@ use std::io;
 
 use roastery_protocol::request::RefusalReason;
 use roastery_store::{
-    Decider, Decision, Examination, KeptRequest, Rejection, RequestState, StoreError,
+    Decider, Decision, Deed, Durability, Examination, KeptRequest, Principal, Rejection,
+    RequestState, StoreError,
 };
 
-use crate::service::{Service, ServiceError, group::state::open_requests, now};
+use crate::service::{Service, ServiceError, asking::act, group::state::open_requests, now};
 
 /// The reason for a request that was open when a rejection may have been lost.
 const DOUBT: &str = "a rejection may have been lost before the start, or the store is a restored one: approve it again if it is to be signed";
@@ -21,11 +22,20 @@ impl Service {
         let shared = &self.shared;
         let (at, number) = (now(), shared.rejections.last());
         for (session, text) in shared.rejections.all() {
-            let decide = move |known: &KeptRequest| {
-                let by = Decider::Operator;
-                Some(rejected(known, by, RefusalReason::Operator, text, at))
-            };
-            let taken = shared.store(move |store| store.change_request(session, at, decide)).await;
+            let taken = shared.write(Durability::Synced, move |change| {
+                let Some(known) = change.request(session)? else {
+                    return change.change_request(session, at, |_| None);
+                };
+                // Who has rejected it was in the process that has ended.
+                let (group, text_of_act) = (known.request.group(), text.clone());
+                let deed = Deed::Rejected { group, session, seen: None, text: text_of_act };
+                change.append_act(&act(Principal::Node, deed))?;
+                change.change_request(session, at, move |known| {
+                    let by = Decider::Operator;
+                    Some(rejected(known, by, RefusalReason::Operator, text, at))
+                })
+            });
+            let taken = taken.await;
             match taken {
                 Ok(_) => shared.forget_rejection(session, number).await?,
                 // It may be proposed again.

@@ -115,7 +115,9 @@ mod tests {
         config::{ApprovalMode, PolicyConfig, SubjectKind},
         service::{
             DecidedAbout, DraftSubject, KnownRequest, RequestDraft, ServiceError, State,
-            fixture::TestNode, group::turns::Lane, now,
+            fixture::{TestNode, asking},
+            group::turns::Lane,
+            now,
         },
     };
 
@@ -148,7 +150,7 @@ mod tests {
             let node = node(approval).await;
             let subject = DraftSubject::Transaction(spend(&node).document().bytes().to_vec());
             let what = RequestDraft { subject, life: None };
-            let answer = node.group.propose(what, 0).await.unwrap();
+            let answer = node.group.propose(what, asking(0)).await.unwrap();
             assert_eq!(answer.current.state, State::Approved);
             assert!(answer.details.unwrap().report.unwrap().contains("Leaves"));
             assert_eq!(node.group.policy.reads(), 1, "{approval:?}");
@@ -173,7 +175,7 @@ mod tests {
         let before = node.group.policy.reads();
         let kept = node.kept(session).await;
         let answer =
-            node.group.approve_as_operator(kept, DecidedAbout::default(), 0).await.unwrap();
+            node.group.approve_as_operator(kept, DecidedAbout::default(), asking(0)).await.unwrap();
         assert_eq!(answer.current.state, State::Approved);
         assert_eq!(node.group.policy.reads(), before + 1);
     }
@@ -197,7 +199,7 @@ mod tests {
         let approve = async |seen| {
             let kept = node.kept(session).await;
             let about = DecidedAbout { revision: None, seen: Some(seen) };
-            node.group.approve_as_operator(kept, about, 0).await
+            node.group.approve_as_operator(kept, about, asking(0)).await
         };
         let refused = approve(seen).await.unwrap_err();
         assert!(matches!(refused, ServiceError::Changed), "{refused}");

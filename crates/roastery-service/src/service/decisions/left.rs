@@ -139,7 +139,7 @@ mod tests {
         change.await.unwrap();
         let (by, reason) = (Decider::Operator, RefusalReason::Operator);
         let kept = node.kept(session).await;
-        node.group.refuse(&kept, by, reason, "not this".to_owned()).await.unwrap();
+        node.group.refuse(&kept, by, reason, "not this".to_owned(), None).await.unwrap();
 
         let mut events = node.shared.events.subscribe();
         let request = other.requests([2; 32], now() + 600).unwrap().remove(0);
@@ -171,7 +171,7 @@ mod tests {
         let examined = node.group.examine(&parts[0]).await.unwrap();
         assert_eq!(node.group.left_to_operator(&parts[0].request, &examined), None);
         let (by, reason) = (Decider::Operator, RefusalReason::Operator);
-        node.group.refuse(&parts[1], by, reason, "not this".to_owned()).await.unwrap();
+        node.group.refuse(&parts[1], by, reason, "not this".to_owned(), None).await.unwrap();
         for part in [&parts[0], &parts[2]] {
             let examined = node.group.examine(part).await.unwrap();
             assert!(node.group.left_to_operator(&part.request, &examined).is_some());

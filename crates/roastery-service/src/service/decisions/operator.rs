@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use roastery_bitcoin::spend::Part;
-use roastery_store::{Durability, KeptRequest, RequestState};
+use roastery_store::{Durability, KeptRequest, Principal, RequestState};
 
 use crate::{
     config::ApprovalMode,
@@ -11,6 +11,7 @@ use crate::{
     service::{
         Service, ServiceError,
         answers::known::KnownRequest,
+        asking::{Asking, Rejecting},
         decisions::decision::overtaken,
         exactly_one,
         group::{holdings::is_unshown, service::GroupService, shown::Seen, turns::Lane},
@@ -47,12 +48,12 @@ impl Service {
         self: &Arc<Self>,
         session: &str,
         about: DecidedAbout,
+        by: Principal,
     ) -> Result<KnownRequest, ServiceError> {
         check_decisive(session)?;
-        // A rejection after this stays.
-        let after = self.shared.rejections.last();
+        let asking = Asking { by, after: self.shared.rejections.last() };
         let (group, kept) = self.find_request(session).await?;
-        match group.approve_as_operator(kept, about, after).await {
+        match group.approve_as_operator(kept, about, asking).await {
             Ok(approved) => Ok(approved),
             Err(error) => {
                 let (group, kept) = self.find_request(session).await?;
@@ -81,6 +82,7 @@ impl Service {
         session: &str,
         note: String,
         seen: Option<Seen>,
+        by: Principal,
     ) -> Result<KnownRequest, ServiceError> {
         if note.len() > MAX_NOTE || note.chars().any(char::is_control) {
             let reason = format!("a note has at most {MAX_NOTE} bytes and no control characters");
@@ -95,20 +97,22 @@ impl Service {
             "" => REJECTED.to_owned(),
             note => format!("{REJECTED}: {note}"),
         };
-        group.reject_as_operator(&kept, &text).await?;
+        group
+            .reject_as_operator(&kept, &text, &Rejecting { by, seen: seen.map(Seen::to_bytes) })
+            .await?;
         // The rejection is on the disk: in the store, or else beside it.
         group.known_decided(&kept, None).await
     }
 }
 
 impl GroupService {
-    /// Approves a request as it is now, or as the operator has seen it. A rejection after the one
-    /// of number `after` stays.
+    /// Approves a request as it is now, or as the operator has seen it. A rejection after it was
+    /// asked for stays.
     pub(in crate::service) async fn approve_as_operator(
         self: &Arc<Self>,
         kept: KeptRequest,
         about: DecidedAbout,
-        after: u64,
+        asking: Asking,
     ) -> Result<KnownRequest, ServiceError> {
         let DecidedAbout { revision, seen } = about;
         if seen.is_some_and(|seen| !seen.is_of_subject(&kept.request, &kept.subject)) {
@@ -140,7 +144,7 @@ impl GroupService {
             let reason = "requests of this group are approved by a command";
             return Err(ServiceError::Conflict(reason.into()));
         }
-        self.approve_parts(&kept, &examined, after, seen).await?;
+        self.approve_parts(&kept, &examined, asking, seen).await?;
         self.acknowledge(&kept, Some(&examined)).await
     }
 

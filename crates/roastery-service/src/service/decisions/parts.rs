@@ -14,6 +14,7 @@ use crate::{
     policy::Examined,
     service::{
         ServiceError,
+        asking::Asking,
         decisions::{approval::ApprovalBasis, decision::cut},
         group::{service::GroupService, shown::Seen, turns::Lane},
         now,
@@ -31,18 +32,18 @@ pub(in crate::service) struct OtherParts {
 
 impl GroupService {
     /// Approves a request as the operator, and with it the other parts of its transaction, those
-    /// too that no member has proposed here yet. A rejection after the one of number `after` stays.
+    /// too that no member has proposed here yet. A rejection after it was asked for stays.
     pub(in crate::service) async fn approve_parts(
         self: &Arc<Self>,
         kept: &KeptRequest,
         examined: &Examined,
-        after: u64,
+        asking: Asking,
         seen: Option<Seen>,
     ) -> Result<(), ServiceError> {
-        self.check_parts(examined, after)?;
+        self.check_parts(examined, asking.after)?;
         self.check_seen(kept, examined, seen).await?;
         let OtherParts { all, new } = self.other_parts(kept, examined).await?;
-        let approved = self.approve_with(kept, examined, all, after, seen).await;
+        let approved = self.approve_with(kept, examined, all, asking, seen).await;
         if let Err(error) = &approved {
             // No decision about these is under way yet.
             for part in new {
@@ -92,21 +93,22 @@ impl GroupService {
         kept: &KeptRequest,
         examined: &Examined,
         parts: Vec<KeptRequest>,
-        after: u64,
+        asking: Asking,
         seen: Option<Seen>,
     ) -> Result<(), ServiceError> {
         // All are stored and examined before the first takes effect.
         let others = self.parts_to_approve(kept, examined, parts).await?;
-        self.check_parts(examined, after)?;
+        self.check_parts(examined, asking.after)?;
         // Of a part that is signed there is nothing to approve.
         if matches!(kept.state, RequestState::Signed(_)) {
             self.check_seen(kept, examined, seen).await?;
         } else {
-            self.approve(kept, examined, ApprovalBasis::Operator { after, seen }).await?;
+            let asking = asking.clone();
+            self.approve(kept, examined, ApprovalBasis::Operator { asking, seen }).await?;
         }
         // What was seen is one part; the others have its subject.
         for (part, of_part) in others {
-            let basis = ApprovalBasis::Operator { after, seen: None };
+            let basis = ApprovalBasis::Operator { asking: asking.clone(), seen: None };
             self.approve(&part, &of_part, basis).await?;
         }
         Ok(())

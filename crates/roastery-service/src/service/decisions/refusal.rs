@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roastery_protocol::{SessionId, request::RefusalReason};
 use roastery_store::{
-    Change, Decider, Decision, Durability, Examination, KeptRequest, Rejection, RequestState,
+    Change, Decider, Decision, Deed, Durability, Examination, KeptRequest, Rejection, RequestState,
 };
 use tokio::sync::mpsc;
 
@@ -12,6 +12,7 @@ use crate::{
     policy::Refusal,
     service::{
         ServiceError,
+        asking::{Rejecting, act},
         decisions::decision::{may_refuse, overtaken},
         group::{journal::OverLimit, service::GroupService},
         now,
@@ -24,7 +25,7 @@ impl GroupService {
         kept: &KeptRequest,
         refusal: &Refusal,
     ) -> Result<(), ServiceError> {
-        self.refuse(kept, Decider::Rules, refusal.reason(), refusal.to_string()).await?;
+        self.refuse(kept, Decider::Rules, refusal.reason(), refusal.to_string(), None).await?;
         if kept.proposer.is_none() || !refusal.is_about_what_is_shown() {
             return Ok(());
         }
@@ -38,13 +39,15 @@ impl GroupService {
         Ok(())
     }
 
-    /// Refuses a request, and sends the refusal to all; an open session is stopped here.
+    /// Refuses a request, and sends the refusal to all; an open session is stopped here. The record
+    /// says who has asked for it, if a client has.
     pub(in crate::service) async fn refuse(
         &self,
         seen: &KeptRequest,
         by: Decider,
         reason: RefusalReason,
         text: String,
+        rejecting: Option<&Rejecting>,
     ) -> Result<(), ServiceError> {
         let request = &seen.request;
         let session = request.session_id();
@@ -60,6 +63,10 @@ impl GroupService {
         let deciding = self.deciding(session).lock().await;
         let (before, text) = (seen.clone(), self.shortened(text));
         let shown = text.clone();
+        let act = rejecting.map(|Rejecting { by, seen }| {
+            let (group, seen, text) = (request.group(), *seen, text.clone());
+            act(by.clone(), Deed::Rejected { group, session, seen, text })
+        });
         let recorded = if operator {
             self.note_rejected(request);
             Some(self.shared.keep_rejection(session, text.clone()).await?)
@@ -67,7 +74,7 @@ impl GroupService {
             None
         };
         let change = self
-            .change(session, Durability::Synced, move |known| {
+            .change_by(session, Durability::Synced, act, move |known| {
                 let about = Examination::new(&known.request, &known.subject, b"");
                 let may = may_refuse(&by, &before, known);
                 let decision = Decision { by, about, revision: known.revision, at: now() };

@@ -8,6 +8,7 @@ use crate::{
     policy::{Examined, Refusal},
     service::{
         RecordedIn, ServiceError,
+        asking::Rejecting,
         group::{service::GroupService, turns::Lane},
     },
 };
@@ -54,6 +55,7 @@ impl GroupService {
         &self,
         kept: &KeptRequest,
         text: &str,
+        rejecting: &Rejecting,
     ) -> Result<(), ServiceError> {
         let own = kept.request.session_id();
         let (by, reason) = (Decider::Operator, RefusalReason::Operator);
@@ -69,7 +71,10 @@ impl GroupService {
             RequestState::Signed(_) => {
                 done.signed = Some(ServiceError::Conflict("the request is signed".into()));
             }
-            _ => done.note(self.refuse(kept, by.clone(), reason, text.to_owned()).await),
+            _ => {
+                let text = text.to_owned();
+                done.note(self.refuse(kept, by.clone(), reason, text, Some(rejecting)).await);
+            }
         }
         let parts = match self.other_parts_of(kept, &open).await {
             Ok(Some(examined)) => self.parts_to_reject(kept, &examined, &open, text).await,
@@ -87,7 +92,8 @@ impl GroupService {
             Err(error) => done.failed(error),
         }
         for part in parts {
-            done.note(self.refuse(&part, by.clone(), reason, text.to_owned()).await);
+            let text = text.to_owned();
+            done.note(self.refuse(&part, by.clone(), reason, text, Some(rejecting)).await);
         }
         match done {
             RejectedParts { failed: Some(error), .. } => Err(error),
@@ -178,12 +184,12 @@ mod tests {
     use super::*;
     use crate::service::{
         decisions::parts::tests::{draft, node, parts, spend},
-        fixture::TestNode,
+        fixture::{TestNode, asking, rejecting},
     };
 
     /// A transaction of three parts, all of which are approved here.
     async fn approved(node: &TestNode) -> Vec<KeptRequest> {
-        let first = node.group.propose(draft(&spend(node)), 0).await.unwrap().kept;
+        let first = node.group.propose(draft(&spend(node)), asking(0)).await.unwrap().kept;
         let parts = parts(node, &first).await;
         assert_eq!(parts.len(), 3);
         for part in &parts {
@@ -207,8 +213,9 @@ mod tests {
         // The decision about the part that is named is not its turn yet.
         let turn = node.group.deciding(session(&parts[1])).lock().await;
         let (group, named) = (node.group.clone(), parts[1].clone());
-        let rejection =
-            tokio::spawn(async move { group.reject_as_operator(&named, "not this").await });
+        let rejection = tokio::spawn(async move {
+            group.reject_as_operator(&named, "not this", &rejecting()).await
+        });
         let others = [session(&parts[0]), session(&parts[2])];
         let all_recorded = async {
             while !others.iter().all(|other| node.shared.rejections.of(*other).is_some()) {
@@ -240,8 +247,9 @@ mod tests {
         // The examination waits for its turn.
         let turn = node.group.examinations.take(Lane::Operator).await;
         let group = node.group.clone();
-        let rejection =
-            tokio::spawn(async move { group.reject_as_operator(&named, "not this").await });
+        let rejection = tokio::spawn(async move {
+            group.reject_as_operator(&named, "not this", &rejecting()).await
+        });
         let others = [&parts[0], &parts[2]];
         let all_recorded = async {
             let recorded =
@@ -271,7 +279,7 @@ mod tests {
         // The file of this part's rejection can be neither written nor removed.
         let name = parts[0].request.session_id().to_string();
         fs::create_dir_all(node.shared.folder.resolve("rejected").join(name)).unwrap();
-        let done = node.group.reject_as_operator(&parts[0], "not this").await;
+        let done = node.group.reject_as_operator(&parts[0], "not this", &rejecting()).await;
         assert!(matches!(done, Err(ServiceError::Internal(_))), "{done:?}");
         for part in &parts {
             assert!(is_rejected(&node, part).await);
@@ -285,7 +293,7 @@ mod tests {
         let signed = node.signed_by_both(&parts[2].request).await;
         assert!(matches!(signed, RequestState::Signed(_)), "{signed:?}");
         let named = node.kept(parts[2].request.session_id()).await;
-        node.group.reject_as_operator(&named, "not this").await.unwrap();
+        node.group.reject_as_operator(&named, "not this", &rejecting()).await.unwrap();
         assert!(is_rejected(&node, &parts[0]).await);
         assert!(is_rejected(&node, &parts[1]).await);
         assert_eq!(node.kept(parts[2].request.session_id()).await.state, signed);

@@ -261,10 +261,7 @@ mod tests {
         let mut node = TestNode::start(1).await;
         let kept = node.proposed().await;
         let examined = node.group.examine(&kept).await.unwrap();
-        node.group
-            .approve(&kept, &examined, ApprovalBasis::Operator { after: 0, seen: None })
-            .await
-            .unwrap();
+        node.group.approve(&kept, &examined, ApprovalBasis::by_operator(0)).await.unwrap();
         for other in 0..others {
             let (session, spending) = (SessionId::from_bytes([other; 32]), Spending::default());
             let (ledger, caps) = (&node.shared.ledger, node.group.policy.caps());

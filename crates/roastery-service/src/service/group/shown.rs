@@ -34,6 +34,11 @@ const HALF: usize = 16;
 pub struct Seen([u8; 2 * HALF]);
 
 impl Seen {
+    /// Its bytes.
+    pub(in crate::service) fn to_bytes(self) -> [u8; 2 * HALF] {
+        self.0
+    }
+
     fn of_subject(request: &SigningRequest, subject: &Subject) -> [u8; HALF] {
         first_half(tagged_hash(SUBJECT, &[&Examination::new(request, subject, b"").to_bytes()]))
     }
@@ -219,7 +224,7 @@ mod tests {
         service::{
             ServiceError,
             decisions::{approval::ApprovalBasis, decision::tests::request},
-            fixture::TestNode,
+            fixture::{TestNode, asking},
             group::turns::Lane,
             now,
         },
@@ -308,7 +313,7 @@ mod tests {
         let twin = proposed(&node, &spend_of(psbt, &wallet), 2).await;
         node.group.examine(&twin).await.unwrap();
         let approve = async |seen| {
-            let basis = ApprovalBasis::Operator { after: 0, seen: Some(seen) };
+            let basis = ApprovalBasis::Operator { asking: asking(0), seen: Some(seen) };
             node.group.approve(&kept, &examined, basis).await
         };
         let approved = approve(before.seen).await;
@@ -334,7 +339,7 @@ mod tests {
         let later = shown().await;
         assert_eq!(later.warnings.len(), 4);
         assert_eq!(later.seen, after.seen);
-        let basis = ApprovalBasis::Operator { after: 0, seen: None };
+        let basis = ApprovalBasis::by_operator(0);
         let of_twin = node.group.examine(&twin).await.unwrap();
         node.group.approve(&twin, &of_twin, basis).await.unwrap();
         let approved = approve(after.seen).await;

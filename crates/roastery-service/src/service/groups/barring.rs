@@ -7,9 +7,9 @@ use roastery_protocol::{
     Seat,
     group::{Group, Member, PeerId},
 };
-use roastery_store::{KeptBar, Store};
+use roastery_store::{Durability, KeptBar, Principal, Transaction};
 
-use crate::service::{Service, ServiceError, group::service::GroupService, now_ms};
+use crate::service::{Service, ServiceError, asking::asked, group::service::GroupService, now_ms};
 
 impl Service {
     /// Bars all seats of a member, named by its name or its peer id: this node neither picks nor
@@ -23,8 +23,9 @@ impl Service {
     /// [`ServiceError::Conflict`] if several members have the name, or it is this node itself,
     /// [`ServiceError::Store`] if it could not be kept: it is in force all the same, and kept when
     /// the disk works again, but a process that ends before that forgets it.
-    pub async fn bar(&self, group: &str, member: &str) -> Result<(), ServiceError> {
+    pub async fn bar(&self, group: &str, member: &str, by: Principal) -> Result<(), ServiceError> {
         let group = self.find_group(group)?;
+        let act = asked(by, "bar", &format!("{member} in {}", group.name));
         let peer = self.member(&group, member)?;
         if peer == self.peer {
             let reason = format!("{member:?} is this node itself, which cannot be barred here");
@@ -53,10 +54,11 @@ impl Service {
                 "the operator has barred this member: this node does not sign with it"
             );
         }
-        let keep = move |store: &Store| {
-            bars.iter().try_for_each(|(epoch, bars)| store.keep_bars(epoch.group.id(), bars))
+        let keep = move |change: &mut Transaction<'_>| {
+            change.append_act(&act)?;
+            bars.iter().try_for_each(|(epoch, bars)| change.keep_bars(epoch.group.id(), bars))
         };
-        self.shared.store(keep).await
+        self.shared.write(Durability::Synced, keep).await
     }
 
     /// The seats of a group that are barred since a member is that holds them in another epoch of

@@ -1,9 +1,9 @@
 //! The names of groups: a name belongs to one group, for good.
 
 use roastery_protocol::{GroupId, group::Name, keygen::RecoveryFile};
-use roastery_store::{ContentError, KeptGroup, KnownGroup, StoreError};
+use roastery_store::{ContentError, Durability, KeptGroup, KnownGroup, Principal, StoreError};
 
-use crate::service::{Service, ServiceError};
+use crate::service::{Service, ServiceError, asking::asked};
 
 /// Whether a name could be mistaken for an id: then it is not allowed.
 fn looks_like_an_id(name: &str) -> bool {
@@ -109,12 +109,21 @@ impl Service {
     ///
     /// [`ServiceError::NotFound`] if there is no such group, [`ServiceError::Conflict`] if the name
     /// belongs to another group, [`ServiceError::Invalid`] if the name is not allowed.
-    pub async fn rename_group(&self, group: &str, name: String) -> Result<(), ServiceError> {
+    pub async fn rename_group(
+        &self,
+        group: &str,
+        name: String,
+        by: Principal,
+    ) -> Result<(), ServiceError> {
         let group = self.find_group(group)?;
         let id = group.group.id();
         let name = name_of_group(&name)?;
-        let bound = self.shared.store(move |store| store.bind_name(&name, id)).await;
-        match bound {
+        let act = asked(by, "rename", &format!("{} to {name}", group.name));
+        let bound = self.shared.write(Durability::Synced, move |change| {
+            change.append_act(&act)?;
+            change.bind_name(&name, id)
+        });
+        match bound.await {
             Err(ServiceError::Store(StoreError::Content(ContentError::NameTaken {
                 group,
                 ..

@@ -110,6 +110,7 @@ impl Service {
             stop,
             asked_to_stop: watch::Sender::new(false),
         });
+        service.load_tokens().await?;
         service.take_over_rejections().await?;
         let finished = service.shared.store(|store| store.finish_cut()).await;
         if let Err(error) = finished {

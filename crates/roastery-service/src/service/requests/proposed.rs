@@ -60,7 +60,7 @@ impl GroupService {
         }
         if let Some(text) = self.shared.rejections.of(session) {
             let by = Decider::Operator;
-            return self.refuse(&kept, by, RefusalReason::Operator, text).await;
+            return self.refuse(&kept, by, RefusalReason::Operator, text, None).await;
         }
         self.watch(&kept).await;
         self.shared.metrics.proposed(&self.name);

@@ -9,7 +9,7 @@ use roastery_bitcoin::{
 use roastery_protocol::request::{
     Derivation, MAX_LIFETIME_SECONDS, MessageToSign, SigningRequest, Subject,
 };
-use roastery_store::{Durability, KeptRequest, RequestState};
+use roastery_store::{Deed, Durability, KeptRequest, Principal, RequestState};
 
 use crate::{
     config::ApprovalMode,
@@ -17,6 +17,7 @@ use crate::{
     service::{
         Service, ServiceError,
         answers::known::KnownRequest,
+        asking::{Asking, act},
         group::{service::GroupService, turns::Lane},
         now,
     },
@@ -70,20 +71,19 @@ impl Service {
         self: &Arc<Self>,
         group: &str,
         what: RequestDraft,
+        by: Principal,
     ) -> Result<KnownRequest, ServiceError> {
-        // A rejection after this stays.
-        let after = self.shared.rejections.last();
-        self.find_group(group)?.propose(what, after).await
+        let asking = Asking { by, after: self.shared.rejections.last() };
+        self.find_group(group)?.propose(what, asking).await
     }
 }
 
 impl GroupService {
-    /// Makes a request, approves it and proposes it. A rejection after the one of this number
-    /// stays.
+    /// Makes a request, approves it and proposes it. A rejection after it was asked for stays.
     pub(in crate::service) async fn propose(
         self: &Arc<Self>,
         what: RequestDraft,
-        after: u64,
+        asking: Asking,
     ) -> Result<KnownRequest, ServiceError> {
         let NewRequest { kept, examined, spend } = self.read_proposal(what).await?;
         if let Some(spend) = spend
@@ -97,7 +97,7 @@ impl GroupService {
             let spend = Some(spend).filter(|_| waiting.subject == kept.subject);
             let examined = self.examine_for(Lane::Operator, waiting, spend).await;
             let examined = examined.map_err(ServiceError::Refused)?;
-            self.approve_parts(waiting, &examined, after, None).await?;
+            self.approve_parts(waiting, &examined, asking, None).await?;
             let of_first = Some(&examined).filter(|_| waiting.subject == first.subject);
             return self.acknowledge(first, of_first).await;
         }
@@ -107,14 +107,17 @@ impl GroupService {
         self.check(&examined).map_err(refused)?;
         self.note_examined(&kept.request, &examined);
         let (request, subject, since) = (kept.request.clone(), kept.subject.clone(), kept.since);
+        let (group, session) = (request.group(), request.session_id());
+        let made = act(asking.by.clone(), Deed::Proposed { group, session });
         self.shared
             .write(Durability::Deferred, move |change| {
+                change.append_act(&made)?;
                 change.add_request(&request, &subject, None, since)
             })
             .await?;
         let begun = match self.approval_mode() {
             ApprovalMode::Command => self.evaluate_parts(&kept, &examined).await,
-            _ => self.approve_parts(&kept, &examined, after, None).await,
+            _ => self.approve_parts(&kept, &examined, asking, None).await,
         };
         if let Err(error) = begun {
             self.give_up_parts(&kept, &examined, &error).await;
@@ -192,7 +195,7 @@ mod tests {
             approval::ApprovalBasis,
             parts::tests::{draft, node, parts, proposed, spend},
         },
-        fixture::TestNode,
+        fixture::{TestNode, asking},
     };
 
     async fn are_running(node: &TestNode, parts: &[KeptRequest]) -> bool {
@@ -203,17 +206,17 @@ mod tests {
     async fn a_transaction_of_which_one_part_can_never_be_signed_is_asked_for_anew() {
         let mut node = node().await;
         let spend = spend(&node);
-        let first = node.group.propose(draft(&spend), 0).await.unwrap().kept;
+        let first = node.group.propose(draft(&spend), asking(0)).await.unwrap().kept;
         let known = parts(&node, &first).await;
         let signed = node.signed_by_both(&first.request).await;
         assert!(matches!(signed, RequestState::Signed(_)), "{signed:?}");
         // It is found while the others can be signed.
-        let again = node.group.propose(draft(&spend), 0).await.unwrap().kept;
+        let again = node.group.propose(draft(&spend), asking(0)).await.unwrap().kept;
         assert_eq!(again.request, first.request);
         let (by, reason) = (Decider::Operator, RefusalReason::Operator);
-        node.group.refuse(&known[2], by, reason, "not this".to_owned()).await.unwrap();
+        node.group.refuse(&known[2], by, reason, "not this".to_owned(), None).await.unwrap();
         let after = node.shared.rejections.last();
-        let anew = node.group.propose(draft(&spend), after).await.unwrap().kept;
+        let anew = node.group.propose(draft(&spend), asking(after)).await.unwrap().kept;
         assert_ne!(anew.request.session_id(), first.request.session_id());
         assert!(are_running(&node, &parts(&node, &anew).await).await);
     }
@@ -225,10 +228,10 @@ mod tests {
         let spend = spend(&node);
         let known = proposed(&node, &spend).await;
         let examined = node.group.examine(&known[0]).await.unwrap();
-        let basis = ApprovalBasis::Operator { after: 0, seen: None };
+        let basis = ApprovalBasis::by_operator(0);
         node.group.approve(&known[0], &examined, basis).await.unwrap();
         assert!(!are_running(&node, &known).await);
-        let again = node.group.propose(draft(&spend), 0).await.unwrap().kept;
+        let again = node.group.propose(draft(&spend), asking(0)).await.unwrap().kept;
         assert_eq!(again.request, known[0].request);
         assert!(are_running(&node, &known).await);
     }
@@ -242,16 +245,16 @@ mod tests {
         let (by, reason) = (Decider::Operator, RefusalReason::Operator);
         for part in &known {
             let (by, text) = (by.clone(), "not this".to_owned());
-            node.group.refuse(part, by, reason, text).await.unwrap();
+            node.group.refuse(part, by, reason, text, None).await.unwrap();
         }
-        let made = node.group.propose(draft(&spend), 0).await;
+        let made = node.group.propose(draft(&spend), asking(0)).await;
         assert!(matches!(made, Err(ServiceError::Conflict(_))), "{made:?}");
         assert_eq!(stored(&node, StateKind::Proposed).await, 0);
         assert_eq!(stored(&node, StateKind::Stopped).await, 1);
 
         // One part cannot be opened after others were.
         let after = node.shared.rejections.last();
-        let first = node.group.propose(draft(&spend), after).await.unwrap().kept;
+        let first = node.group.propose(draft(&spend), asking(after)).await.unwrap().kept;
         let known = parts(&node, &first).await;
         let examined = node.group.examine(&first).await.unwrap();
         let open = known.iter().map(|part| node.group.open_session(part.request.session_id()));
@@ -284,7 +287,7 @@ mod tests {
         let own = spend.requests([0; 32], now() + 600).unwrap();
         assert_eq!(own[0].messages(), known[0].request.messages());
         assert_ne!(own[2].messages(), known[2].request.messages());
-        let answer = node.group.propose(draft(&spend), 0).await.unwrap().kept;
+        let answer = node.group.propose(draft(&spend), asking(0)).await.unwrap().kept;
         assert_ne!(answer.request.id(), known[0].request.id());
         assert!(!known.iter().any(|part| node.group.is_running(part.request.session_id())));
         assert!(are_running(&node, &parts(&node, &answer).await).await);

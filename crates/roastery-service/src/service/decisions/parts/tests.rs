@@ -13,7 +13,10 @@ use roastery_testkit::{
 use super::*;
 use crate::{
     config::{ApprovalMode, PolicyConfig, SubjectKind},
-    service::{DecidedAbout, DraftSubject, RequestDraft, fixture::TestNode},
+    service::{
+        DecidedAbout, DraftSubject, RequestDraft,
+        fixture::{TestNode, asking},
+    },
 };
 
 /// A node that signs transactions if its operator approves them.
@@ -72,7 +75,7 @@ async fn propose(node: &TestNode, spend: &Spend, request: &SigningRequest) -> Ke
 /// The operator's rejection has reached one part and no other yet.
 async fn reject_alone(node: &TestNode, part: &KeptRequest) {
     let (by, reason) = (Decider::Operator, RefusalReason::Operator);
-    node.group.refuse(part, by, reason, "not this".to_owned()).await.unwrap();
+    node.group.refuse(part, by, reason, "not this".to_owned(), None).await.unwrap();
 }
 
 fn is_running(node: &TestNode, part: &KeptRequest) -> bool {
@@ -85,15 +88,20 @@ async fn an_approval_of_one_part_undoes_no_later_rejection_of_another() {
     let parts = proposed(&node, &spend(&node)).await;
     let after = node.shared.rejections.last();
     reject_alone(&node, &parts[1]).await;
-    let approved =
-        node.group.approve_as_operator(parts[0].clone(), DecidedAbout::default(), after).await;
+    let approved = node
+        .group
+        .approve_as_operator(parts[0].clone(), DecidedAbout::default(), asking(after))
+        .await;
     assert!(matches!(approved, Err(ServiceError::Conflict(_))), "{approved:?}");
     assert!(!parts.iter().any(|part| is_running(&node, part)));
     let state = node.kept(parts[1].request.session_id()).await.state;
     assert!(matches!(state, RequestState::Refused(_)), "{state:?}");
     // An approval that comes after it is about all parts.
     let after = node.shared.rejections.last();
-    node.group.approve_as_operator(parts[0].clone(), DecidedAbout::default(), after).await.unwrap();
+    node.group
+        .approve_as_operator(parts[0].clone(), DecidedAbout::default(), asking(after))
+        .await
+        .unwrap();
     assert!(parts.iter().all(|part| is_running(&node, part)));
 }
 
@@ -104,7 +112,7 @@ async fn an_approval_of_a_part_that_is_signed_is_one_of_the_others() {
     let examined = node.group.examine(&parts[2]).await.unwrap();
     let shown = node.group.known_whole(parts[2].clone(), Lane::Operator, None).await;
     let seen = shown.details.unwrap().seen;
-    let basis = ApprovalBasis::Operator { after: 0, seen: None };
+    let basis = ApprovalBasis::by_operator(0);
     node.group.approve(&parts[2], &examined, basis).await.unwrap();
     let signed = node.signed_by_both(&parts[2].request).await;
     assert!(matches!(signed, RequestState::Signed(_)), "{signed:?}");
@@ -112,10 +120,10 @@ async fn an_approval_of_a_part_that_is_signed_is_one_of_the_others() {
     assert!(node.group.has_unsigned_parts(&named).await.unwrap());
     // Seen before it was signed: it is another state now.
     let about = DecidedAbout { revision: None, seen: Some(seen) };
-    let changed = node.group.approve_as_operator(named.clone(), about, 0).await;
+    let changed = node.group.approve_as_operator(named.clone(), about, asking(0)).await;
     assert!(matches!(changed, Err(ServiceError::Changed)), "{changed:?}");
     assert!(!is_running(&node, &parts[0]) && !is_running(&node, &parts[1]));
-    node.group.approve_as_operator(named, DecidedAbout::default(), 0).await.unwrap();
+    node.group.approve_as_operator(named, DecidedAbout::default(), asking(0)).await.unwrap();
     assert!(is_running(&node, &parts[0]) && is_running(&node, &parts[1]));
     assert!(!is_running(&node, &parts[2]));
 }
@@ -139,7 +147,8 @@ async fn a_part_that_an_approval_stores_and_does_not_approve_waits_for_a_decisio
     reject_alone(&node, &node.kept(requests[2].session_id()).await).await;
     let mut events = node.shared.events.subscribe();
     let after = node.shared.rejections.last();
-    let approved = node.group.approve_as_operator(first, DecidedAbout::default(), after).await;
+    let approved =
+        node.group.approve_as_operator(first, DecidedAbout::default(), asking(after)).await;
     assert!(matches!(approved, Err(ServiceError::Conflict(_))), "{approved:?}");
     let between = requests[1].session_id().to_string();
     let evaluated = async {
@@ -169,8 +178,10 @@ async fn a_part_that_was_decided_with_another_psbt_is_not_approved_with_this_one
     assert!(shown.await.unwrap());
     reject_alone(&node, &node.kept(parts[2].request.session_id()).await).await;
     let after = node.shared.rejections.last();
-    let approved =
-        node.group.approve_as_operator(parts[0].clone(), DecidedAbout::default(), after).await;
+    let approved = node
+        .group
+        .approve_as_operator(parts[0].clone(), DecidedAbout::default(), asking(after))
+        .await;
     assert!(matches!(approved, Err(ServiceError::Conflict(_))), "{approved:?}");
     assert!(!parts.iter().any(|part| is_running(&node, part)));
 }
@@ -191,7 +202,7 @@ async fn twin_approved(node: &TestNode, spend: &Spend) {
     let twin = propose(node, &twin, &request).await;
     // The operator's place may be taken.
     let examined = node.group.examine(&twin).await.unwrap();
-    let basis = ApprovalBasis::Operator { after: 0, seen: None };
+    let basis = ApprovalBasis::by_operator(0);
     node.group.approve(&twin, &examined, basis).await.unwrap();
 }
 
@@ -204,7 +215,7 @@ async fn an_approval_of_what_is_shown_otherwise_now_stores_no_other_part() {
     let seen = seen(&node, &first).await;
     twin_approved(&node, &spend).await;
     let about = DecidedAbout { revision: None, seen: Some(seen) };
-    let changed = node.group.approve_as_operator(first, about, 0).await;
+    let changed = node.group.approve_as_operator(first, about, asking(0)).await;
     assert!(matches!(changed, Err(ServiceError::Changed)), "{changed:?}");
     let others = requests[1..].iter().map(SigningRequest::session_id).collect::<Vec<_>>();
     for session in others {
@@ -219,7 +230,7 @@ async fn what_was_seen_of_a_signed_part_is_compared_again_just_before_the_others
     let spend = spend(&node);
     let parts = proposed(&node, &spend).await;
     let examined = node.group.examine(&parts[2]).await.unwrap();
-    let basis = ApprovalBasis::Operator { after: 0, seen: None };
+    let basis = ApprovalBasis::by_operator(0);
     node.group.approve(&parts[2], &examined, basis).await.unwrap();
     let signed = node.signed_by_both(&parts[2].request).await;
     assert!(matches!(signed, RequestState::Signed(_)), "{signed:?}");
@@ -229,7 +240,9 @@ async fn what_was_seen_of_a_signed_part_is_compared_again_just_before_the_others
     let turn = node.group.examinations.take(Lane::Operator).await;
     let group = node.group.clone();
     let approval =
-        tokio::spawn(async move { group.approve_parts(&named, &examined, 0, Some(seen)).await });
+        tokio::spawn(
+            async move { group.approve_parts(&named, &examined, asking(0), Some(seen)).await },
+        );
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     twin_approved(&node, &spend).await;
     assert!(!approval.is_finished());

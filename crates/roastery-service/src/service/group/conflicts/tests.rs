@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use roastery_bitcoin::{spend::Spend, wallet::Wallet};
-use roastery_protocol::request::{RefusalReason, Subject};
+use roastery_protocol::request::{RefusalReason, SigningRequest, Subject};
 use roastery_store::{AuditEntry, Coin, Durability, Spending};
 use roastery_testkit::{
     payments::{ordinary, spend_of},
@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     config::{PolicyConfig, SubjectKind},
     service::{
-        decisions::approval::ApprovalBasis,
+        decisions::{approval::ApprovalBasis, parts},
         fixture::{TestNode, audit_entry},
         group::turns::Lane,
         now_ms,
@@ -61,7 +61,7 @@ async fn a_payment_conflicts_with_one_of_another_epoch_as_its_own_group_shows_th
         assert!(text.contains(&session.to_string()[..8]) && text.contains(state), "{text}");
     };
     stops("which is proposed").await;
-    let basis = ApprovalBasis::Operator { after: 0, seen: None };
+    let basis = ApprovalBasis::by_operator(0);
     node.group.approve(&earlier, &examined, basis).await.unwrap();
     stops("which is approved").await;
     // And the other way round.
@@ -81,6 +81,32 @@ async fn the_same_transaction_in_two_epochs_is_no_stop() {
     let warnings = warnings(&next, &later).await;
     let [RequestWarning { code, level, .. }] = &warnings[..] else { panic!("{warnings:?}") };
     assert_eq!((*code, *level), ("same_transaction", Level::Look));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_parts_of_one_transaction_in_two_epochs_are_no_stop() {
+    let node = node().await;
+    let next = node.next_epoch().await;
+    let spend = parts::tests::spend(&node);
+    let mut parts = Vec::new();
+    for group in [&node.group, &next] {
+        // What another epoch proposes has its group; the messages are the same.
+        for request in spend.requests([0; 32], now() + 600).unwrap() {
+            let (expiry, messages) = (request.expiry(), request.messages().to_vec());
+            let request = SigningRequest::new(group.group.id(), [2; 32], expiry, messages).unwrap();
+            let subject = Subject::Transaction(spend.document().bytes().to_vec());
+            let session = request.session_id();
+            let change = node.shared.write(Durability::Synced, move |change| {
+                change.add_request(&request, &subject, Some(seat(1)), now())
+            });
+            change.await.unwrap();
+            parts.push(node.kept(session).await);
+        }
+    }
+    let [first, .., last] = &parts[..] else { panic!("{parts:?}") };
+    assert_ne!(first.request.messages(), last.request.messages());
+    assert!(!is_same(first, &parts[1]), "they are parts of one request here");
+    assert!(is_same(first, last));
 }
 
 #[tokio::test(flavor = "multi_thread")]

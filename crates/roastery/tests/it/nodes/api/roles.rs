@@ -1,10 +1,17 @@
 //! A token that approves, and one that only reads.
 
-use std::fs;
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    time::Duration,
+};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Api, JSON, ask};
+use super::{Answer, Api, JSON, ask};
+use crate::nodes::support::until;
 
 #[test]
 fn a_reader_sees_everything_that_is_no_act_and_does_nothing() {
@@ -31,7 +38,8 @@ fn a_reader_sees_everything_that_is_no_act_and_does_nothing() {
         if reads.is_some() && template != "/v1/events" {
             let answer = read(&path);
             // Secrets of the store, and lines that let in who has them.
-            let forbidden = template == "/v1/backup" || template.starts_with("/v1/pairings");
+            let forbidden = ["/v1/backup", "/v1/tokens"].contains(&template.as_str())
+                || template.starts_with("/v1/pairings");
             assert_eq!(answer.status == 403, forbidden, "{path}: {answer:?}");
         }
     }
@@ -57,4 +65,119 @@ fn a_node_whose_two_tokens_are_one_does_not_start() {
     assert_eq!(said.status, 2, "{said:?}");
     assert!(said.err.contains("a reader could approve"), "{said:?}");
     assert_eq!(said.err.lines().count(), 1, "{said:?}");
+}
+
+/// What a program gets that calls the first node with this token.
+fn with(api: &Api, token: &str, method: &str, path: &str, body: &str) -> Answer {
+    let bearer = format!("authorization: Bearer {token}");
+    ask(api.connect(), method, path, &[&bearer, JSON], body.as_bytes())
+}
+
+fn token(api: &Api, arguments: &[&str]) -> String {
+    api.group.tell(0, &[&["token", "add"], arguments].concat()).well().trim().to_owned()
+}
+
+/// Who has asked the first node for what.
+fn acts(api: &Api) -> Vec<Value> {
+    let lines = api.group.tell(0, &["audit", "--json"]).well();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Whether any file below a folder has this text in it.
+fn is_in_a_file(folder: &Path, text: &str) -> bool {
+    fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => is_in_a_file(&path, text),
+            false => fs::read(&path)
+                .is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes())),
+        }
+    })
+}
+
+#[test]
+fn a_token_does_what_its_role_says_until_it_is_revoked_and_is_recorded_by_its_name() {
+    let api = Api::start("tokens");
+    let session = api.group.propose(1, "pay the rent");
+    let seen = api.group.request(0, &session)["seen"].as_str().unwrap().to_owned();
+    let payout = token(&api, &["payout", "--role", "operator", "--expires", "90d"]);
+    let monitor = token(&api, &["monitor", "--role", "reader", "--expires", "never"]);
+    let again = ["token", "add", "payout", "--role", "reader", "--expires", "1d"];
+    let again = api.group.tell(0, &again);
+    assert!(again.err.contains("there is a token \"payout\" already"), "{again:?}");
+    // Its text is kept nowhere.
+    assert!(!is_in_a_file(&api.group.node(0), &payout));
+
+    let approve = format!("/v1/requests/{session}/approve?seen={seen}");
+    assert_eq!(with(&api, &monitor, "GET", "/v1/status", "").status, 200);
+    assert_eq!(with(&api, &monitor, "POST", &approve, "{}").code(), "forbidden");
+    assert_eq!(with(&api, &payout, "POST", &approve, "{}").status, 200);
+    api.group.request_in(1, &session, "signed");
+    let last = acts(&api).pop().unwrap();
+    assert_eq!(last["act"], "approved");
+    assert_eq!(last["by"], json!({ "kind": "token", "name": "payout" }));
+    assert_eq!((&last["session"], &last["seen"]), (&json!(session), &json!(seen)));
+    assert_eq!(last["group"], "local");
+
+    // A token makes and revokes none.
+    let new = json!({ "name": "other", "role": "operator" }).to_string();
+    assert_eq!(with(&api, &payout, "POST", "/v1/tokens", &new).code(), "forbidden");
+    let revoke = "/v1/tokens/monitor/revoke";
+    assert_eq!(with(&api, &payout, "POST", revoke, "{}").code(), "forbidden");
+
+    api.group.tell(0, &["token", "revoke", "payout"]).well();
+    assert_eq!(with(&api, &payout, "GET", "/v1/status", "").status, 401);
+    let listed = api.group.tell(0, &["token", "list"]).well();
+    assert!(listed.starts_with("monitor ") && listed.lines().count() == 1, "{listed}");
+    api.group.stop(0);
+    let address = format!("127.0.0.1:{}", api.tcp);
+    api.group.restart(0, &[("ROASTERY_API_LISTEN", &address)]);
+    assert_eq!(with(&api, &payout, "GET", "/v1/status", "").status, 401);
+    assert_eq!(with(&api, &monitor, "GET", "/v1/status", "").status, 200);
+
+    let user = fs::metadata(api.group.node(0)).unwrap().uid().to_string();
+    let of_user = acts(&api).into_iter().filter(|act| act["by"]["name"] == user.as_str());
+    let texts: Vec<_> = of_user.map(|act| act["text"].as_str().unwrap().to_owned()).collect();
+    let expected =
+        ["token add: payout, operator", "token add: monitor, reader", "token revoke: payout"];
+    assert!(expected.iter().all(|text| texts.iter().any(|known| known == text)), "{texts:?}");
+    assert_eq!(texts.last().unwrap(), "POST /v1/stop");
+    let shown = api.group.tell(0, &["audit"]).well();
+    let approved =
+        format!("token payout  approved {} in local, as seen: {}", &session[..8], &seen[..8]);
+    let (before, after) = shown.split_once(&approved).unwrap();
+    // The share left after the approval.
+    assert!(!before.contains(&session[..8]) && after.contains(&session[..8]), "{shown}");
+    let checked = api.group.tell(0, &["audit", "--check"]).well();
+    assert!(checked.contains("is whole"), "{checked}");
+}
+
+#[test]
+fn a_token_counts_until_its_end_and_a_stream_of_events_ends_with_its_token() {
+    let api = Api::start("token-end");
+    let made =
+        api.post("/v1/tokens", &json!({ "name": "short", "role": "reader", "expires_in": 3 }));
+    let short = made.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(with(&api, &short, "GET", "/v1/status", "").status, 200);
+    let expired = || {
+        let answer = with(&api, &short, "GET", "/v1/status", "");
+        (answer.status == 401).then_some(())
+    };
+    until("the token to expire", expired);
+
+    let watch = token(&api, &["watch", "--role", "reader", "--expires", "1h"]);
+    let mut stream = api.connect();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let call = format!(
+        "GET /v1/events HTTP/1.1\r\nhost: node\r\nconnection: close\r\nauthorization: Bearer {watch}\r\n\r\n"
+    );
+    stream.write_all(call.as_bytes()).unwrap();
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200");
+    api.group.tell(0, &["token", "revoke", "watch"]).well();
+    api.group.propose(0, "not for that token");
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("event:"), "{rest}");
 }

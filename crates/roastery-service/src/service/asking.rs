@@ -1,0 +1,111 @@
+//! Who asks this node for something, and the record of it.
+
+use roastery_store::{Act, Deed, Durability, MAX_TEXT, Principal};
+
+use crate::service::{Service, ServiceError, now_ms};
+
+/// Who asks for an approval, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::service) struct Asking {
+    /// Who.
+    pub(in crate::service) by: Principal,
+    /// The number of the last rejection when it was asked for: a later rejection stays.
+    pub(in crate::service) after: u64,
+}
+
+/// Who rejects a request, and the hash of what was seen of it, if the rejection says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::service) struct Rejecting {
+    pub(in crate::service) by: Principal,
+    pub(in crate::service) seen: Option<[u8; 32]>,
+}
+
+/// Something that is done now.
+pub(in crate::service) fn act(by: Principal, deed: Deed) -> Act {
+    Act { time_ms: now_ms(), by, deed }
+}
+
+/// An operation that is asked for now.
+pub(in crate::service) fn asked(by: Principal, operation: &str, about: &str) -> Act {
+    let fitting = |text: &str| text[..text.floor_char_boundary(MAX_TEXT)].to_owned();
+    let (operation, about) = (fitting(operation), fitting(about));
+    act(by, Deed::Asked { operation, about })
+}
+
+impl Service {
+    /// Records that a client asks for an operation. It is on the disk when this returns: the
+    /// operation has no effect before.
+    ///
+    /// # Errors
+    ///
+    /// An error of the store.
+    pub async fn record(&self, by: Principal, operation: &str) -> Result<(), ServiceError> {
+        let act = asked(by, operation, "");
+        self.shared.write(Durability::Synced, move |change| change.append_act(&act)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roastery_store::KeptRequest;
+
+    use super::*;
+    use crate::service::{
+        DecidedAbout,
+        decisions::parts::tests::{draft, node, proposed, spend},
+        fixture::{TestNode, asking},
+        group::turns::Lane,
+    };
+
+    /// Who has asked for what at this node.
+    async fn acts(node: &TestNode) -> Vec<(Principal, Deed)> {
+        let acts = node.shared.store(|store| store.acts(0, 99)).await.unwrap();
+        acts.into_iter().map(|(_, kept)| (kept.act.by, kept.act.deed)).collect()
+    }
+
+    fn approved(part: &KeptRequest, seen: Option<[u8; 32]>) -> (Principal, Deed) {
+        let (group, session) = (part.request.group(), part.request.session_id());
+        (Principal::User(1000), Deed::Approved { group, session, seen })
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_approval_is_recorded_with_who_has_asked_for_it_and_what_was_seen() {
+        let node = node().await;
+        let parts = proposed(&node, &spend(&node)).await;
+        let shown = node.group.known_whole(parts[0].clone(), Lane::Operator, None).await;
+        let seen = shown.details.unwrap().seen;
+        let after = node.shared.rejections.last();
+        // One that has no effect is not recorded.
+        let other = DecidedAbout { revision: Some(7), seen: None };
+        let refused = node.group.approve_as_operator(parts[0].clone(), other, asking(after)).await;
+        refused.unwrap_err();
+        assert_eq!(acts(&node).await, []);
+        let about = DecidedAbout { revision: None, seen: Some(seen) };
+        let done = node.group.approve_as_operator(parts[0].clone(), about, asking(after)).await;
+        done.unwrap();
+        let of_other_parts = parts[1..].iter().map(|part| approved(part, None));
+        let expected = [approved(&parts[0], Some(seen.to_bytes()))].into_iter();
+        assert_eq!(acts(&node).await, expected.chain(of_other_parts).collect::<Vec<_>>());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_asked_for_here_and_its_rejection_are_recorded_with_who_has_asked() {
+        let node = node().await;
+        let made = node.group.propose(draft(&spend(&node)), asking(0)).await.unwrap().kept;
+        let recorded = acts(&node).await;
+        let (group, session) = (made.request.group(), made.request.session_id());
+        assert_eq!(recorded[0], (Principal::User(1000), Deed::Proposed { group, session }));
+        assert_eq!(recorded[1], approved(&made, None));
+        let by = Principal::Token("payout".to_owned());
+        let rejecting = Rejecting { by: by.clone(), seen: Some([5; 32]) };
+        let kept = node.kept(session).await;
+        node.group.reject_as_operator(&kept, "not this", &rejecting).await.unwrap();
+        let rejected: Vec<_> = acts(&node).await.split_off(recorded.len());
+        assert_eq!(rejected.len(), recorded.len() - 1, "all parts");
+        let text = "not this".to_owned();
+        let deed = Deed::Rejected { group, session, seen: Some([5; 32]), text };
+        assert!(rejected.contains(&(by.clone(), deed)), "{rejected:?}");
+        assert!(rejected.iter().all(|(who, _)| *who == by), "{rejected:?}");
+        node.shared.store(|store| store.check_chain()).await.unwrap();
+    }
+}

@@ -148,7 +148,10 @@ mod tests {
     use super::*;
     use crate::{
         config::{PolicyConfig, SubjectKind},
-        service::{DecidedAbout, fixture::TestNode},
+        service::{
+            DecidedAbout,
+            fixture::{TestNode, asking},
+        },
     };
 
     async fn node() -> TestNode {
@@ -180,7 +183,7 @@ mod tests {
         assert_eq!(kept(now()).await, []);
 
         let about = DecidedAbout::default();
-        node.group.approve_as_operator(node.kept(session).await, about, 0).await.unwrap();
+        node.group.approve_as_operator(node.kept(session).await, about, asking(0)).await.unwrap();
         let transaction = spend.transaction().clone();
         assert_eq!(kept(now()).await, [UnderWay { session, transaction }]);
         assert_eq!(kept(expiry).await, [], "expired");

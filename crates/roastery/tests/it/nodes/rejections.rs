@@ -1,5 +1,7 @@
 //! A rejection is final for its node, whatever happens to the disk.
 
+use serde_json::{Value, json};
+
 use crate::nodes::support::{Group, until};
 
 /// Three nodes, all of which must sign, and of which the third one is down, so that no share leaves
@@ -40,10 +42,22 @@ fn a_rejection_that_the_store_cannot_take_is_in_a_file_and_stands_after_a_restar
     until("the rejection is in a file", || {
         group.node(1).join("rejected").join(&session).exists().then_some(())
     });
+    // What cannot be recorded is not begun.
+    let broadcast = format!("/v1/requests/{session}/broadcast");
+    let message = |answer: Value| answer["message"].as_str().unwrap().to_owned();
+    let unrecorded = message(group.post(1, &broadcast));
+    assert!(unrecorded.starts_with("the store: "), "{unrecorded}");
     nothing_leaves(&group, &session);
+    let begun = message(group.post(1, &broadcast));
+    assert!(!begun.starts_with("the store: "), "{begun}");
     let text = group.request(1, &session)["text"].clone();
     assert_eq!(text, "rejected by this node's operator: not this one");
     assert!(!group.node(1).join("rejected").join(&session).exists());
+    // Who has rejected it is not known to the node that makes it good.
+    let acts = group.tell(1, &["audit", "--json"]).well();
+    let acts = acts.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let rejected = acts.filter(|act| act["act"] == "rejected").last().unwrap();
+    assert_eq!((&rejected["by"]["kind"], &rejected["text"]), (&json!("node"), &text));
 }
 
 #[test]

@@ -54,6 +54,11 @@ package:
 bitcoin-core:
     if [ -n "${BITCOIND:-}" ]; then scripts/timed cargo test -p roastery --test it nodes::bitcoin_core; else echo "skipped: BITCOIND names no bitcoind (scripts/bitcoin-core FOLDER builds one)"; fi
 
+# 4,000 changes of PSBTs of all kinds: what each takes of time and memory. Needs Linux. Not part of
+# ci, which plays some hundreds.
+psbt-mutations:
+    scripts/timed cargo test -p roastery-bitcoin --test it four_thousand -- --ignored --nocapture
+
 # Signatures of texts in other programs, and theirs here; needs Python 3.11, Node 20 with npm, PyPI
 # and npm's registry, and a minute. Not part of ci.
 bip322:

@@ -1,9 +1,13 @@
-//! 4,000 changes of PSBTs of all kinds, from one seed: whatever comes out is read or refused,
+//! Changes of PSBTs of all kinds, from one seed: whatever comes out is read or refused, shown,
 //! judged, and written again, without a panic and within bounds.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
-use bitcoin::{Amount, Network, hex::FromHex as _};
+use bitcoin::{
+    Amount, Network,
+    base64::{Engine as _, prelude::BASE64_STANDARD},
+    hex::FromHex as _,
+};
 use roastery_bitcoin::{
     policy::{Review, Rules, SpendPolicy},
     psbt::{MAX_INPUTS, MAX_OUTPUTS, read},
@@ -15,18 +19,23 @@ use roastery_protocol::request::MAX_MESSAGES;
 use roastery_testkit::{
     Chance,
     maps::{Maps, version_2},
-    payments::ordinary,
+    payments::{ordinary, proof_of_funds},
 };
 
 use crate::cases::wallet;
 
-const CHANGES: usize = 4_000;
+/// What the unoptimised code may compute about one change; the most that was seen is a tenth of it.
+const MOST_WORK: Duration = Duration::from_secs(4);
+
+/// The memory that one change may take beside what was there before, in KiB; the most that was seen
+/// is 1 MiB.
+const MOST_MEMORY: u64 = 16 * 1024;
 
 /// A line of what a person reads.
 const LONGEST_LINE: usize = 1_000;
 
-/// The cases of real use, published PSBTs, those of another program, and ordinary ones of both
-/// versions.
+/// The cases of real use, published PSBTs, those of another program, and payments and proofs of
+/// funds of both versions.
 fn seeds(wallet: &Wallet) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let mut files: Vec<_> = fs::read_dir(folder)
@@ -44,7 +53,8 @@ fn seeds(wallet: &Wallet) -> Vec<Vec<u8>> {
         serde_json::from_str(include_str!("../vectors/embit.json")).unwrap();
     let made = made["psbts"].as_array().unwrap().clone().into_iter();
     let made = made.map(|case| case["psbt"].as_str().unwrap().as_bytes().to_vec());
-    let own = [ordinary(wallet).serialize(), version_2(&ordinary(wallet)).bytes()];
+    let own = [ordinary(wallet), proof_of_funds(wallet, "ours", &[5_000, 6_000])];
+    let own = own.iter().flat_map(|psbt| [psbt.serialize(), version_2(psbt).bytes()]);
     let seeds: Vec<_> = files.chain(published).chain(made).chain(own).collect();
     assert!(seeds.len() > 100, "{}", seeds.len());
     seeds
@@ -128,7 +138,11 @@ fn change_key(chance: &mut Chance, key: &[u8]) -> Vec<u8> {
 /// signed.
 fn walk(bytes: &[u8], wallet: &Wallet, policies: &[SpendPolicy]) -> (bool, bool) {
     let document = match read(bytes) {
-        Ok(document) => document,
+        Ok(document) => {
+            let text = BASE64_STANDARD.encode(document.bytes());
+            assert_eq!(read(text.as_bytes()).unwrap().bytes(), document.bytes());
+            document
+        }
         Err(error) => {
             let line = error.to_string();
             assert!(!line.contains('\n') && line.len() < LONGEST_LINE, "{line}");
@@ -145,7 +159,8 @@ fn walk(bytes: &[u8], wallet: &Wallet, policies: &[SpendPolicy]) -> (bool, bool)
     assert!(spend.warnings().len() <= 3 * inputs + 4 * outputs + 4);
     let lines = spend.warnings().iter().map(ToString::to_string);
     lines.for_each(|line| assert!(!line.contains('\n') && line.len() < LONGEST_LINE, "{line}"));
-    let _ = Report::of(&spend, Network::Regtest).to_string();
+    let report = Report::of(&spend, Network::Regtest);
+    let _ = (report.to_string(), serde_json::to_string(&report).unwrap());
     for policy in policies {
         let _ = policy.evaluate(&spend, Amount::ZERO);
     }
@@ -162,8 +177,8 @@ fn walk(bytes: &[u8], wallet: &Wallet, policies: &[SpendPolicy]) -> (bool, bool)
     (true, true)
 }
 
-#[test]
-fn four_thousand_changes_of_psbts_are_read_or_refused_within_bounds() {
+/// Walks through so many changes, and looks after each.
+fn play(changes: usize, mut after: impl FnMut(&[u8])) {
     let wallet = wallet("group");
     let seeds = seeds(&wallet);
     let rules = [Rules { most_fee: Some(1), ..Rules::default() }, Rules::default()];
@@ -172,13 +187,53 @@ fn four_thousand_changes_of_psbts_are_read_or_refused_within_bounds() {
     let sound: Vec<Maps> = sound.collect();
     let mut chance = Chance::new(15);
     let (mut were_read, mut signed) = (0, 0);
-    for _ in 0..CHANGES {
+    for _ in 0..changes {
         let bytes = change(&mut chance, &seeds, &sound);
         let (was_read, can_be_signed) = walk(&bytes, &wallet, &policies);
         were_read += usize::from(was_read);
         signed += usize::from(can_be_signed);
+        after(&bytes);
     }
     // Enough of them come so far that it means something.
-    assert!(were_read > CHANGES / 5, "{were_read} were read");
-    assert!(signed > CHANGES / 50, "{signed} could be signed");
+    assert!(were_read > changes / 5, "{were_read} were read");
+    assert!(signed > changes / 50, "{signed} could be signed");
+}
+
+#[test]
+fn hundreds_of_changes_of_psbts_are_read_or_refused_within_bounds() {
+    play(400, |_| ());
+}
+
+/// What this thread has computed. A clock would count what other programs take.
+fn computed() -> Duration {
+    let of_thread = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let nanoseconds = of_thread.split(' ').next().unwrap();
+    Duration::from_nanos(nanoseconds.parse().unwrap())
+}
+
+/// The most memory that the process has had, in KiB, and from now on anew.
+fn most_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    most.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+}
+
+#[test]
+#[ignore = "must run alone, since it measures memory: just psbt-mutations"]
+fn four_thousand_changes_of_psbts_take_bounded_time_and_memory() {
+    let (mut work, mut memory) = (Duration::ZERO, 0);
+    let (mut before, mut least) = (computed(), u64::MAX);
+    play(4_000, |bytes| {
+        let now = computed();
+        let took = now - before;
+        let most = most_memory();
+        least = least.min(most);
+        let psbt = || BASE64_STANDARD.encode(bytes);
+        assert!(took < MOST_WORK, "{took:?}: {}", psbt());
+        assert!(most - least < MOST_MEMORY, "{} KiB: {}", most - least, psbt());
+        (work, memory) = (work.max(took), memory.max(most - least));
+        before = computed();
+    });
+    println!("at most {work:?} and {memory} KiB for one change");
 }

@@ -103,6 +103,7 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(propose))
         .routes(routes!(approve))
         .routes(routes!(reject))
+        .routes(routes!(signed::take_up))
         .routes(routes!(wallet::address))
         .routes(routes!(wallet::make))
         .routes(routes!(wallet::import_labels))

@@ -2,18 +2,18 @@
 
 use axum::{Extension, extract::State, response::Response};
 use bitcoin::base64::{Engine as _, prelude::BASE64_STANDARD};
-use roastery_bitcoin::spend::{Completion, Left, Missing};
+use roastery_bitcoin::spend::{Completed, Completion, Left, Missing};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    error::{ApiError, Path, Query},
+    error::{ApiError, Body, Path, Query},
     json::SafeJson as Json,
     query::{Answer, At, Bytes, bytes, within},
 };
 use crate::{
     OutputVersion, Role, SignedForm,
-    view::{InputLeft, MissingPart, SignedTransaction},
+    view::{InputLeft, MissingPart, Problem, SignedTransaction, TakeUpSignatures},
 };
 
 /// How a transaction is completed.
@@ -69,10 +69,32 @@ pub(super) async fn signed(
     Query(form): Query<CompletedForm>,
 ) -> Answer<SignedTransaction> {
     let completed = service.completed(&session, form.read()?, role).await?;
-    Ok(Json(SignedTransaction {
+    Ok(Json(signed_transaction(&completed)))
+}
+
+/// The same in another PSBT of the transaction: its fields and its version come back, whichever
+/// PSBT the request was made with.
+#[utoipa::path(post, path = "/v1/requests/{session}/signed", request_body = TakeUpSignatures,
+    params(("session" = String, Path, description = "Its session, or the first 8 digits of it or more", pattern = "^[0-9a-fA-F]{8,64}$"), CompletedForm),
+    responses((status = 200, description = "Done", body = SignedTransaction),
+        (status = 409, description = "conflict: it is not signed", body = Problem)))]
+pub(super) async fn take_up(
+    State(service): At,
+    Extension(role): Extension<Role>,
+    Path(session): Path<String>,
+    Query(form): Query<CompletedForm>,
+    Body(what): Body<TakeUpSignatures>,
+) -> Answer<SignedTransaction> {
+    let psbt = what.psbt.into_bytes();
+    let completed = service.completed_in(&session, psbt, form.read()?, role).await?;
+    Ok(Json(signed_transaction(&completed)))
+}
+
+fn signed_transaction(completed: &Completed) -> SignedTransaction {
+    SignedTransaction {
         psbt: BASE64_STANDARD.encode(completed.document().bytes()),
         left: completed.left().iter().map(input_left).collect(),
-    }))
+    }
 }
 
 fn input_left(left: &Left) -> InputLeft {

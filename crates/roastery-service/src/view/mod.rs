@@ -41,7 +41,7 @@ pub use self::{
     request::{
         Approver, Decided, InputLeft, Level, MemberDecision, Message, MissingPart, NoState,
         PaidOutput, Part, Payment, PaymentDetails, Progress, Request, RequestCounts, Ruling,
-        SignedTransaction, State, Subject, Summary, TextSignature, Warning,
+        SignedTransaction, State, Subject, Summary, TakeUpSignatures, TextSignature, Warning,
     },
     token::{AddToken, NewToken, TokenRole, TokenStatus},
     wallet::{

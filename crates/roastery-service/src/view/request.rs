@@ -137,6 +137,16 @@ pub struct TextSignature {
     pub full: String,
 }
 
+/// A PSBT that takes up the signatures of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TakeUpSignatures {
+    /// The PSBT in base64: of the transaction that the request signs, whatever its other fields and
+    /// its version.
+    #[schema(max_length = 1048576, pattern = "^[A-Za-z0-9+/]+={0,2}$")]
+    pub psbt: String,
+}
+
 /// A signed transaction, and what it lacks before it can be sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SignedTransaction {

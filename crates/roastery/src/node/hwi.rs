@@ -8,10 +8,7 @@
 use std::{io::Read as _, process::ExitCode, sync::Arc};
 
 use anyhow::{Context as _, anyhow};
-use bitcoin::{
-    Network, NetworkKind,
-    base64::{Engine as _, prelude::BASE64_STANDARD},
-};
+use bitcoin::{Network, NetworkKind};
 use clap::{Args, Subcommand};
 use roastery_bitcoin::{
     psbt::MAX_PSBT_FILE,
@@ -22,11 +19,11 @@ use roastery_service::{
     api::Client,
     config::Config,
     text::to_json,
-    view::{GroupStatus, State, Status},
+    view::{GroupStatus, SignedTransaction, State, Status, TakeUpSignatures},
 };
 use serde_json::{Value, json};
 
-use super::{At, ask, get, see_all_through, send, url::encoded};
+use super::{At, ask, get, post, see_all_through, send, url::encoded};
 use crate::{output::one_line, values};
 
 #[derive(Args)]
@@ -185,16 +182,18 @@ fn chosen(signers: Vec<Signer>, fingerprint: Option<&str>) -> anyhow::Result<Sig
 
 /// Has the group sign. The command waits as long as the request can be signed.
 fn sign(client: &Client, group: &str, psbt: String) -> anyhow::Result<Value> {
-    let request = send(client, group, psbt, None)?;
+    let request = send(client, group, psbt.clone(), None)?;
     let signed = see_all_through(client, request, MAX_LIFETIME_SECONDS)?;
     if signed.state != State::Signed {
         let reason =
             if signed.text.is_empty() { String::new() } else { format!(": {}", signed.text) };
         return Err(anyhow!("the group has not signed: the request is {}{reason}", signed.state));
     }
-    // Core finalises it, and finds the signatures in their fields.
-    let path = format!("/v1/requests/{}/psbt?finalise=false", signed.session);
-    Ok(json!({ "psbt": BASE64_STANDARD.encode(ask(client, &path)?) }))
+    // Core finalises it, and finds the signatures in their fields. It is Core's own PSBT also where
+    // another program has asked for the transaction before, in a version that Core does not read.
+    let path = format!("/v1/requests/{}/signed?finalise=false", signed.session);
+    let SignedTransaction { psbt, .. } = post(client, &path, &TakeUpSignatures { psbt })?;
+    Ok(json!({ "psbt": psbt }))
 }
 
 fn chain(name: &str) -> Result<Network, String> {

@@ -8,13 +8,13 @@ use roastery_service::{
     api::Client,
     files::{Access, Folder},
     text::visible,
-    view::{InputLeft, MissingPart, Request, SignedTransaction, State},
+    view::{InputLeft, MissingPart, Request, SignedTransaction, State, TakeUpSignatures},
 };
 use serde::Serialize;
 
 use crate::{
     files::{check_new, read},
-    node::{At, find, get, request_id, see_all_through, send, short_id},
+    node::{At, find, get, post, request_id, see_all_through, send, short_id},
     output::remark,
     values,
 };
@@ -87,14 +87,14 @@ pub(super) fn sign(at: &At, options: &Sign) -> anyhow::Result<ExitCode> {
     let binary = binary(&bytes).with_context(|| options.file.display().to_string())?;
     let psbt = BASE64_STANDARD.encode(binary);
     let client = at.client()?;
-    let request = send(&client, &options.group, psbt, options.expires_in)
+    let request = send(&client, &options.group, psbt.clone(), options.expires_in)
         .with_context(|| options.file.display().to_string())?;
     remark(&format!(
         "request {}; when it is signed, roastery psbt fetch {} gives the result",
         request.session,
         short_id(&request.session)
     ));
-    finish(&client, request, &options.result, options.wait)
+    finish(&client, request, Some(psbt), &options.result, options.wait)
 }
 
 /// Writes the result of an earlier request.
@@ -109,7 +109,7 @@ pub(super) fn fetch(at: &At, options: &Fetch) -> anyhow::Result<ExitCode> {
             short_id(&request.session)
         ));
     }
-    finish(&client, request, &options.result, options.wait)
+    finish(&client, request, None, &options.result, options.wait)
 }
 
 /// Writes the result of a request that is signed, in all parts of its transaction or not.
@@ -119,12 +119,15 @@ pub(crate) fn fetch_signed(
     out: Option<PathBuf>,
 ) -> anyhow::Result<ExitCode> {
     let result = Completed { out, binary: false, partial: false, v0: false, json: false };
-    finish(client, request, &result, 0)
+    finish(client, request, None, &result, 0)
 }
 
+/// Writes the signatures in this PSBT, or in the one that the request was made with. They differ
+/// where the same transaction was asked for before.
 fn finish(
     client: &Client,
     request: Request,
+    own: Option<String>,
     result: &Completed,
     wait: u64,
 ) -> anyhow::Result<ExitCode> {
@@ -140,7 +143,10 @@ fn finish(
     }
     let version = if result.v0 { "&version=0" } else { "" };
     let path = format!("/v1/requests/{session}/signed?finalise={}{version}", !result.partial);
-    let SignedTransaction { psbt, left } = get(client, &path)?;
+    let SignedTransaction { psbt, left } = match own {
+        Some(psbt) => post(client, &path, &TakeUpSignatures { psbt })?,
+        None => get(client, &path)?,
+    };
     if let Some(file) = &result.out {
         let content = if result.binary {
             BASE64_STANDARD.decode(&psbt).context("the node's answer is no base64")?

@@ -140,6 +140,35 @@ impl Service {
         form: SignedForm,
         role: Role,
     ) -> Result<Completed, ServiceError> {
+        self.complete(session, None, form, role).await
+    }
+
+    /// The same in this PSBT of the transaction, which need not be the one that the request was
+    /// made with: who asked for the same transaction before may have had other fields in it, or
+    /// another version.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`completed`](Self::completed), and [`ServiceError::Invalid`] if it is no PSBT, or
+    /// one that asks for other signatures.
+    pub async fn completed_in(
+        &self,
+        session: &str,
+        psbt: Vec<u8>,
+        form: SignedForm,
+        role: Role,
+    ) -> Result<Completed, ServiceError> {
+        self.complete(session, Some(psbt), form, role).await
+    }
+
+    /// Puts the signatures of a request into the PSBT that it was made with, or into this one.
+    async fn complete(
+        &self,
+        session: &str,
+        own: Option<Vec<u8>>,
+        form: SignedForm,
+        role: Role,
+    ) -> Result<Completed, ServiceError> {
         let conflict = |reason: &str| ServiceError::Conflict(reason.into());
         let (group, kept) = self.find_request(session).await?;
         let Subject::Transaction(psbt) = kept.subject else {
@@ -152,10 +181,19 @@ impl Service {
         let read = move |policy: &PolicyEngine| {
             let spend = policy.read(&psbt)?;
             let parts = policy.parts_of(&spend, &request)?;
-            Ok((spend, parts))
+            let Some(own) = own else { return Ok(Ok((spend, parts))) };
+            let own = match policy.read(&own) {
+                Ok(own) => own,
+                Err(refusal) => return Ok(Err(ServiceError::Invalid(refusal.into()))),
+            };
+            if policy.parts_of(&own, &request).is_ok_and(|of_own| of_own == parts) {
+                return Ok(Ok((own, parts)));
+            }
+            let reason = "the PSBT asks for other signatures than the request has: ask for it anew";
+            Ok(Err(ServiceError::Invalid(reason.into())))
         };
         let (spend, parts) =
-            group.with_policy(Lane::of(role), read).await.map_err(ServiceError::Refused)?;
+            group.with_policy(Lane::of(role), read).await.map_err(ServiceError::Refused)??;
         let signatures = self.signatures_of(&parts).await?;
         let completed = group
             .with_policy(Lane::of(role), move |_| {

@@ -231,6 +231,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("GET", "/v1/requests/{session}", &request, &none, 200),
         ("GET", "/v1/requests/{session}/psbt", &completed, &none, 409),
         ("GET", "/v1/requests/{session}/signed", &signed, &none, 409),
+        ("POST", "/v1/requests/{session}/signed", &signed, &json!({ "psbt": "cHNidP8=" }), 409),
         ("POST", "/v1/requests/{session}/approve", &approve, &none, 200),
         ("POST", "/v1/requests/{session}/reject", &reject, &json!({ "note": "no" }), 200),
         ("GET", "/v1/requests/{session}/broadcast", &broadcast, &none, 409),

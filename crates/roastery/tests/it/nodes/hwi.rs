@@ -2,6 +2,7 @@
 //! given to `roastery hwi` on standard input.
 
 use std::{
+    fs,
     io::Write as _,
     path::Path,
     process::{Child, Command, Stdio},
@@ -19,7 +20,10 @@ use roastery_protocol::{
     group::Group as GroupFile,
     request::{Derivation, Taproot},
 };
-use roastery_testkit::payments::{judge_all, ordinary};
+use roastery_testkit::{
+    maps::version_2,
+    payments::{judge_all, ordinary},
+};
 use serde_json::{Value, json};
 
 use crate::nodes::support::{Group, Said};
@@ -121,6 +125,10 @@ fn core_lists_the_group_imports_its_descriptors_and_has_it_sign_what_it_sends() 
         [0, 0].map(|index| ChildNumber::Normal { index }).into_iter().collect();
     let origin = (vec![], (wallet.fingerprint(), path));
     psbt.inputs[0].tap_key_origins.insert(internal_key(&wallet, &[0, 0]), origin);
+    // Another program has asked for it already, in a version that Core does not read.
+    let file = group.path("other.psbt");
+    fs::write(&file, version_2(&psbt).bytes()).unwrap();
+    group.tell(0, &["psbt", "sign", &file, "--group", "local", "--wait", "0"]).well();
     let line = format!("signtx \"{}\"\n", BASE64_STANDARD.encode(psbt.serialize()));
     let sending = start(&group, &[&["--stdin"], &at[..]].concat(), Some(&line));
     // It waits until another member has approved.

@@ -2,6 +2,7 @@
 //! controlled by commands.
 
 mod addresses;
+mod again;
 mod api;
 mod audit;
 mod barring;

@@ -4,13 +4,14 @@
 use axum::http::StatusCode;
 use maud::Markup;
 use roastery_service::{
-    api::{Client, ClientError},
+    api::ClientError,
     view::{ProblemCode, Reject, Request},
     words::{Clock, typed},
 };
 use serde::Deserialize;
 
 use crate::{
+    console::Shared,
     pages::{self, Told},
     place::Place,
 };
@@ -46,25 +47,25 @@ pub(crate) struct Decision {
 
 /// Decides, and returns the request's page with what has become of it.
 pub(crate) async fn decide(
-    client: &Client,
+    shared: &Shared,
     session: &str,
     act: Act,
     decision: &Decision,
     clock: &Clock,
 ) -> (StatusCode, Markup) {
-    let told = match decided(client, session, act, decision).await {
+    let told = match decided(shared, session, act, decision).await {
         Ok(told) => told,
         Err(error) => Told::failed(&error),
     };
     let status = told.status;
     let place = Place::Request(session.to_owned());
-    let (shown, markup) = pages::page(client, &place, clock, Some(told)).await;
+    let (shown, markup) = pages::page(&shared.client, &place, clock, Some(told)).await;
     // What became of the decision counts, unless the page says more.
     (if shown == StatusCode::OK { status } else { shown }, markup)
 }
 
 async fn decided(
-    client: &Client,
+    shared: &Shared,
     session: &str,
     act: Act,
     decision: &Decision,
@@ -77,9 +78,11 @@ async fn decided(
     let answer = match act {
         Act::Approve => {
             // The node compares `seen` again when the approval takes effect.
-            let request: Request = client.get(&format!("/v1/requests/{session}")).await?;
-            if request.seen.as_ref() == Some(seen)
-                && let Some(amount) = typed(&request)
+            let request: Request = shared.client.get(&format!("/v1/requests/{session}")).await?;
+            if request.seen.as_ref() != Some(seen) {
+                return Ok(changed());
+            }
+            if let Some(amount) = typed(&request)
                 && decision.typed.trim() != amount
             {
                 let text = format!(
@@ -89,21 +92,42 @@ async fn decided(
                 return Ok(Told::not_done(StatusCode::UNPROCESSABLE_ENTITY, &text));
             }
             let path = format!("/v1/requests/{session}/approve?seen={seen}");
-            client.post::<Request>(&path, &()).await
+            shared.deciding.post::<Request>(&path, &()).await
         }
         Act::Reject => {
             let body = Reject { note: decision.reason.clone(), seen: Some(seen.clone()) };
-            client.post(&format!("/v1/requests/{session}/reject"), &body).await
+            shared.deciding.post(&format!("/v1/requests/{session}/reject"), &body).await
         }
     };
     match (answer, act) {
         (Ok(_), Act::Approve) => Ok(Told::done("You have approved it.")),
         (Ok(_), Act::Reject) => Ok(Told::done("You have rejected it. All members are told.")),
         (Err(ClientError::Problem(problem)), _) if problem.code == ProblemCode::Changed => {
-            let text = "It has changed since it was shown to you: nothing was decided. Below it \
-                stands as it is now.";
-            Ok(Told::not_done(StatusCode::CONFLICT, text))
+            Ok(changed())
         }
+        (Err(error), _) if may_be_in_effect(&error) => Ok(Told::unknown(&error)),
         (Err(error), _) => Err(error),
+    }
+}
+
+fn changed() -> Told {
+    let text = "It has changed since it was shown to you: nothing was decided. Below it stands as \
+        it is now.";
+    Told::not_done(StatusCode::CONFLICT, text)
+}
+
+/// Whether a decision that was answered so may be in effect all the same: the node goes on without
+/// a reader of its answer.
+fn may_be_in_effect(error: &ClientError) -> bool {
+    match error {
+        ClientError::NoNode { .. } => false,
+        ClientError::Problem(problem) => matches!(
+            problem.code,
+            ProblemCode::NoAnswer
+                | ProblemCode::Unrecorded
+                | ProblemCode::Internal
+                | ProblemCode::Unknown
+        ),
+        _ => true,
     }
 }

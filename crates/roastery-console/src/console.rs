@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use roastery_service::{api::Client, text::io_reason};
+use roastery_service::{
+    api::{ANSWER_TIME, Client},
+    text::io_reason,
+};
 use thiserror::Error;
 use tokio::sync::{Semaphore, broadcast, mpsc};
 
@@ -25,6 +28,10 @@ const CHANGES: usize = 64;
 
 /// The time that the node has for each step of an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The same for a decision: longer than a node takes for one at most, for it is in effect also when
+/// there is no reader of the answer.
+const PATIENCE_OF_DECISION: Duration = Duration::from_secs(ANSWER_TIME.as_secs() + 15);
 
 /// The notices that wait for the terminal; further ones are not shown.
 const NOTICES: usize = 32;
@@ -68,9 +75,10 @@ pub struct Console(pub(crate) Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) client: Client,
+    /// The client for decisions.
+    pub(crate) deciding: Client,
     pub(crate) hosts: Hosts,
     pub(crate) watch: Watch,
-    port: u16,
     door: Mutex<Door>,
     notices: mpsc::Sender<Notice>,
     streams: Arc<Semaphore>,
@@ -80,30 +88,38 @@ pub(crate) struct Shared {
 
 impl Console {
     /// A console of the node that this client asks, at this port, and what it says on the terminal.
-    pub fn new(client: Client, port: u16) -> (Self, mpsc::Receiver<Notice>) {
+    ///
+    /// # Errors
+    ///
+    /// [`ConsoleError::Random`].
+    pub fn new(client: Client, port: u16) -> Result<(Self, mpsc::Receiver<Notice>), ConsoleError> {
         let (notices, said) = mpsc::channel(NOTICES);
         let shared = Shared {
-            client: client.with_patience(PATIENCE),
-            hosts: Hosts::at(port),
+            client: client.clone().with_patience(PATIENCE),
+            deciding: client.with_patience(PATIENCE_OF_DECISION),
+            hosts: Hosts::new(port)?,
             watch: Watch::new(CHANGES),
-            port,
             door: Mutex::default(),
             notices,
             streams: Arc::new(Semaphore::new(STREAMS)),
             of_session: Mutex::default(),
             last_used: Mutex::new(Instant::now()),
         };
-        (Self(Arc::new(shared)), said)
+        Ok((Self(Arc::new(shared)), said))
     }
 
-    /// The address with a code for one use, which is good for two minutes.
+    /// The address. It has no secret: what opens an address has it in its list of arguments.
+    pub fn address(&self) -> String {
+        format!("http://{}/", self.0.hosts.host())
+    }
+
+    /// A code for one use, which is good for two minutes.
     ///
     /// # Errors
     ///
     /// [`ConsoleError::Random`].
-    pub fn address(&self) -> Result<String, ConsoleError> {
-        let code = lock(&self.0.door).new_code(Instant::now())?;
-        Ok(format!("http://localhost:{}/#{code}", self.0.port))
+    pub fn code(&self) -> Result<String, ConsoleError> {
+        Ok(lock(&self.0.door).new_code(Instant::now())?)
     }
 }
 

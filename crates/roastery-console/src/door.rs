@@ -1,8 +1,9 @@
 //! Who is let in: a code that a person reads in the terminal is changed for a token, once.
 //!
-//! The code is in the fragment of the printed address, so it is in no request line, no log and no
-//! list of processes. The token is in the storage of the page's own origin, which pages of other
-//! origins cannot read; there is no cookie, which a browser would send by itself.
+//! The code is printed apart from the address and typed into the page: an address is an argument of
+//! the program that opens it, and all users of the machine see the arguments. The token is in the
+//! storage of the page's own origin, which pages of other origins cannot read; there is no cookie,
+//! which a browser would send by itself.
 
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,14 @@ pub(crate) enum Entered {
     Used,
 }
 
+/// Random letters, five bits each.
+pub(crate) fn random_letters<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut letters = [0; N];
+    getrandom::fill(&mut letters)?;
+    // 256 is a multiple of 32: each letter is as likely as any other.
+    Ok(letters.map(|byte| LETTERS[usize::from(byte) % LETTERS.len()]))
+}
+
 /// The codes and the sessions of a console.
 #[derive(Debug, Default)]
 pub(crate) struct Door {
@@ -81,10 +90,7 @@ impl std::fmt::Debug for Session {
 impl Door {
     /// Makes a code, for one use; the one before is void.
     pub(crate) fn new_code(&mut self, now: Instant) -> Result<String, getrandom::Error> {
-        let mut letters = [0; CODE];
-        getrandom::fill(&mut letters)?;
-        // 256 is a multiple of 32: each letter is as likely as any other.
-        letters = letters.map(|byte| LETTERS[usize::from(byte) % LETTERS.len()]);
+        let letters = random_letters()?;
         self.code = Some(Code { letters, made: now, left: TRIES });
         Ok(letters.iter().map(|letter| char::from(*letter)).collect())
     }

@@ -6,6 +6,8 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+use crate::door::random_letters;
+
 /// What a page may load and do: nothing from elsewhere, no script but the console's own file.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; \
@@ -27,19 +29,33 @@ const HEADERS: [(HeaderName, &str); 9] = [
     ),
 ];
 
-/// The names under which a console is reached at its port.
+/// The letters of the name.
+const NAME: usize = 16;
+
+/// The one name under which a console is reached, another one for each run.
+///
+/// A name and a port are an origin, and an origin outlives a program: what another program has left
+/// in the browser under `localhost` at this port, a service worker for example, has no part in a
+/// name that did not exist before. Browsers take each name under `localhost` for this machine.
 #[derive(Clone, Debug)]
-pub(crate) struct Hosts([String; 3]);
+pub(crate) struct Hosts(String);
 
 impl Hosts {
-    pub(crate) fn at(port: u16) -> Self {
-        Self(["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}")))
+    pub(crate) fn new(port: u16) -> Result<Self, getrandom::Error> {
+        let letters: [u8; NAME] = random_letters()?;
+        let name: String = letters.iter().map(|letter| char::from(*letter)).collect();
+        Ok(Self(format!("{name}.localhost:{port}")))
+    }
+
+    /// The name with the port.
+    pub(crate) fn host(&self) -> &str {
+        &self.0
     }
 
     /// Whether a request may be answered at all.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
         let host = one(headers, &header::HOST).ok_or(StatusCode::MISDIRECTED_REQUEST)?;
-        if !self.0.iter().any(|own| own == host) {
+        if self.0 != host {
             return Err(StatusCode::MISDIRECTED_REQUEST);
         }
         if headers.contains_key(header::ORIGIN) {
@@ -81,32 +97,44 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        Hosts::at(7403).check(&map)
+        Hosts("qpzry9x8gf2tvdw0.localhost:7403".to_owned()).check(&map)
     }
 
     #[test]
-    fn only_the_three_names_of_the_port_are_hosts() {
-        for good in ["localhost:7403", "127.0.0.1:7403", "[::1]:7403"] {
-            assert_eq!(checked(&[("host", good)]), Ok(()), "{good}");
-        }
-        let bad = ["", "localhost", "localhost:7404", "evil.example:7403", "127.0.0.1.evil:7403"];
-        for bad in bad {
+    fn a_console_has_one_name_and_each_run_has_another() {
+        let own = ("host", "qpzry9x8gf2tvdw0.localhost:7403");
+        assert_eq!(checked(&[own]), Ok(()));
+        for bad in [
+            "",
+            "localhost:7403",
+            "127.0.0.1:7403",
+            "[::1]:7403",
+            "qpzry9x8gf2tvdw0.localhost",
+            "qpzry9x8gf2tvdw0.localhost:7404",
+            "qpzry9x8gf2tvdw0.localhost.evil:7403",
+            "evil.example:7403",
+        ] {
             assert_eq!(checked(&[("host", bad)]), Err(StatusCode::MISDIRECTED_REQUEST), "{bad}");
         }
-        let two = [("host", "localhost:7403"), ("host", "localhost:7403")];
-        assert_eq!(checked(&two), Err(StatusCode::MISDIRECTED_REQUEST));
+        assert_eq!(checked(&[own, own]), Err(StatusCode::MISDIRECTED_REQUEST));
         assert_eq!(checked(&[]), Err(StatusCode::MISDIRECTED_REQUEST));
+        let (one, other) = (Hosts::new(7403).unwrap(), Hosts::new(7403).unwrap());
+        assert_ne!(one.host(), other.host());
+        let (name, rest) = one.host().split_once('.').unwrap();
+        assert_eq!((name.len(), rest), (NAME, "localhost:7403"));
     }
 
     #[test]
     fn a_request_of_another_origin_is_refused_by_its_origin_or_its_site() {
-        let host = ("host", "localhost:7403");
-        assert_eq!(checked(&[host, ("origin", "http://localhost:7403")]), Ok(()));
+        let host = ("host", "qpzry9x8gf2tvdw0.localhost:7403");
+        let own = "http://qpzry9x8gf2tvdw0.localhost:7403";
+        assert_eq!(checked(&[host, ("origin", own)]), Ok(()));
         let bad = [
             "null",
             "http://evil.example",
-            "https://localhost:7403",
-            "http://localhost:7404",
+            "https://qpzry9x8gf2tvdw0.localhost:7403",
+            "http://qpzry9x8gf2tvdw0.localhost:7404",
+            "http://localhost:7403",
             "http://127.0.0.1:7403",
         ];
         for bad in bad {

@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    http::{HeaderMap, HeaderName, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{get, post},
@@ -72,6 +72,8 @@ pub(crate) fn router(console: Console) -> Router {
 async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let mut answer = match shared.hosts.check(request.headers()) {
         Ok(()) => next.run(request).await,
+        // What calls it by another name is not told what it has found.
+        Err(status @ StatusCode::MISDIRECTED_REQUEST) => return status.into_response(),
         Err(status) => said(status, "this is not an address of the console"),
     };
     guard(answer.headers_mut());
@@ -88,11 +90,18 @@ async fn authorise(
     let Some(session) = session else {
         return said(StatusCode::UNAUTHORIZED, "this console was closed: roastery console");
     };
-    if !request.headers().contains_key(&REFRESH) {
+    if is_use(&request) {
         shared.note_use();
     }
     request.extensions_mut().insert(session);
     next.run(request).await
+}
+
+/// Whether a person has asked for this, and not the page by itself.
+fn is_use(request: &Request) -> bool {
+    let asked =
+        request.uri().path().starts_with("/fragment/") && !request.headers().contains_key(&REFRESH);
+    asked || request.method() == Method::POST
 }
 
 /// The document around every page. It has nothing of the node.
@@ -157,7 +166,7 @@ async fn decide(
         Ok(decision) => decision,
         Err(refused) => return refused,
     };
-    page(act::decide(&shared.client, &session, act, &decision, &Clock::system()).await)
+    page(act::decide(&shared, &session, act, &decision, &Clock::system()).await)
 }
 
 /// The changes, as server-sent events. The stream begins with whether the node answers, and ends
@@ -221,4 +230,24 @@ fn said(status: StatusCode, text: &str) -> Response {
 
 fn file(kind: &'static str, content: &'static str) -> Response {
     ([(header::CONTENT_TYPE, kind)], content).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_page_does_by_itself_is_no_use_by_a_person() {
+        let used = |method: &str, path: &str, refresh: bool| {
+            let mut request = Request::builder().method(method).uri(path);
+            if refresh {
+                request = request.header(&REFRESH, "1");
+            }
+            is_use(&request.body(Body::empty()).unwrap())
+        };
+        assert!(used("GET", "/fragment/", false));
+        assert!(used("POST", "/requests/57/approve", false));
+        assert!(!used("GET", "/fragment/", true));
+        assert!(!used("GET", "/events", false));
+    }
 }

@@ -6,7 +6,7 @@ use roastery_service::{
     view::{Health, RequestCounts, Status},
 };
 
-use super::{Told, foreign, pill, problem};
+use super::{Done, Told, foreign, pill, problem};
 use crate::place::Place;
 
 /// What every page shows of the node.
@@ -75,18 +75,22 @@ impl Frame {
 }
 
 fn notice(told: &Told) -> Markup {
-    let (class, role) = match told.done {
-        true => ("notice good", "status"),
-        false => ("notice bad", "alert"),
+    let (class, role, done) = match told.done {
+        Done::Yes => ("notice good", "status", "yes"),
+        Done::No => ("notice bad", "alert", "no"),
+        Done::Unknown => ("notice bad", "alert", "unknown"),
     };
-    html! { p #told class=(class) role=(role) tabindex="-1" { (told.text) } }
+    html! { p #told class=(class) role=(role) data-done=(done) tabindex="-1" { bdi { (told.text) } } }
 }
 
 /// The page where the node does not answer.
-pub(super) fn without_node(error: &ClientError) -> Markup {
+pub(super) fn without_node(error: &ClientError, told: Option<&Told>) -> Markup {
     html! {
         header.top { p.node { span.brand { "Roastery" } (pill("bad", "no node")) } }
-        main #main tabindex="-1" { (problem::problem(error)) }
+        main #main tabindex="-1" {
+            @if let Some(told) = told { (notice(told)) }
+            (problem::problem(error))
+        }
     }
 }
 
@@ -120,6 +124,7 @@ pub(crate) fn shell() -> Markup {
                     input #code name="code" autocomplete="off" autocapitalize="none" spellcheck="false" maxlength="16" required;
                     button type="submit" { "Open" }
                 }
+                div #notices role="alert" {}
                 div #said.hidden role="status" aria-live="polite" {}
                 dialog #keys aria-labelledby="keys-title" {
                     h2 #keys-title { "Keys" }

@@ -28,21 +28,38 @@ use crate::place::Place;
 
 pub(crate) use self::frame::shell;
 
+/// Whether a decision is in effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    Yes,
+    No,
+    Unknown,
+}
+
 /// What has become of a person's decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
     pub(crate) status: StatusCode,
-    done: bool,
+    done: Done,
     text: String,
 }
 
 impl Told {
     pub(crate) fn done(text: &str) -> Self {
-        Self { status: StatusCode::OK, done: true, text: text.to_owned() }
+        Self { status: StatusCode::OK, done: Done::Yes, text: text.to_owned() }
     }
 
     pub(crate) fn not_done(status: StatusCode, text: &str) -> Self {
-        Self { status, done: false, text: text.to_owned() }
+        Self { status, done: Done::No, text: text.to_owned() }
+    }
+
+    /// There is no answer that says what became of it.
+    pub(crate) fn unknown(error: &ClientError) -> Self {
+        let text = format!(
+            "It is not known whether your decision is in effect: {}. Look at its state.",
+            visible(&error.to_string())
+        );
+        Self { status: problem::status(error), done: Done::Unknown, text }
     }
 
     pub(crate) fn failed(error: &ClientError) -> Self {
@@ -60,7 +77,9 @@ pub(crate) async fn page(
 ) -> (StatusCode, Markup) {
     let frame = match frame::Frame::load(client).await {
         Ok(frame) => frame,
-        Err(error) => return (problem::status(&error), frame::without_node(&error)),
+        Err(error) => {
+            return (problem::status(&error), frame::without_node(&error, told.as_ref()));
+        }
     };
     let content = match content(client, place, clock, &frame).await {
         Ok(content) => (StatusCode::OK, content),
@@ -77,7 +96,7 @@ pub(crate) async fn nowhere(client: &Client) -> (StatusCode, Markup) {
     };
     let markup = match frame::Frame::load(client).await {
         Ok(frame) => frame.around(&Place::Evidence, None, &content),
-        Err(error) => frame::without_node(&error),
+        Err(error) => frame::without_node(&error, None),
     };
     (StatusCode::NOT_FOUND, markup)
 }

@@ -247,6 +247,6 @@ fn a_page_says_why_there_is_no_answer_and_what_to_do_next() {
     let source = std::io::ErrorKind::NotFound.into();
     let error = ClientError::NoNode { socket, source };
     assert_eq!(problem::status(&error), StatusCode::SERVICE_UNAVAILABLE);
-    let html = frame::without_node(&error).into_string();
+    let html = frame::without_node(&error, None).into_string();
     assert!(html.contains("No node runs here") && html.contains("roastery node"), "{html}");
 }

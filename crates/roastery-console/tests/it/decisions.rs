@@ -74,3 +74,38 @@ async fn where_money_can_go_elsewhere_the_amount_that_leaves_has_to_be_typed() {
     assert_eq!(world.decide(&token, "reject", &json!({ "seen": seen(1) })).await.status, 200);
     assert_eq!(world.played.decided.lock().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn a_stop_that_came_after_the_look_is_shown_and_asks_for_no_amount() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let mut request = world.played.request.lock().unwrap().clone();
+    request["seen"] = seen(2).into();
+    request["warnings"] = json!([{ "code": "change_of_others", "level": "stop", "text": "no" }]);
+    *world.played.request.lock().unwrap() = request;
+    // The node's own check is not what answers here.
+    *world.played.compares.lock().unwrap() = false;
+    let answer = world.decide(&token, "approve", &json!({ "seen": seen(1) })).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    assert!(answer.body.contains("nothing was decided"), "{answer:?}");
+    assert!(world.played.decided.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_decision_without_an_answer_is_not_said_to_be_undone() {
+    let world = World::new().await;
+    let token = world.token().await;
+    for code in ["no_answer", "internal", "unrecorded", "a_newer_word"] {
+        *world.played.problem.lock().unwrap() = Some(code);
+        for act in ["approve", "reject"] {
+            let answer = world.decide(&token, act, &json!({ "seen": seen(1) })).await;
+            assert!(answer.body.contains("It is not known whether"), "{code}: {answer:?}");
+            assert!(answer.body.contains("data-done=\"unknown\""), "{code}: {answer:?}");
+            assert!(!answer.body.contains("Not done"), "{code}: {answer:?}");
+        }
+    }
+    *world.played.problem.lock().unwrap() = Some("refused");
+    let answer = world.decide(&token, "approve", &json!({ "seen": seen(1) })).await;
+    assert!(answer.body.contains("Not done"), "{answer:?}");
+    assert!(answer.body.contains("data-done=\"no\""), "{answer:?}");
+}

@@ -30,11 +30,10 @@ pub(crate) struct Answer {
 impl Call {
     pub(crate) fn new(port: u16, method: &str, path: &str) -> Self {
         let line = format!("{method} {path} HTTP/1.1");
-        let head = vec![("host".to_owned(), format!("localhost:{port}"))];
-        Self { port, line, head, body: String::new() }
+        Self { port, line, head: Vec::new(), body: String::new() }
     }
 
-    /// Adds a header, or replaces the host.
+    /// Adds a header, or replaces it.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.head.retain(|(known, _)| known != name);
         self.head.push((name.to_owned(), value.to_owned()));

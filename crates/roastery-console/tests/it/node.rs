@@ -30,6 +30,10 @@ pub(crate) struct Played {
     pub(crate) request: Mutex<Value>,
     /// What was decided: the act, and what it named.
     pub(crate) decided: Mutex<Vec<(String, Value)>>,
+    /// Whether it compares what was seen, as a node does.
+    pub(crate) compares: Mutex<bool>,
+    /// What it answers to a decision instead.
+    pub(crate) problem: Mutex<Option<&'static str>>,
     events: broadcast::Sender<String>,
 }
 
@@ -101,7 +105,11 @@ async fn decide(
 ) -> Response {
     let named = if act == "approve" { query } else { body };
     let request = played.request.lock().unwrap().clone();
-    if named["seen"] != request["seen"] {
+    if let Some(code) = *played.problem.lock().unwrap() {
+        let problem = json!({ "code": code, "message": "the node says why" });
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(problem)).into_response();
+    }
+    if *played.compares.lock().unwrap() && named["seen"] != request["seen"] {
         let problem = json!({ "code": "changed", "message": "it has changed", "request": request });
         return (StatusCode::CONFLICT, Json(problem)).into_response();
     }
@@ -129,13 +137,15 @@ impl World {
         let played = Arc::new(Played {
             request: Mutex::new(request()),
             decided: Mutex::default(),
+            compares: Mutex::new(true),
+            problem: Mutex::default(),
             events: broadcast::Sender::new(8),
         });
         let folder = tempfile::tempdir().unwrap();
         let listeners = Listeners::bind(None).await.unwrap();
         let port = listeners.port();
         let client = Client::new(folder.path().join("api.sock"));
-        let (console, notices) = Console::new(client, port);
+        let (console, notices) = Console::new(client, port).unwrap();
         let served = console.clone();
         let serving = tokio::spawn(async move {
             let _ = served.serve(listeners).await;
@@ -170,13 +180,18 @@ impl World {
 
     /// A code from the terminal.
     pub(crate) fn code(&self) -> String {
-        let address = self.console.address().unwrap();
-        address.split_once('#').unwrap().1.to_owned()
+        self.console.code().unwrap()
+    }
+
+    /// The name and the port of the console.
+    pub(crate) fn host(&self) -> String {
+        let address = self.console.address();
+        address.strip_prefix("http://").unwrap().trim_end_matches('/').to_owned()
     }
 
     /// Asks the console for this.
     pub(crate) fn call(&self, method: &str, path: &str) -> Call {
-        Call::new(self.port, method, path)
+        Call::new(self.port, method, path).with("host", &self.host())
     }
 
     pub(crate) async fn enter(&self, code: &str) -> Answer {

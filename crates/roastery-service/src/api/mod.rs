@@ -53,6 +53,7 @@ pub use self::{
     client::{Client, ClientError},
     describe::description,
     listening::{Events, Heard},
+    operations::ANSWER_TIME,
     serve::ApiServer,
 };
 use crate::{Service, view::ProblemCode};

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The timeout of an operation.
-const ANSWER_TIME: Duration = Duration::from_secs(60);
+pub const ANSWER_TIME: Duration = Duration::from_secs(60);
 
 /// The timeout of the body of a request.
 const BODY_TIME: Duration = Duration::from_secs(20);

@@ -30,9 +30,13 @@ pub(super) fn console(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let end = runtime.block_on(async {
         let listeners = Listeners::bind(options.port).await?;
-        let (console, notices) = Console::new(client, listeners.port());
-        say!("{}", console.address()?);
-        remark("Open it in a browser on this machine. The code is good for two minutes, once.");
+        let (console, notices) = Console::new(client, listeners.port())?;
+        say!("{}", console.address());
+        say!("code {}", console.code()?);
+        remark(
+            "Open the address in Chromium or Firefox on this machine, and type the code there: it \
+             is good for two minutes, once.",
+        );
         remark("Enter makes another code. Ctrl-C ends the console; the node goes on.");
         let serving = console.serve(listeners);
         tokio::select! {
@@ -56,7 +60,7 @@ async fn terminal(console: &Console, mut notices: mpsc::Receiver<Notice>) -> any
     loop {
         tokio::select! {
             line = lines.recv() => match line {
-                Some(()) => say!("{}", console.address()?),
+                Some(()) => say!("code {}", console.code()?),
                 None => return Ok(()),
             },
             Some(notice) = notices.recv() => {

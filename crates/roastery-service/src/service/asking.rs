@@ -47,12 +47,16 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
-    use roastery_store::KeptRequest;
+    use roastery_protocol::request::RefusalReason;
+    use roastery_store::{Decider, KeptRequest};
 
     use super::*;
     use crate::service::{
         DecidedAbout,
-        decisions::parts::tests::{draft, node, proposed, spend},
+        decisions::{
+            approval::ApprovalBasis,
+            parts::tests::{draft, node, proposed, spend},
+        },
         fixture::{TestNode, asking},
         group::turns::Lane,
     };
@@ -72,16 +76,19 @@ mod tests {
     async fn an_approval_is_recorded_with_who_has_asked_for_it_and_what_was_seen() {
         let node = node().await;
         let parts = proposed(&node, &spend(&node)).await;
-        let shown = node.group.known_whole(parts[0].clone(), Lane::Operator, None).await;
-        let seen = shown.details.unwrap().seen;
+        // One that is overtaken has no effect, and is not recorded.
+        let examined = node.group.examine(&parts[0]).await.unwrap();
+        let (by, reason) = (Decider::Rules, RefusalReason::Policy);
+        node.group.refuse(&parts[0], by, reason, "a rule".to_owned(), None).await.unwrap();
         let after = node.shared.rejections.last();
-        // One that has no effect is not recorded.
-        let other = DecidedAbout { revision: Some(7), seen: None };
-        let refused = node.group.approve_as_operator(parts[0].clone(), other, asking(after)).await;
-        refused.unwrap_err();
+        let basis = ApprovalBasis::by_operator(after);
+        node.group.approve(&parts[0], &examined, basis).await.unwrap_err();
         assert_eq!(acts(&node).await, []);
+        let kept = node.kept(parts[0].request.session_id()).await;
+        let shown = node.group.known_whole(kept.clone(), Lane::Operator, None).await;
+        let seen = shown.details.unwrap().seen;
         let about = DecidedAbout { revision: None, seen: Some(seen) };
-        let done = node.group.approve_as_operator(parts[0].clone(), about, asking(after)).await;
+        let done = node.group.approve_as_operator(kept, about, asking(after)).await;
         done.unwrap();
         let of_other_parts = parts[1..].iter().map(|part| approved(part, None));
         let expected = [approved(&parts[0], Some(seen.to_bytes()))].into_iter();

@@ -5,7 +5,7 @@ use std::{
     io::{Read as _, Write as _},
     os::unix::fs::MetadataExt as _,
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -125,6 +125,7 @@ fn a_token_does_what_its_role_says_until_it_is_revoked_and_is_recorded_by_its_na
     let revoke = "/v1/tokens/monitor/revoke";
     assert_eq!(with(&api, &payout, "POST", revoke, "{}").code(), "forbidden");
 
+    api.group.tell(0, &["backup", &api.group.path("backup")]).well();
     api.group.tell(0, &["token", "revoke", "payout"]).well();
     assert_eq!(with(&api, &payout, "GET", "/v1/status", "").status, 401);
     let listed = api.group.tell(0, &["token", "list"]).well();
@@ -138,8 +139,12 @@ fn a_token_does_what_its_role_says_until_it_is_revoked_and_is_recorded_by_its_na
     let user = fs::metadata(api.group.node(0)).unwrap().uid().to_string();
     let of_user = acts(&api).into_iter().filter(|act| act["by"]["name"] == user.as_str());
     let texts: Vec<_> = of_user.map(|act| act["text"].as_str().unwrap().to_owned()).collect();
-    let expected =
-        ["token add: payout, operator", "token add: monitor, reader", "token revoke: payout"];
+    let expected = [
+        "token add: payout, operator",
+        "token add: monitor, reader",
+        "GET /v1/backup",
+        "token revoke: payout",
+    ];
     assert!(expected.iter().all(|text| texts.iter().any(|known| known == text)), "{texts:?}");
     assert_eq!(texts.last().unwrap(), "POST /v1/stop");
     let shown = api.group.tell(0, &["audit"]).well();
@@ -177,7 +182,12 @@ fn a_token_counts_until_its_end_and_a_stream_of_events_ends_with_its_token() {
     assert_eq!(&head, b"HTTP/1.1 200");
     api.group.tell(0, &["token", "revoke", "watch"]).well();
     api.group.propose(0, "not for that token");
-    let mut rest = String::new();
-    stream.read_to_string(&mut rest).unwrap();
-    assert!(!rest.contains("event:"), "{rest}");
+    // It is kept alive as long as it does not end.
+    let (mut rest, until) = (Vec::new(), Instant::now() + Duration::from_secs(30));
+    let mut bytes = [0; 4096];
+    while let length @ 1.. = stream.read(&mut bytes).unwrap() {
+        rest.extend(&bytes[..length]);
+        let text = String::from_utf8_lossy(&rest);
+        assert!(!text.contains("event:") && Instant::now() < until, "{text}");
+    }
 }

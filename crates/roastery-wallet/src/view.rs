@@ -102,7 +102,11 @@ impl LiveView {
 
 impl ChainView for View {
     fn is_whole(&self) -> bool {
-        self.whole && !self.stale
+        self.whole
+    }
+
+    fn is_stale(&self) -> bool {
+        self.stale
     }
 
     fn coin(&self, coin: &OutPoint) -> Option<ChainCoin> {

@@ -30,6 +30,9 @@ pub trait ChainView {
     /// Whether the source was read up to its last block. What is not known may be there otherwise.
     fn is_whole(&self) -> bool;
 
+    /// Whether that was too long ago: what is known is compared, and there may be more by now.
+    fn is_stale(&self) -> bool;
+
     /// A coin of the wallet.
     fn coin(&self, coin: &OutPoint) -> Option<ChainCoin>;
 
@@ -57,6 +60,14 @@ fn warnings(spend: &Spend, chain: &dyn ChainView) -> Vec<Warning> {
     if !chain.is_whole() {
         return vec![Warning::ChainNotRead];
     }
+    let mut said = compared(spend, chain);
+    if chain.is_stale() {
+        said.push(Warning::ChainNotRead);
+    }
+    said
+}
+
+fn compared(spend: &Spend, chain: &dyn ChainView) -> Vec<Warning> {
     let txid = spend.transaction().compute_txid();
     if let Some(known) = chain.transaction(&txid) {
         return vec![Warning::SentAlready { confirmed: known.confirmed }];

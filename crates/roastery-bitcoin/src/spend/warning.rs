@@ -175,7 +175,8 @@ pub enum Warning {
         /// The sum of the group's inputs.
         spent: Amount,
     },
-    /// This node's chain source was not read to its end yet, so nothing was compared with it.
+    /// This node's chain source was not read to its end yet, so nothing was compared with it; or
+    /// not for long, so that there may be more by now.
     ChainNotRead,
     /// The chain source has this transaction.
     SentAlready {
@@ -425,7 +426,7 @@ impl fmt::Display for Warning {
                 "{lost} of {spent} that the group spends are fee or burnt: more than {HIGH_FEE_PERCENT} %"
             ),
             Warning::ChainNotRead => f.write_str(
-                "the chain source was not read to its end yet, or not in the last hour: its coins are not compared",
+                "the chain source was not read to its end yet, or not in the last hour: it may show more by now",
             ),
             Warning::SentAlready { confirmed } => {
                 write!(f, "this transaction is already {}", place(*confirmed))

@@ -4,7 +4,7 @@ use bitcoin::{Amount, Network, NetworkKind, hashes::Hash as _};
 use roastery_bitcoin::{
     policy::{RuleError, SpendPolicy},
     psbt,
-    spend::{Mismatch, Payee, Signing, Spend, SpendRequestError},
+    spend::{Mismatch, Payee, Signing, Spend, SpendRequestError, Warning},
     wallet::{Wallet, WalletError},
 };
 use roastery_protocol::{
@@ -131,7 +131,9 @@ fn found(spend: &Spend, spending: &Spending) -> Vec<u8> {
     let coins = spending.coins.iter();
     let coins = coins.flat_map(|coin| [&coin.transaction[..], &coin.output.to_le_bytes()].concat());
     let amount = spending.amount.to_le_bytes();
-    let known = spend.warnings().iter().filter(|warning| warning.is_about_chain());
+    // That a source is silent changes nothing that was found.
+    let found = |warning: &&Warning| warning.is_about_chain() && **warning != Warning::ChainNotRead;
+    let known = spend.warnings().iter().filter(found);
     // Each is one line.
     let known = known.flat_map(|warning| format!("{warning}\n").into_bytes());
     amount.into_iter().chain(own.map(u8::from)).chain(coins).chain(known).collect()

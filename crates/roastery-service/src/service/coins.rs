@@ -14,6 +14,9 @@ use crate::policy::Key;
 /// The most requests of each kind and key whose coins are remembered; the oldest are evicted.
 pub(in crate::service) const MOST_REMEMBERED: usize = 4096;
 
+/// The most requests that are looked at for one coin when a transaction is made.
+const MOST_OF_COIN: usize = 64;
+
 /// The coins of the requests of each key: its epochs have one wallet.
 #[derive(Debug, Default)]
 pub(in crate::service) struct CoinsOfKeys(Mutex<BTreeMap<Key, Arc<Coins>>>);
@@ -82,6 +85,12 @@ impl Coins {
     /// Notes the coins of a request that was approved here.
     pub(in crate::service) fn approved(&self, session: SessionId, coins: &[Coin]) {
         lock(&self.approved).note(session, coins);
+    }
+
+    /// Requests that were examined and spend a coin, [`MOST_OF_COIN`] at most.
+    pub(in crate::service) fn proposed_for(&self, coin: &Coin) -> Vec<SessionId> {
+        let seen = lock(&self.seen);
+        seen.spenders.get(coin).into_iter().flatten().copied().take(MOST_OF_COIN).collect()
     }
 
     /// The other requests that spend a coin of this one, those that were approved here first: no

@@ -294,6 +294,11 @@ pub struct Propose {
     /// The request expires after this many seconds; an hour if absent.
     #[schema(minimum = 1, maximum = 604800)]
     pub expires_in: Option<u64>,
+    /// For a transaction, at a node with a chain source: whether it is refused if another one that
+    /// was approved here, or of which a share has left, and that is in no block yet, pays the same
+    /// amount to the same address.
+    #[schema(default = false)]
+    pub once: bool,
 }
 
 /// The rejection of a request.

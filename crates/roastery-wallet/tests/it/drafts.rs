@@ -9,7 +9,7 @@ use roastery_testkit::{
     chain::Double,
     payments::{elsewhere, funding, judge_all, pay},
 };
-use roastery_wallet::{Draft, DraftError, MOST_UNUSED, fee_rate};
+use roastery_wallet::{Draft, DraftError, MOST_UNUSED, View, fee_rate};
 
 use crate::double::{Watched, bitcoind};
 
@@ -285,6 +285,11 @@ fn what_a_chain_source_knows_otherwise_is_said() {
         double.chain().mine(vec![sent.clone()]);
         watched.read(&mut bitcoind(&double)).unwrap();
     }
+    // What it showed before it fell silent is compared, and there may be more.
+    let stale = View { stale: true, ..watched.chain.view() };
+    let spend = Spend::of(psbt::read(&rival.serialize()).unwrap(), &watched.wallet).beside(&stale);
+    let spent = Warning::CoinSpent { input: 0, by, confirmed: true };
+    assert_eq!(spend.warnings(), [spent, Warning::ChainNotRead]);
     // Before the source was read to its end nothing is compared.
     assert_eq!(beside(&Watched::new(), &first), [Warning::ChainNotRead]);
 }

@@ -174,7 +174,7 @@ pub(crate) use self::{
     run::Health as HealthOptions,
     setup::Options as SetupOptions,
     show::short_id,
-    sign::{Sign as SignOptions, see_all_through, send},
+    sign::{Sign as SignOptions, propose, see_all_through, send},
     store::{Backup as BackupOptions, Change as PassphraseOptions, Restore as RestoreOptions},
     token::Command as TokenCommand,
     url::encoded,

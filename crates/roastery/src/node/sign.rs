@@ -59,9 +59,9 @@ pub(super) fn sign(at: &At, options: Sign) -> anyhow::Result<ExitCode> {
         path: options.path,
         untweaked: options.untweaked,
         expires_in: options.expires_in,
+        once: false,
     };
-    let path = format!("/v1/groups/{}/requests", encoded(&options.group));
-    let request: Request = post(&client, &path, &what)?;
+    let request = propose(&client, &options.group, what)?;
     tell(&see_through(&client, request, options.waiting.wait)?, &options.waiting)
 }
 
@@ -72,7 +72,11 @@ pub(crate) fn send(
     psbt: String,
     expires_in: Option<u64>,
 ) -> anyhow::Result<Request> {
-    let what = Propose { psbt: Some(psbt), expires_in, ..Propose::default() };
+    propose(client, group, Propose { psbt: Some(psbt), expires_in, ..Propose::default() })
+}
+
+/// Asks for a signature.
+pub(crate) fn propose(client: &Client, group: &str, what: Propose) -> anyhow::Result<Request> {
     post(client, &format!("/v1/groups/{}/requests", encoded(group)), &what)
 }
 

@@ -6,12 +6,14 @@ use anyhow::anyhow;
 use roastery_service::{
     api::Client,
     text::visible,
-    view::{Broadcast, BroadcastState, Level, MadeTransaction, MakeTransaction, State, Warning},
+    view::{
+        Broadcast, BroadcastState, Level, MadeTransaction, MakeTransaction, Propose, State, Warning,
+    },
 };
 
 use super::options::{Fetch, How, Until};
 use crate::{
-    node::{asked, check_terminal, encoded, find, get, post, see_all_through, send, short_id},
+    node::{asked, check_terminal, encoded, find, get, post, propose, see_all_through, short_id},
     output::remark,
 };
 
@@ -35,7 +37,7 @@ pub(super) fn pay(client: &Client, make: MakeTransaction, how: &How) -> anyhow::
         && let Some(stop) = stops.first()
     {
         return Err(anyhow!(
-            "{}: without --yes, on a terminal, it is shown and asked about; nothing was asked of the other members",
+            "{}; nothing was asked of the other members: run the command without --yes, on a terminal, which shows it and asks",
             visible(&stop.text)
         ));
     }
@@ -43,7 +45,9 @@ pub(super) fn pay(client: &Client, make: MakeTransaction, how: &How) -> anyhow::
         remark("nothing was asked of the other members");
         return Ok(ExitCode::FAILURE);
     }
-    let request = send(client, &group, made.psbt, how.expires_in)?;
+    let (psbt, expires_in) = (Some(made.psbt), how.expires_in);
+    let what = Propose { psbt, expires_in, once: !again, ..Propose::default() };
+    let request = propose(client, &group, what)?;
     let path = format!("/v1/requests/{}/broadcast", request.session);
     // From here on the node sends it, also if this command ends.
     let _: Broadcast = post(client, &path, &())?;

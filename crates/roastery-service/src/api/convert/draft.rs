@@ -5,7 +5,7 @@ use crate::{DraftSubject, RequestDraft, api::error::ApiError, view::Propose};
 
 /// Reads what a client asks the group to sign.
 pub(in crate::api) fn draft_of(what: Propose) -> Result<RequestDraft, ApiError> {
-    let Propose { text, psbt, hashes, path, untweaked, expires_in } = what;
+    let Propose { text, psbt, hashes, path, untweaked, expires_in, once } = what;
     let taproot = if untweaked { Taproot::Untweaked } else { Taproot::KeyPathOnly };
     let derivation = Derivation { path: read_path(&path)?, taproot };
     let subject = match (text, psbt, hashes) {
@@ -31,7 +31,7 @@ pub(in crate::api) fn draft_of(what: Propose) -> Result<RequestDraft, ApiError> 
             return Err(ApiError::invalid(reason));
         }
     };
-    Ok(RequestDraft { subject, life: expires_in })
+    Ok(RequestDraft { subject, life: expires_in, once })
 }
 
 /// Reads "m/0/7", "0/7" or nothing.

@@ -33,6 +33,9 @@ pub struct RequestDraft {
     pub subject: DraftSubject,
     /// The request expires after this many seconds; an hour if `None`.
     pub life: Option<u64>,
+    /// Whether it is refused if a transaction that is under way pays the same. It takes a chain
+    /// source.
+    pub once: bool,
 }
 
 /// What a client asks the group to sign.
@@ -74,7 +77,16 @@ impl Service {
         by: Principal,
     ) -> Result<KnownRequest, ServiceError> {
         let asking = Asking { by, after: self.shared.rejections.last() };
-        self.find_group(group)?.propose(what, asking).await
+        let group = self.find_group(group)?;
+        if !what.once {
+            return group.propose(what, asking).await;
+        }
+        // Of two that ask at once the second sees what the first has approved.
+        let _paying = self.wallets.paying.lock().await;
+        if let DraftSubject::Transaction(psbt) = &what.subject {
+            self.check_paid_once(&group, psbt).await?;
+        }
+        group.propose(what, asking).await
     }
 }
 
@@ -129,7 +141,7 @@ impl GroupService {
     /// Reads the input: its subject, its messages, and what is found in it. A transaction is parsed
     /// here and not again.
     async fn read_proposal(&self, what: RequestDraft) -> Result<NewRequest, ServiceError> {
-        let RequestDraft { subject, life } = what;
+        let RequestDraft { subject, life, once: _ } = what;
         let life = life.unwrap_or(USUAL_LIFE);
         if !(1..=MAX_LIFETIME_SECONDS).contains(&life) {
             let reason = format!("expires_in is {life}; 1 to {MAX_LIFETIME_SECONDS} are allowed");

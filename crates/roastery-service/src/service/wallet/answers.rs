@@ -9,7 +9,7 @@ use roastery_wallet::{Draft, LabelKind, Labels, View, parse_btc, payee};
 use super::{
     lock,
     reading::ChainStatus,
-    under_way::{coins_of, payment_in},
+    under_way::{already_paid, coins_of},
 };
 use crate::service::{
     BoxError, Service, ServiceError,
@@ -184,9 +184,9 @@ impl Service {
                 "the chain source was not read to its end yet: roastery status says how far it is";
             return Err(ServiceError::NotReady(reason.into()));
         }
-        if view.stale || !wallet.is_read() {
-            let reason = "the chain source was not read since the start or in the last hour, so it is not known which \
-                          coins are spent: roastery status says why";
+        if view.stale {
+            let reason = "the chain source was not read to its end in the last hour, since this node began: it is not \
+                          known which coins are spent. roastery status says why; try it again when it was read";
             return Err(ServiceError::NotReady(reason.into()));
         }
         let WalletDraft { what, fee_rate, inputs, again } = draft;
@@ -196,23 +196,24 @@ impl Service {
             None => self.estimate().await?,
         };
         let under_way = self.under_way(&group, &wallet, &view).await?;
-        if let Draft::Pay { to, amount, .. } = &what
-            && !again
-            && let Some(session) = payment_in(&under_way, *amount, to)
+        if let Draft::Pay { to, amount, inputs } = &what
+            && let Some(reason) = already_paid(&under_way, (*amount, to), again, inputs)
         {
-            let id = &session.to_string()[..8];
-            return Err(ServiceError::Conflict(
-                format!(
-                    "request {id} pays the same amount to the same address and is in no block yet: roastery wallet \
-                     fetch {id} sends it and says how far it is; with --again it is paid once more"
-                )
-                .into(),
-            ));
+            return Err(ServiceError::Conflict(reason.into()));
         }
         let avoid = coins_of(&under_way);
+        let proposed = self.proposed_coins(&group, &view).await?;
         let work = wallet.clone();
         let made = self.shared.runtime.spawn_blocking(move || {
-            let made = lock(&work.chain).draft(&what, rate, &avoid);
+            let mut chain = lock(&work.chain);
+            // What others only propose keeps no coin, and other coins are chosen first.
+            let made = match &what {
+                Draft::Pay { inputs, .. } if inputs.is_empty() => {
+                    let rather = avoid.union(&proposed).copied().collect();
+                    chain.draft(&what, rate, &rather).or_else(|_| chain.draft(&what, rate, &avoid))
+                }
+                _ => chain.draft(&what, rate, &avoid),
+            };
             made.map(|psbt| psbt.serialize())
         });
         let made = made.await.map_err(|error| ServiceError::Internal(error.into()))?;

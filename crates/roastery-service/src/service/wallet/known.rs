@@ -1,12 +1,6 @@
 //! The wallet of one key, with what the node keeps of it.
 
-use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::sync::{Arc, Mutex};
 
 use bitcoin::Network;
 use roastery_store::{Store, StoreError, WalletPart};
@@ -15,9 +9,24 @@ use roastery_wallet::{ChainWallet, Found, Labels, LiveView, Question, TakeError,
 use super::{lock, to_send::Sending};
 use crate::service::now;
 
-/// How old what the source has said may be: after this a payment may have been made that is not
-/// known here.
-const LASTS: Duration = Duration::from_secs(60 * 60);
+/// How old what the source has said may be, in seconds: after this a payment may have been made
+/// that is not known here.
+const LASTS: u64 = 60 * 60;
+
+/// What the store has of a wallet, or why it cannot be read.
+#[derive(Debug)]
+pub(in crate::service) struct KeptParts {
+    pub(in crate::service) chain: Result<Option<Vec<u8>>, String>,
+    pub(in crate::service) labels: Result<Option<Vec<u8>>, String>,
+    pub(in crate::service) sending: Result<Option<Vec<u8>>, String>,
+}
+
+fn labels_of(kept: Vec<u8>) -> Result<Labels, String> {
+    let mut labels = Labels::default();
+    let text = String::from_utf8(kept).map_err(|error| error.to_string())?;
+    labels.import(&text).map_err(|error| error.to_string())?;
+    Ok(labels)
+}
 
 /// The wallet of one key.
 #[derive(Debug)]
@@ -32,41 +41,46 @@ pub(in crate::service) struct GroupWallet {
     pub(in crate::service) labels: Mutex<Labels>,
     /// The requests whose transactions are to be sent.
     pub(in crate::service) sending: Mutex<Vec<Sending>>,
-    /// When it was opened, or its source was last read to its end.
-    known_at: Mutex<Instant>,
-    /// Whether the source was read to its end since it was opened.
-    is_read: AtomicBool,
+    /// When its source was last read to its end since it was opened, in seconds since 1970.
+    read_at: Mutex<Option<u64>>,
+    /// Why no command uses it, if it is so: what is damaged is not written over. What is known of
+    /// the chain is compared with requests all the same.
+    pub(in crate::service) closed: Option<String>,
 }
 
 impl GroupWallet {
     /// Opens what was kept: of the chain, the labels, what is to be sent. What is damaged of the
-    /// chain is read anew from the source; what is damaged of the rest keeps it closed, so that
-    /// nothing is written over it. The error is one line.
+    /// chain is read anew from the source; what is damaged of the rest keeps it closed. The error
+    /// is one line.
     pub(in crate::service) fn open(
         name: &str,
         descriptors: [String; 2],
         network: Network,
-        [chain, labels, sending]: [Option<Vec<u8>>; 3],
+        kept: KeptParts,
     ) -> Result<Self, String> {
+        let KeptParts { chain, labels, sending } = kept;
         let open = |kept: Option<&[u8]>| ChainWallet::open(descriptors.clone(), network, kept);
-        let chain = open(chain.as_deref()).or_else(|error| {
+        let chain = chain.and_then(|kept| open(kept.as_deref()).map_err(|error| error.to_string()));
+        let chain = chain.or_else(|error| {
             tracing::warn!(group = name, %error, "the chain source is read from its beginning");
             open(None)
         });
         let chain = chain.map_err(|error| format!("the wallet of group {name}: {error}"))?;
-        let mut read = Labels::default();
-        let damaged = |what: &str, error: &dyn std::fmt::Display| {
+        let labels = labels.and_then(|kept| labels_of(kept.unwrap_or_default()));
+        let sending = sending.and_then(|kept| {
+            let kept = kept.unwrap_or_else(|| b"[]".to_vec());
+            serde_json::from_slice(&kept).map_err(|error| error.to_string())
+        });
+        let damaged = |what: &str, error: &String| {
             format!(
-                "the wallet of group {name} stays closed: {what} in the store cannot be read ({error}); \
-                 restore a backup of the store"
+                "the wallet of group {name} takes no commands: {what} in the store cannot be read ({error}). Requests \
+                 are compared with the chain source as ever; a backup of the store has them, if they are missed"
             )
         };
-        let text = String::from_utf8(labels.unwrap_or_default());
-        let text = text.map_err(|error| damaged("labels", &error))?;
-        read.import(&text).map_err(|error| damaged("labels", &error))?;
-        let sending = sending.unwrap_or_else(|| b"[]".to_vec());
-        let sending = serde_json::from_slice(&sending);
-        let sending = sending.map_err(|error| damaged("what is to be sent", &error))?;
+        let of_labels = labels.as_ref().err().map(|error| damaged("its labels", error));
+        let of_sending = sending.as_ref().err().map(|error| damaged("what it is to send", error));
+        let closed = of_labels.or(of_sending);
+        let (read, sending) = (labels.unwrap_or_default(), sending.unwrap_or_default());
         let opened = Self {
             name: name.to_owned(),
             descriptors,
@@ -74,8 +88,8 @@ impl GroupWallet {
             chain: Mutex::new(chain),
             labels: Mutex::new(read),
             sending: Mutex::new(sending),
-            known_at: Mutex::new(Instant::now()),
-            is_read: AtomicBool::new(false),
+            read_at: Mutex::default(),
+            closed,
         };
         opened.show(&lock(&opened.chain));
         Ok(opened)
@@ -91,20 +105,15 @@ impl GroupWallet {
     }
 
     fn is_stale(&self) -> bool {
-        lock(&self.known_at).elapsed() > LASTS
-    }
-
-    /// Whether the source was read to its end since the wallet was opened. What was kept is shown
-    /// before that, so that a restart changes no decision, and nothing is paid from it.
-    pub(in crate::service) fn is_read(&self) -> bool {
-        self.is_read.load(Ordering::Acquire)
+        let now = now();
+        // A clock that was set back says nothing of how long ago it was.
+        lock(&self.read_at).is_none_or(|at| !(at..=at.saturating_add(LASTS)).contains(&now))
     }
 
     /// Its source was read to its end, or was not.
     pub(in crate::service) fn was_read(&self, to_its_end: bool) {
         if to_its_end {
-            *lock(&self.known_at) = Instant::now();
-            self.is_read.store(true, Ordering::Release);
+            *lock(&self.read_at) = Some(now());
         }
         if self.view.now().stale != self.is_stale() {
             self.show(&lock(&self.chain));
@@ -177,37 +186,46 @@ mod tests {
 
     use super::*;
 
-    fn opened(kept: [Option<Vec<u8>>; 3]) -> Result<GroupWallet, String> {
+    fn opened(change: impl FnOnce(&mut KeptParts)) -> GroupWallet {
         let wallet = TestGroup::three_of_five().wallet();
         let of = |branch| wallet.descriptor(branch, Network::Regtest.into()).unwrap();
-        let texts = [of(Branch::Receive), of(Branch::Change)];
-        GroupWallet::open("treasury", texts, Network::Regtest, kept)
+        let descriptors = [of(Branch::Receive), of(Branch::Change)];
+        let mut kept = KeptParts { chain: Ok(None), labels: Ok(None), sending: Ok(None) };
+        change(&mut kept);
+        GroupWallet::open("treasury", descriptors, Network::Regtest, kept).unwrap()
     }
 
     #[test]
     fn what_is_damaged_of_the_chain_is_read_anew_and_of_the_rest_keeps_the_wallet_closed() {
-        let damaged = || Some(b"{".to_vec());
-        assert!(opened([damaged(), None, None]).is_ok());
-        for kept in [[None, damaged(), None], [None, None, damaged()]] {
-            let problem = opened(kept).unwrap_err();
-            assert!(problem.contains("group treasury stays closed"), "{problem}");
+        let unreadable = || Ok(Some(b"{".to_vec()));
+        let damaged = || Err("the row is damaged".to_owned());
+        assert_eq!(opened(|kept| kept.chain = unreadable()).closed, None);
+        assert_eq!(opened(|kept| kept.chain = damaged()).closed, None);
+        for wallet in [
+            opened(|kept| kept.labels = unreadable()),
+            opened(|kept| kept.labels = damaged()),
+            opened(|kept| kept.sending = unreadable()),
+            opened(|kept| kept.sending = damaged()),
+        ] {
+            let problem = wallet.closed.clone().unwrap();
+            assert!(problem.contains("group treasury takes no commands"), "{problem}");
+            // It is read on, so that requests are compared.
+            wallet.was_read(true);
+            assert!(!wallet.view.now().stale);
         }
     }
 
     #[test]
     fn an_hour_after_the_source_was_last_read_the_view_is_stale() {
-        let wallet = opened([None, None, None]).unwrap();
-        let passes = || *lock(&wallet.known_at) -= LASTS + Duration::from_secs(1);
+        let wallet = opened(|_| {});
         wallet.was_read(false);
-        assert!(!wallet.view.now().stale && !wallet.is_read());
-        passes();
-        wallet.was_read(false);
-        assert!(wallet.view.now().stale);
+        assert!(wallet.view.now().stale, "not read since the start");
         wallet.was_read(true);
-        assert!(!wallet.view.now().stale && wallet.is_read());
-        passes();
-        wallet.was_read(false);
-        let view = wallet.view.now();
-        assert!(view.stale && !view.is_whole());
+        assert!(!wallet.view.now().stale);
+        for at in [now() - LASTS - 1, now() + 60] {
+            *lock(&wallet.read_at) = Some(at);
+            wallet.was_read(false);
+            assert!(wallet.view.now().is_stale(), "{at}");
+        }
     }
 }

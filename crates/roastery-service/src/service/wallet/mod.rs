@@ -18,7 +18,10 @@ use roastery_bitcoin::wallet::{Branch, Wallet};
 use roastery_store::{StoreError, WalletPart};
 use roastery_wallet::{LiveView, Patience, Source, SourceSettings};
 
-use self::{known::GroupWallet, reading::Reading};
+use self::{
+    known::{GroupWallet, KeptParts},
+    reading::Reading,
+};
 use crate::service::{Service, ServiceError, group::service::GroupService};
 
 /// The wallets of a node's groups, and their source. The epochs of one key have one wallet.
@@ -32,6 +35,8 @@ pub(in crate::service) struct Wallets {
     /// Whether the thread that reads is to read at once.
     woken: Mutex<bool>,
     wakes: Condvar,
+    /// Held from the comparison with what is under way until a payment is approved.
+    pub(in crate::service) paying: tokio::sync::Mutex<()>,
 }
 
 impl Wallets {
@@ -43,6 +48,7 @@ impl Wallets {
             reading: Mutex::default(),
             woken: Mutex::default(),
             wakes: Condvar::new(),
+            paying: tokio::sync::Mutex::default(),
         }
     }
 
@@ -84,8 +90,8 @@ fn descriptors(wallet: &Wallet, network: Network) -> Result<[String; 2], Service
 }
 
 impl Service {
-    /// Opens the wallet of a group, if there is a source; returns its view. One that cannot be
-    /// opened keeps nothing from being signed: the status says why.
+    /// Opens the wallet of a group, if there is a source; returns its view. What cannot be opened
+    /// keeps nothing from being signed: the status and each request say so.
     pub(in crate::service) async fn open_wallet(
         &self,
         name: &str,
@@ -102,19 +108,16 @@ impl Service {
         }
         let read = texts[0].clone();
         let kept = self.shared.store(move |store| {
-            let part = |part| store.wallet(&read, part);
-            Ok([part(WalletPart::Chain)?, part(WalletPart::Labels)?, part(WalletPart::Sending)?])
+            // What is damaged is said, and keeps nothing else from being read.
+            let part = |part| match store.wallet(&read, part) {
+                Ok(kept) => Ok(Ok(kept)),
+                Err(StoreError::Damaged(part)) => Ok(Err(format!("its row is damaged: {part}"))),
+                Err(error) => Err(error),
+            };
+            let (chain, labels) = (part(WalletPart::Chain)?, part(WalletPart::Labels)?);
+            Ok(KeptParts { chain, labels, sending: part(WalletPart::Sending)? })
         });
-        let kept = match kept.await {
-            Ok(kept) => kept,
-            Err(ServiceError::Store(StoreError::Damaged(part))) => {
-                return Ok(self.not_opened(format!(
-                    "the wallet of group {name} stays closed: its row in the store is damaged ({part}); restore a \
-                     backup of the store"
-                )));
-            }
-            Err(error) => return Err(error),
-        };
+        let kept = kept.await?;
         // Hundreds of addresses are derived.
         let opening = texts.clone();
         let name = name.to_owned();
@@ -127,22 +130,28 @@ impl Service {
             Ok(opened) => {
                 let (opened, [receive, _]) = (Arc::new(opened), texts);
                 let view = opened.view.clone();
+                if let Some(problem) = &opened.closed {
+                    self.say_closed(problem.clone());
+                }
                 lock(&self.wallets.all).insert(receive, opened);
                 self.wallets.wake();
                 Ok(Some(view))
             }
-            Err(problem) => Ok(self.not_opened(problem)),
+            Err(problem) => {
+                self.say_closed(problem);
+                // Nothing was compared with the source, and each request says so.
+                Ok(Some(Arc::default()))
+            }
         }
     }
 
-    /// A wallet is not open, for this reason.
-    fn not_opened(&self, problem: String) -> Option<Arc<LiveView>> {
+    /// A wallet takes no commands, for this reason.
+    fn say_closed(&self, problem: String) {
         tracing::error!("{problem}");
-        let unopened = &mut lock(&self.wallets.reading).unopened;
-        if !unopened.contains(&problem) {
-            unopened.push(problem);
+        let closed = &mut lock(&self.wallets.reading).closed;
+        if !closed.contains(&problem) {
+            closed.push(problem);
         }
-        None
     }
 
     /// The wallet of a group.
@@ -154,9 +163,13 @@ impl Service {
         }
         let [receive, _] = descriptors(group.policy.wallet(), self.wallets.network)?;
         let found = lock(&self.wallets.all).get(&receive).cloned();
-        found.ok_or_else(|| {
-            let problems = lock(&self.wallets.reading).unopened.join("; ");
+        let found = found.ok_or_else(|| {
+            let problems = lock(&self.wallets.reading).closed.join("; ");
             ServiceError::NotReady(format!("the wallet is not open: {problems}").into())
-        })
+        })?;
+        match &found.closed {
+            Some(problem) => Err(ServiceError::NotReady(problem.clone().into())),
+            None => Ok(found),
+        }
     }
 }

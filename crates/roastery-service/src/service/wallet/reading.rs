@@ -29,8 +29,8 @@ pub(in crate::service) struct Reading {
     answered: Option<u64>,
     /// Why it was not, the last time, by the names of the groups.
     problems: BTreeMap<String, String>,
-    /// The wallets that are not open, and why.
-    pub(in crate::service) unopened: Vec<String>,
+    /// Why wallets take no commands.
+    pub(in crate::service) closed: Vec<String>,
 }
 
 impl Reading {
@@ -101,9 +101,9 @@ impl Service {
                 "the chain source {kind} at {url} {since}: {problem}; signing goes on without it"
             )
         });
-        let unopened = lock(&self.wallets.reading).unopened.clone();
+        let closed = lock(&self.wallets.reading).closed.clone();
         let in_clear = self.wallets.source.as_ref().and_then(SourceSettings::in_clear);
-        problem.into_iter().chain(unopened).chain(in_clear).collect()
+        problem.into_iter().chain(closed).chain(in_clear).collect()
     }
 
     /// Reads the source in a thread of its own, if there is one.

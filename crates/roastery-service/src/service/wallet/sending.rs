@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bitcoin::Transaction;
+use bitcoin::{Transaction, hex::FromHex as _};
+use roastery_protocol::SessionId;
 
 use super::{
     known::GroupWallet,
@@ -128,6 +129,21 @@ impl Service {
         Ok(now)
     }
 
+    /// How far the sending of a request is whose group does not run: it may start again, or the
+    /// request may be gone.
+    async fn unread(&self, known: &Sending) -> Result<SendingState, ServiceError> {
+        let ended = |reason: &str| Ok(SendingState::Ended(reason.to_owned()));
+        let session = <[u8; 32]>::from_hex(&known.session).map(SessionId::from_bytes);
+        let Ok(session) = session else { return ended("the request has no session") };
+        if self.shared.store(move |store| store.request(session)).await?.is_none() {
+            return ended("the request is not in the store any more");
+        }
+        if now() > known.since.saturating_add(OFFERED) {
+            return ended("the group of the request did not run for two weeks");
+        }
+        Ok(SendingState::Waiting(Some("the group of the request does not run".to_owned())))
+    }
+
     async fn try_sending(
         &self,
         wallet: &Arc<GroupWallet>,
@@ -135,10 +151,7 @@ impl Service {
     ) -> Result<SendingState, ServiceError> {
         let request = match self.request(&known.session, Duration::ZERO, Role::Operator).await {
             Ok(request) => request,
-            Err(ServiceError::NotFound { .. }) => {
-                let reason = "the request is not in the store any more";
-                return Ok(SendingState::Ended(reason.to_owned()));
-            }
+            Err(ServiceError::NotFound { .. }) => return self.unread(known).await,
             Err(error) => return Err(error),
         };
         let state = request.current.state;

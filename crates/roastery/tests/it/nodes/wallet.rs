@@ -8,9 +8,10 @@ use roastery_testkit::{
     chain::Double,
     payments::{elsewhere, funding, ordinary, pay},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::nodes::{
+    api::post,
     hwi::wallet,
     support::{Group, until},
 };
@@ -46,9 +47,12 @@ fn balance(group: &Group, node: usize) -> Value {
     group.tell(node, &["wallet", "balance", "--json"]).json()
 }
 
-/// Waits until a node's wallet has this confirmed amount.
+/// Waits until a node's wallet has this confirmed amount, and its source was read to its end.
 fn until_confirmed(group: &Group, node: usize, sat: u64) {
-    until("the chain is read", || (balance(group, node)["confirmed"] == sat).then_some(()));
+    until("the chain is read", || {
+        let wallet = balance(group, node);
+        (wallet["confirmed"] == sat && !wallet["source"]["answered"].is_null()).then_some(())
+    });
 }
 
 /// The request that waits at a node.
@@ -127,6 +131,33 @@ fn a_payment_goes_from_one_command_to_the_network_with_one_approval_of_each_memb
         warnings.contains("is a coin that the chain source of this node does not have"),
         "{warnings}"
     );
+}
+
+#[test]
+fn of_two_payments_that_are_asked_for_at_once_one_is_made() {
+    let double = Double::start();
+    let (group, wallet) = start("wallet-once", &double);
+    let coins = funding(1, vec![pay(100_000, script(&wallet, 0)), pay(90_000, script(&wallet, 1))]);
+    let coin = |index| format!("{}:{index}", coins.compute_txid());
+    double.chain().mine(vec![coins.clone()]);
+    until_confirmed(&group, 0, 190_000);
+    // Both are made before either is approved.
+    let [first, second] = [coin(0), coin(1)].map(|coin| {
+        let what =
+            json!({ "address": other(), "amount": "0.0003", "fee_rate": "2", "inputs": [coin] });
+        let (status, made) = post(&group, 0, "/v1/wallets/local/transactions", &what);
+        assert_eq!(status, 200, "{made}");
+        json!({ "psbt": made["psbt"], "once": true })
+    });
+    let requests = "/v1/groups/local/requests";
+    let (status, made) = post(&group, 0, requests, &first);
+    assert_eq!(status, 200, "{made}");
+    let (status, refused) = post(&group, 0, requests, &second);
+    assert_eq!(status, 409, "{refused}");
+    assert!(refused.to_string().contains("pays the same amount to the same address"), "{refused}");
+    // The same transaction is not another payment.
+    let (status, again) = post(&group, 0, requests, &first);
+    assert_eq!((status, &again["session"]), (200, &made["session"]));
 }
 
 #[test]

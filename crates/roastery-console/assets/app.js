@@ -293,10 +293,10 @@
     let text = "live";
     if (silent > 20000 || !nodeIsThere) {
       is = "offline";
-      text = good ? `offline, as of ${new Date(good).toLocaleTimeString()}` : "offline";
+      text = good ? `offline, as of ${new Date(good).toLocaleTimeString([], { hour12: false })}` : "offline";
     } else if (good && (silent > 8000 || age >= 20 || (wanted && now - wanted > 2000))) {
       is = "behind";
-      text = `behind ${age} s`;
+      text = `behind ${age - (age % 5)} s`;
     }
     document.body.classList.toggle("offline", is === "offline");
     for (const set of frame.querySelectorAll("form.act fieldset")) {

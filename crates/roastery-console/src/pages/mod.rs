@@ -7,6 +7,7 @@ mod evidence;
 mod flow;
 mod frame;
 mod group;
+mod lanes;
 mod log;
 mod overview;
 mod problem;
@@ -113,8 +114,10 @@ async fn content(
             requests::load(client, *state, *before).await?.page(frame, clock)
         }
         Place::Request(session) => {
-            let request = client.get(&format!("/v1/requests/{session}")).await?;
-            request::page(&request, clock)
+            let path = format!("/v1/requests/{session}");
+            let request = client.get(&path).await?;
+            let steps = client.get::<Vec<_>>(&format!("{path}/timeline")).await?;
+            request::page(&request, &steps, clock)
         }
         Place::Group(id) => group::load(client, id).await?.page(&frame.status, clock),
         Place::Wallet(id) => wallet::load(client, id, &frame.status).await?.page(clock),

@@ -4,16 +4,16 @@ use maud::{Markup, html};
 use roastery_service::{
     config::SubjectKind,
     text::{printable, visible},
-    view::{Decided, Level, MemberDecision, PaymentDetails, Request, State, Warning},
+    view::{Decided, Level, MemberDecision, PaymentDetails, Request, State, TimelineStep, Warning},
     words::{Clock, btc, prospect, ruling, short_id, title, typed},
 };
 
-use super::{flow, foreign, requests::state_pill, time, until};
+use super::{flow, foreign, lanes::lanes, requests::state_pill, time, until};
 
 /// The longest reason of a rejection, in bytes.
 const MOST_OF_REASON: usize = 512;
 
-pub(super) fn page(request: &Request, clock: &Clock) -> Markup {
+pub(super) fn page(request: &Request, steps: &[TimelineStep], clock: &Clock) -> Markup {
     let id = short_id(&request.session);
     html! {
         h1 tabindex="-1" { (heading(request)) }
@@ -33,7 +33,7 @@ pub(super) fn page(request: &Request, clock: &Clock) -> Markup {
             section.card aria-labelledby="members" {
                 h2 #members { "Members" }
                 ul.said { @for one in &request.progress.said { (said(one, clock)) } }
-                p { (prospect(&request.progress)) "." }
+                @if request.is_open() { p { (prospect(&request.progress)) "." } }
             }
             section.card aria-labelledby="rules" {
                 h2 #rules { "Policy" }
@@ -47,6 +47,7 @@ pub(super) fn page(request: &Request, clock: &Clock) -> Markup {
         }
         (decision(request, clock))
         (result(request))
+        (lanes(steps, &request.progress))
         (details(request))
     }
 }

@@ -50,7 +50,7 @@ fn payment() -> Value {
 }
 
 fn shown(request: Value) -> String {
-    request::page(&from_value(request).unwrap(), &friday()).into_string()
+    request::page(&from_value(request).unwrap(), &[], &friday()).into_string()
 }
 
 fn with(change: impl FnOnce(&mut Value)) -> String {
@@ -233,6 +233,29 @@ fn a_band_is_as_thick_as_its_amount_and_the_picture_has_a_text() {
     assert_eq!(html.matches("pays another").count(), 1_000);
     let huge = with(|request| request["payment"]["outputs"][0]["amount"] = u64::MAX.into());
     assert!(huge.contains("184467440737.09551615"), "{huge}");
+}
+
+#[test]
+fn a_session_has_a_lane_for_each_member_and_its_steps_in_words() {
+    let step = |ms: u64, what: &str, who: Option<&str>, asked: &[&str]| json!({ "at": "2026-05-01T14:02:00Z", "ms": ms, "what": what, "who": who, "asked": asked });
+    let steps = json!([
+        step(0, "proposed", Some("bert"), &[]),
+        step(12, "package", Some("anna"), &["anna", "bert"]),
+        step(13, "newer", Some(HOSTILE), &[]),
+        step(70_000, "signed", None, &[]),
+    ]);
+    let (request, steps): (_, Vec<_>) =
+        (from_value(payment()).unwrap(), from_value(steps).unwrap());
+    let html = request::page(&request, &steps, &friday()).into_string();
+    is_harmless(&html);
+    assert_eq!(html.matches("class=\"lane\"").count(), 3, "{html}");
+    for shown in ["<bdi>bert</bdi> proposes it", "12 ms", "70 s", "newer: "] {
+        assert!(html.contains(shown), "{shown}: {html}");
+    }
+    assert_eq!(html.matches("class=\"asked\"").count(), 2, "{html}");
+    let many: Vec<_> = (0..1_000).map(|_| steps[0].clone()).collect();
+    let html = request::page(&request, &many, &friday()).into_string();
+    assert!(html.matches("class=\"step begin\"").count() <= 48, "the picture is bounded");
 }
 
 #[test]

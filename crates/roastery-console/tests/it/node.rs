@@ -88,6 +88,7 @@ fn routes(played: Arc<Played>) -> Router {
         .route("/v1/requests/counts", get(async || Json(json!({ "waiting": 1, "signing": 0 }))))
         .route("/v1/requests", get(async || Json(json!([]))))
         .route("/v1/requests/{session}", get(known))
+        .route("/v1/requests/{session}/timeline", get(async || Json(json!([]))))
         .route("/v1/requests/{session}/{act}", post(decide))
         .route("/v1/events", get(events))
         .with_state(played)

@@ -26,6 +26,7 @@ mod query;
 mod routes;
 mod serve;
 mod signed;
+mod timeline;
 mod tokens;
 mod wallet;
 

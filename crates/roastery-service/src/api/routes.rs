@@ -23,7 +23,7 @@ use super::{
     json::SafeJson as Json,
     keygen, pairing,
     query::{Answer, At, Bytes, MAX_NUMBER, bytes, within},
-    signed, tokens, wallet,
+    signed, timeline, tokens, wallet,
 };
 use crate::{
     DecidedAbout, KnownRequest, NotSeen, RequestFilter, RequestPage, Role, Seen, Service,
@@ -55,6 +55,7 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(requests))
         .routes(routes!(request_counts))
         .routes(routes!(request))
+        .routes(routes!(timeline::timeline))
         .routes(routes!(signed::completed))
         .routes(routes!(signed::signed))
         .routes(routes!(wallet::wallet))

@@ -10,6 +10,7 @@ mod keygen;
 mod pairing;
 mod problem;
 mod request;
+mod timeline;
 mod token;
 mod wallet;
 
@@ -43,6 +44,7 @@ pub use self::{
         PaidOutput, Part, Payment, PaymentDetails, Progress, Request, RequestCounts, Ruling,
         SignedTransaction, State, Subject, Summary, TakeUpSignatures, TextSignature, Warning,
     },
+    timeline::TimelineStep,
     token::{AddToken, NewToken, TokenRole, TokenStatus},
     wallet::{
         Broadcast, BroadcastState, ChainSource, LabelCount, LabelFile, MadeTransaction,

@@ -11,3 +11,4 @@ pub(super) mod records;
 pub(super) mod requests;
 pub(super) mod status;
 pub(super) mod summary;
+pub(super) mod timeline;

@@ -367,7 +367,7 @@ impl Service {
     }
 
     /// A session by its digits, or by the first 8 of them or more.
-    async fn find_session(&self, session: &str) -> Result<SessionId, ServiceError> {
+    pub(super) async fn find_session(&self, session: &str) -> Result<SessionId, ServiceError> {
         let name = session.to_ascii_lowercase();
         if let Ok(id) = <[u8; 32]>::from_hex(&name) {
             return Ok(SessionId::from_bytes(id));
@@ -381,7 +381,7 @@ impl Service {
         exactly_one("request", session, named)
     }
 
-    async fn known_request(
+    pub(super) async fn known_request(
         &self,
         id: SessionId,
         name: &str,

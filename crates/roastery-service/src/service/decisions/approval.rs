@@ -21,6 +21,7 @@ use crate::{
         group::{
             service::{GroupService, OpenSession, key_of},
             shown::Seen,
+            timeline::StepKind,
         },
         now,
         rejections::files::REJECTED,
@@ -229,6 +230,7 @@ impl GroupService {
         let follow = self.clone().follow(opened, decision, approval);
         self.shared.finite(part, follow);
         drop(deciding);
+        self.timelines.add(session, StepKind::Approved, Some(self.first_seat()));
         self.tell(session, "approved", "approved here".to_owned());
         // The member that proposed it may disconnect; this node proposes it to members that connect
         // later.

@@ -9,5 +9,6 @@ pub(super) mod service;
 pub(super) mod shown;
 pub(super) mod state;
 pub(super) mod summaries;
+pub(super) mod timeline;
 pub(super) mod turns;
 pub(super) mod warning;

@@ -34,6 +34,7 @@ use crate::{
             observer::GroupObserver,
             progress::Progress,
             summaries::Summaries,
+            timeline::Timelines,
             turns::Turns,
         },
         now_ms,
@@ -68,6 +69,8 @@ pub(in crate::service) struct GroupService {
     pub(in crate::service) clock_behind: Option<u64>,
     /// The approvals and refusals of the members.
     pub(in crate::service) progress: Progress,
+    /// The steps of the latest requests.
+    pub(in crate::service) timelines: Timelines,
     /// Which requests of its key spend which coins, in all epochs.
     pub(in crate::service) coins: Arc<Coins>,
     /// The quotas of requests in the store, by member.
@@ -174,6 +177,7 @@ impl GroupService {
             summaries: Arc::default(),
             clock_behind,
             progress: Progress::default(),
+            timelines: Timelines::default(),
             examinations: Turns::default(),
             coins,
             holdings: Arc::default(),

@@ -27,6 +27,7 @@ impl GroupService {
         let mut stopped = None;
         while let Some(event) = session.event().await {
             self.progress.note(&event);
+            self.timelines.note(id, &event, self.first_seat());
             if is_step(&event) {
                 if self.shared.observes_steps()
                     && let Some((kind, text)) = describe(&event)

@@ -7,7 +7,11 @@ use roastery_protocol::{Seat, SessionId, request::RefusalReason};
 use roastery_store::{Change, Durability, KeptRequest, Listing, RequestState, StateKind};
 use tokio::sync::mpsc;
 
-use crate::service::{ServiceError, group::service::GroupService, now};
+use crate::service::{
+    ServiceError,
+    group::{service::GroupService, timeline::StepKind},
+    now,
+};
 
 /// The most requests that are watched again after a restart, those that changed last.
 const MOST_WATCHED_AGAIN: usize = 1024;
@@ -69,6 +73,7 @@ impl GroupService {
         };
         self.handle.decided(session).await;
         if let Change::Made(_) = change {
+            self.timelines.add(session, StepKind::Signed, None);
             self.tell(session, "signed", "signed by other members".to_owned());
         }
         Ok(())
@@ -85,6 +90,7 @@ impl GroupService {
         if !self.progress.refused(session, seat, reason) {
             return Ok(());
         }
+        self.timelines.add(session, StepKind::Refused, Some(seat));
         let Some(text) = self.why_it_fails(session) else { return Ok(()) };
         let stopped = text.clone();
         self.change(session, Durability::Deferred, move |known| {

@@ -17,6 +17,7 @@ use crate::{
         group::{
             holdings::{Room, is_unshown},
             service::GroupService,
+            timeline::StepKind,
             turns::Lane,
         },
         now,
@@ -44,6 +45,7 @@ impl GroupService {
         };
         // A member proposes only what it has approved.
         self.progress.proposed(session, by);
+        self.timelines.add(session, StepKind::Proposed, Some(by));
         let mut examined = None;
         if !new {
             match self.shown_better(&kept, request, subject, by).await? {

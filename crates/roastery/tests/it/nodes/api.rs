@@ -192,6 +192,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
     let fingerprint = json!({ "fingerprint": "0" });
     let none = json!({});
     let request = format!("/v1/requests/{session}");
+    let timeline = format!("{request}/timeline");
     let (completed, signed) = (format!("{request}/psbt"), format!("{request}/signed"));
     let (approve, reject) = (format!("{request}/approve"), format!("{request}/reject"));
     let broadcast = format!("{request}/broadcast");
@@ -229,6 +230,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("GET", "/v1/requests", "/v1/requests?group=local&state=approved", &none, 200),
         ("GET", "/v1/requests/counts", "/v1/requests/counts?group=local", &none, 200),
         ("GET", "/v1/requests/{session}", &request, &none, 200),
+        ("GET", "/v1/requests/{session}/timeline", &timeline, &none, 200),
         ("GET", "/v1/requests/{session}/psbt", &completed, &none, 409),
         ("GET", "/v1/requests/{session}/signed", &signed, &none, 409),
         ("POST", "/v1/requests/{session}/signed", &signed, &json!({ "psbt": "cHNidP8=" }), 409),

@@ -120,6 +120,16 @@ fn a_request_is_shown_in_the_console_and_approved_there_as_on_a_terminal() {
     assert_eq!(status, 200, "{answer}");
     assert!(answer.contains("You have approved it."), "{answer}");
     group.request_in(0, &session, "signed");
+    group.request_in(1, &session, "signed");
+    let (_, answer) = console.call(&page, &head, "");
+    for step in
+        ["proposes it", "approves it", "gives its share", "<td><span class=\"id\">S</span> signed"]
+    {
+        assert!(answer.contains(step), "{step}: {answer}");
+    }
+    let steps = group.get(1, &format!("/v1/requests/{session}/timeline"));
+    assert_eq!(steps[0]["what"], "proposed", "{steps}");
+    assert_eq!(steps[0]["who"], "node-0", "{steps}");
 
     for (path, shows) in [
         ("/", "2 of 2 must sign"),

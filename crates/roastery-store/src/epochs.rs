@@ -83,7 +83,8 @@ impl EpochKeys {
     ///
     /// # Errors
     ///
-    /// [`Part::EpochKey`] if the file is not there or was altered.
+    /// [`Part::EpochKey`] if the file is not there or was altered, [`StoreError::KeyFile`] if it
+    /// cannot be read.
     pub(super) fn open(&self, cipher: &Cipher, id: EpochKeyId) -> Result<Cipher, StoreError> {
         open_sealed(cipher, id, &self.sealed(id)?).map_err(|_| self.damaged(id))
     }
@@ -91,12 +92,16 @@ impl EpochKeys {
     /// The bytes of a key file.
     pub(super) fn sealed(&self, id: EpochKeyId) -> Result<Vec<u8>, StoreError> {
         let mut bytes = Vec::with_capacity(LENGTH + 1);
-        let file = File::open(self.path(id)).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => self.damaged(id),
-            _ => StoreError::io(error),
-        })?;
-        file.take(LENGTH as u64 + 1).read_to_end(&mut bytes).map_err(StoreError::io)?;
-        Ok(bytes)
+        let path = self.path(id);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.damaged(id)),
+            Err(error) => return Err(StoreError::KeyFile { path, error }),
+        };
+        match file.take(LENGTH as u64 + 1).read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            Err(error) => Err(StoreError::KeyFile { path, error }),
+        }
     }
 
     /// Writes a key file with these bytes, and makes the folder if it is not there. All of it is on
@@ -133,7 +138,7 @@ impl EpochKeys {
         let mut file = match OpenOptions::new().write(true).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(StoreError::io(error)),
+            Err(error) => return Err(StoreError::KeyFile { path: path.to_owned(), error }),
         };
         // In place, without making it shorter: a file that is cut off first may get other blocks.
         let overwritten = file.write_all(&[0; LENGTH]).and_then(|()| file.sync_all());

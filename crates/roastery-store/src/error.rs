@@ -52,6 +52,19 @@ pub enum StoreError {
     /// Another error of reading or writing.
     #[error("the store cannot be read or written: {0}")]
     Io(#[source] io::Error),
+    /// The key file of an epoch is there and could not be opened or read. The database is as it
+    /// was.
+    #[error(
+        "the key file of an epoch, {}, cannot be read or erased: {error}. Mend that (its owner and mode, the \
+         limit of open files, or the disk), then try again", .path.display()
+    )]
+    KeyFile {
+        /// Where it is.
+        path: PathBuf,
+        /// The error of the system.
+        #[source]
+        error: io::Error,
+    },
     /// The system gave no randomness.
     #[error("the system gave no randomness")]
     Randomness,
@@ -154,10 +167,10 @@ pub enum ContentError {
         /// The transcript that was signed.
         signed: TranscriptHash,
     },
-    /// The host key has accepted another plan: it serves one, ever.
-    #[error("its host key has accepted plan {plan:#}; make another card, and a plan with that")]
+    /// The host key belongs to another plan: it serves one, ever.
+    #[error("its host key belongs to plan {plan:#}; make another card, and a plan with that")]
     HostKeyUsed {
-        /// The plan that it has accepted.
+        /// The plan that it belongs to.
         plan: PlanId,
     },
     /// Shares of the epoch that the plan has made are here, and its host keys give them.
@@ -245,8 +258,14 @@ fn said(verdict: &Verdict) -> String {
     }
 }
 
+fn copied(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), error.to_string())
+}
+
 impl StoreError {
-    /// Whether the disk failed. Then only [`Store::reopen`](super::Store::reopen) may help.
+    /// Whether the disk failed. Then only [`Store::reopen`](super::Store::reopen) may help. That
+    /// helps nothing against a [key file](Self::KeyFile) that cannot be read: it is opened anew for
+    /// each use.
     pub fn is_of_the_disk(&self) -> bool {
         matches!(self, Self::Full | Self::Io(_))
     }
@@ -270,7 +289,10 @@ impl StoreError {
             Self::OlderFormat { found } => Self::OlderFormat { found: *found },
             Self::Damaged(part) => Self::Damaged(part.clone()),
             Self::Full => Self::Full,
-            Self::Io(error) => Self::Io(io::Error::new(error.kind(), error.to_string())),
+            Self::Io(error) => Self::Io(copied(error)),
+            Self::KeyFile { path, error } => {
+                Self::KeyFile { path: path.clone(), error: copied(error) }
+            }
             Self::Randomness => Self::Randomness,
             Self::Memory { memory_kib } => Self::Memory { memory_kib: *memory_kib },
             Self::Content(error) => Self::Content(error.clone()),

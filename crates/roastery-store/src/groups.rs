@@ -293,9 +293,9 @@ impl Store {
         self.finish_erasing()
     }
 
-    /// Erases the host keys that have accepted a plan, and nothing else: of a plan that has made no
-    /// group here. The steps are those of [`Store::erase_epoch`]. Where there are none, that they
-    /// are erased is recorded.
+    /// Erases the host keys that belong to a plan, and nothing else: of a plan that has made no
+    /// group here. It may have been accepted here, or its epoch learned. The steps are those of
+    /// [`Store::erase_epoch`]. Where there are none, that they are erased is recorded.
     ///
     /// # Errors
     ///

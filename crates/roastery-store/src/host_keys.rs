@@ -19,7 +19,8 @@ pub(super) struct HostKeyRecord {
     host: [u8; 33],
     epoch_key: EpochKeyId,
     erased: bool,
-    /// The plan that it has accepted; no other one, ever.
+    /// The plan that it belongs to, no other one, ever: it has accepted the plan, or is in a card
+    /// of it and the plan's epoch was learned.
     plan: Option<PlanId>,
 }
 
@@ -92,7 +93,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Part::EpochKey`] and [`Part::Value`].
+    /// [`Part::EpochKey`], [`StoreError::KeyFile`] and [`Part::Value`].
     pub fn host_key(&self, host: &Point) -> Result<Option<SigningKey>, StoreError> {
         let snapshot = self.vault.snapshot()?;
         let record: Option<HostKeyRecord> = snapshot.get(&host.serialize())?;
@@ -109,7 +110,7 @@ impl Store {
         self.vault.snapshot()?.collect(of)
     }
 
-    /// The host keys that have accepted this plan.
+    /// The host keys that belong to this plan, also those that are erased.
     pub(super) fn host_keys_of(&self, plan: PlanId) -> Result<Vec<HostKeyRecord>, StoreError> {
         let snapshot = self.vault.snapshot()?;
         snapshot.collect(|record: HostKeyRecord| Ok((record.plan == Some(plan)).then_some(record)))
@@ -121,7 +122,7 @@ impl Transaction<'_> {
     ///
     /// # Errors
     ///
-    /// [`ContentError::HostKeyUsed`] if one has accepted another plan.
+    /// [`ContentError::HostKeyUsed`] if one belongs to another plan.
     pub(super) fn use_host_keys(&mut self, plan: &Plan) -> Result<(), StoreError> {
         for member in plan.members() {
             let host = member.host_key.serialize();
@@ -136,8 +137,8 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Binds the host keys that are in the cards of the plan of an epoch that exists to it, but for
-    /// those that have accepted another one.
+    /// Binds the host keys in the cards of a plan to it, once its epoch exists. Those that belong
+    /// to another plan stay as they are.
     pub(super) fn learn_host_keys(&mut self, plan: &Plan) -> Result<(), StoreError> {
         for member in plan.members() {
             let host = member.host_key.serialize();

@@ -286,6 +286,37 @@ fn a_key_file_that_is_gone_altered_or_another_ones_is_damage_and_not_an_erased_s
 }
 
 #[test]
+fn a_key_file_that_cannot_be_read_is_named_and_neither_damage_nor_a_failure_of_the_disk() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    store.keep_group(kept.group(), &kept.seats, None).unwrap();
+    let file = key_files(&folder, "store").remove(0);
+    let key = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    let is_named = |error: StoreError| {
+        let is_it = matches!(&error, StoreError::KeyFile { path, .. } if *path == file);
+        assert!(is_it && !error.is_of_the_disk(), "{error}");
+        assert_eq!(error.to_string().lines().count(), 1);
+    };
+    let unreadable = || {
+        is_named(store.check().unwrap_err());
+        is_named(store.groups().map(drop).unwrap_err());
+        is_named(store.backup_bytes().map(drop).unwrap_err());
+    };
+    // It opens and cannot be read, or it does not open.
+    fs::create_dir(&file).unwrap();
+    unreadable();
+    fs::remove_dir(&file).unwrap();
+    std::os::unix::fs::symlink(&file, &file).unwrap();
+    unreadable();
+    is_named(erase(&store, kept.group()).unwrap_err());
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, &key).unwrap();
+    erase(&store, kept.group()).unwrap();
+    assert!(!file.exists());
+}
+
+#[test]
 fn an_epoch_is_erased_in_all_its_groups_and_no_other_epoch_is() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let store = new_store(&folder);

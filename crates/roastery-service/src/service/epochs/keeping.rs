@@ -103,9 +103,10 @@ impl Keeping {
         Ok(())
     }
 
-    /// The group of an epoch goes into the store with this node's shares, which are read back.
-    /// Returns whether they are there. Of an epoch that was adopted before they are read back
-    /// alone, if they are there.
+    /// The group of an epoch goes into the store with this node's shares, unless it is there.
+    /// Returns whether the shares are there: if not, this node has no host key that gives them.
+    /// Shares that are there already are opened, and it is an error if they do not open; if the
+    /// epoch was adopted before, nothing else is done.
     fn adopt(&self, epoch: &CertifiedEpoch, switch: &Switch) -> Result<bool, ServiceError> {
         let store = &self.service.shared.store;
         let here = store.group(epoch.group().id());

@@ -140,7 +140,8 @@ impl Service {
     }
 
     /// The groups of this node with their shares. One of an epoch that a later one follows may be
-    /// missing: a key file that was lost does not keep the node from signing in the newest epoch.
+    /// missing: a key file that is lost or cannot be read does not keep the node from signing in
+    /// the newest epoch.
     pub(in crate::service) async fn groups_here(&self) -> Result<Vec<KeptGroup>, ServiceError> {
         self.shared
             .store(|store| {
@@ -154,7 +155,9 @@ impl Service {
                     });
                     match store.group(id) {
                         Ok(kept) => here.extend(kept),
-                        Err(error) if is_followed && matches!(error, StoreError::Damaged(_)) => {
+                        Err(error @ (StoreError::Damaged(_) | StoreError::KeyFile { .. }))
+                            if is_followed =>
+                        {
                             tracing::error!(
                                 group = %id, epoch = number, %error,
                                 "the share of an epoch that a later one follows cannot be read: the node runs without it"

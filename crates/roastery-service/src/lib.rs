@@ -28,7 +28,7 @@ pub use self::{
         AuditCuts, BoxError, CardAddresses, ChainStatus, ChangeStatus, CurrentState, DecidedAbout,
         DraftSubject, DraftWhat, DraftedTransaction, EpochsStatus, EraseWish, Failure, FailureKind,
         GroupStatus, HeldProof, HostKeyVerdict, KeptCopy, KeygenPhase, KeygenStatus, KnownRequest,
-        KnownStep, LineOf, LoggedChange, LoggedShare, MemberDecision, MemberDecisions,
+        KnownStep, LineOf, LoggedChange, LoggedShare, LowerEpoch, MemberDecision, MemberDecisions,
         MemberStatus, NewPairing, NodeStatus, NotSeen, OutputVersion, PaidOutput, PairingMember,
         PairingPhase, PairingStatus, Payment, PaymentDetails, PeerStatus, PolicyStatus,
         RecordedAct, RecordedActs, RecordedIn, RequestCounts, RequestDetails, RequestDraft,

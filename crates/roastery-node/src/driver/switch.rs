@@ -71,8 +71,6 @@ pub struct SwitchReport {
     pub current: EpochOrder,
     /// The groups of all known epochs and the first group, by place.
     pub groups: BTreeMap<EpochOrder, Arc<Group>>,
-    /// The group that the current epoch was made from, if it is known.
-    pub parent: Option<Arc<Group>>,
     /// The places of all shares and host keys in the store, the lowest first.
     pub held: Vec<EpochOrder>,
     /// How many of them the current epoch supersedes.
@@ -302,7 +300,6 @@ fn report(switch: &Switch) -> SwitchReport {
     SwitchReport {
         current,
         groups: std::iter::once(root).chain(epochs).collect(),
-        parent: lineage.parent_of_current().cloned(),
         held: switch.held().collect(),
         superseded: switch.superseded_places(),
         holding: switch.holding(),

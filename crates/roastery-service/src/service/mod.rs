@@ -61,7 +61,7 @@ pub use self::{
     epochs::{
         acting::{EraseWish, KeptCopy},
         asking::HostKeyVerdict,
-        status::EpochsStatus,
+        status::{EpochsStatus, LowerEpoch},
     },
     error::{BoxError, RecordedIn, ServiceError},
     event::ServiceEvent,

@@ -28,9 +28,10 @@ pub struct Epochs {
     /// The numbers of the epochs before it whose shares or host keys are in this node's store,
     /// ascending.
     pub held: Vec<u32>,
-    /// How many members of the epoch before must have erased their shares of it so that those of
-    /// members that have left are worthless; absent where no epoch is before it.
-    pub to_erase: Option<usize>,
+    /// The epochs before it that this node knows, ascending, each with how far its shares are
+    /// erased. The shares of a member that has left are worthless once so many are erased in each
+    /// epoch in which it had one.
+    pub lower: Vec<LowerEpoch>,
     /// Whether this node erases what the epoch supersedes as soon as nothing is missing.
     pub erasing: bool,
     /// What is missing for that, each in a line.
@@ -39,6 +40,18 @@ pub struct Epochs {
     pub backups: Vec<Backups>,
     /// Why the last step with an epoch was not done, if that is so.
     pub problem: Option<String>,
+}
+
+/// How far the shares of an epoch before the current one are erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LowerEpoch {
+    /// The number of the epoch.
+    pub epoch: u32,
+    /// How many of its shares must be erased, so that fewer are left than sign.
+    pub needed: usize,
+    /// How many are, as the members of the current epoch say that hold them. Of a member that has
+    /// left it is not known.
+    pub erased: usize,
 }
 
 /// A member of the current epoch.

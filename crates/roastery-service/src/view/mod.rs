@@ -30,7 +30,7 @@ pub use self::{
     change::{ChangeCard, ChangeState, ChangeStatus, Compared, NewMember, OldMember, TakeUpPlan},
     epochs::{
         Acknowledge, Backups, ChangeAct, ChangeLine, CheckHostKey, EpochMember, Epochs, Erase,
-        HoldingKind, HostKeyVerdict, SecondCopy, Word,
+        HoldingKind, HostKeyVerdict, LowerEpoch, SecondCopy, Word,
     },
     event::ServiceEvent,
     keygen::{KeygenState, KeygenStatus},

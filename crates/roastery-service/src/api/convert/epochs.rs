@@ -1,7 +1,9 @@
 use roastery_protocol::change;
 use roastery_store as store;
 
-use crate::{EpochsStatus, EraseWish, HostKeyVerdict, KeptCopy, LoggedChange, Time, view};
+use crate::{
+    EpochsStatus, EraseWish, HostKeyVerdict, KeptCopy, LoggedChange, LowerEpoch, Time, view,
+};
 
 impl From<EpochsStatus> for view::Epochs {
     fn from(status: EpochsStatus) -> Self {
@@ -51,12 +53,19 @@ impl From<EpochsStatus> for view::Epochs {
             holding: status.holding.map(Into::into),
             decided: status.word.map(Into::into),
             held,
-            to_erase: status.before.map(|before| before.size() + 1 - before.threshold()),
+            lower: status.lower.into_iter().map(Into::into).collect(),
             erasing: status.erasing,
             missing: missing.collect(),
             backups: backups.collect(),
             problem: status.problem,
         }
+    }
+}
+
+impl From<LowerEpoch> for view::LowerEpoch {
+    fn from(lower: LowerEpoch) -> Self {
+        let LowerEpoch { place, needed, erased } = lower;
+        Self { epoch: place.epoch(), needed, erased }
     }
 }
 

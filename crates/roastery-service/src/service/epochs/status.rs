@@ -1,9 +1,10 @@
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use roastery_frost::Seat;
+use roastery_node::driver::SwitchReport;
 use roastery_protocol::{
     KeyId,
-    change::{EpochFile, EpochOrder, Holding, Missing, PersonsWord},
+    change::{EpochFile, EpochOrder, Holding, Missing, Parent, PersonsWord},
     group::{Group, PeerId},
 };
 use roastery_store::{MadeBackups, Store};
@@ -34,9 +35,8 @@ pub struct EpochsStatus {
     pub word: Option<PersonsWord>,
     /// The lower places whose shares or host keys are in this node's store, the lowest first.
     pub held: Vec<EpochOrder>,
-    /// The epoch that the current one was made from, with how many shares of it must be erased so
-    /// that those of members that have left are worthless; none where it is not known.
-    pub before: Option<Arc<Group>>,
+    /// The lower epochs that are known, the lowest first, each with how far its shares are erased.
+    pub lower: Vec<LowerEpoch>,
     /// Whether this node erases as soon as nothing is missing.
     pub erasing: bool,
     /// What is missing for that.
@@ -45,6 +45,45 @@ pub struct EpochsStatus {
     pub backups: Vec<MadeBackups>,
     /// Why the last step with an epoch was not done, if that is so.
     pub problem: Option<String>,
+}
+
+/// How far the shares of an epoch below the current one are erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LowerEpoch {
+    /// The epoch.
+    pub place: EpochOrder,
+    /// So many of its shares must be erased: then fewer are left than sign.
+    pub needed: usize,
+    /// So many are, as the members of the current epoch say that hold them. Of one that has no seat
+    /// in that it is not known.
+    pub erased: usize,
+}
+
+/// How far the shares of each lower epoch are erased, the lowest epoch first.
+fn erased_below(report: &SwitchReport) -> Vec<LowerEpoch> {
+    let of_current = report.current_group().map_or(&[][..], |group| group.members());
+    // Who has erased has erased the shares of all lower epochs.
+    let has_erased =
+        |seat: &Seat| matches!(report.receipts.get(seat), Some(Holding::Erased { .. }));
+    let erasers = report.receipts.keys().filter(|seat| has_erased(seat));
+    let erasers: HashSet<_> = erasers
+        .filter_map(|seat| of_current.get(seat.index()))
+        .map(|member| member.identity_key)
+        .collect();
+    // Two places may be of one group, whose shares are the same.
+    let mut seen = HashSet::new();
+    let below = report.groups.iter().filter(|(place, _)| **place < report.current);
+    let each = below.filter(|(_, group)| seen.insert(Parent::of(group)));
+    let lower = each.map(|(place, group)| LowerEpoch {
+        place: *place,
+        needed: group.size() + 1 - group.threshold(),
+        erased: group
+            .members()
+            .iter()
+            .filter(|member| erasers.contains(&member.identity_key))
+            .count(),
+    });
+    lower.collect()
 }
 
 impl Service {
@@ -94,7 +133,7 @@ impl Service {
             holding: report.holding,
             word: report.word,
             held: held.collect(),
-            before: report.parent,
+            lower: erased_below(&report),
             erasing: report.erasing,
             missing: if report.superseded == 0 { Vec::new() } else { report.missing },
             backups,

@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use roastery_service::{
     text::visible,
-    view::{EpochMember, Epochs, HoldingKind, Word},
+    view::{EpochMember, Epochs, HoldingKind, LowerEpoch, Word},
 };
 
 use crate::when;
@@ -79,17 +81,37 @@ pub(crate) fn to_destroy(epochs: &Epochs) {
     worthless(epochs);
 }
 
-/// How many members have erased, and how many must have.
+/// How many have erased their shares of each lower epoch, and how many must have.
 fn worthless(epochs: &Epochs) {
-    let Some(needed) = epochs.to_erase else { return };
-    let erased = epochs.members.iter().filter(|one| {
-        matches!(one.holding, Some(HoldingKind::Erased | HoldingKind::ErasedHostKey))
-    });
+    if epochs.lower.is_empty() {
+        return;
+    }
+    lower(&epochs.lower).iter().for_each(|line| say!("  Erased      {line}"));
     say!(
-        "  Erased      {} members say that they have erased; the old share of a member that has left is worthless \
-         once {needed} that had one before really have",
-        erased.count()
+        "              the old shares of a member that has left are worthless once so many really"
     );
+    say!("              have erased theirs, of each epoch that it was a member of");
+}
+
+/// Lower epochs, in one line those of which as many have erased and must have.
+fn lower(epochs: &[LowerEpoch]) -> Vec<String> {
+    let mut alike: BTreeMap<(usize, usize), Vec<u32>> = BTreeMap::new();
+    for LowerEpoch { epoch, needed, erased } in epochs {
+        alike.entry((*needed, *erased)).or_default().push(*epoch);
+    }
+    // What needs most comes first.
+    let lines = alike.into_iter().rev().map(|((needed, erased), mut of)| {
+        of.dedup();
+        let (epochs, of_it) = match of.len() {
+            1 => ("epoch", "of it"),
+            _ => ("epochs", "of each"),
+        };
+        let numbers = numbers(&of);
+        format!(
+            "{epochs} {numbers}: {needed} members {of_it} must have erased, {erased} say that they have"
+        )
+    });
+    lines.collect()
 }
 
 fn holding(member: &EpochMember) -> &'static str {
@@ -113,4 +135,23 @@ fn word(word: Word) -> &'static str {
 /// Numbers, in one line.
 pub(crate) fn numbers(numbers: &[u32]) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lower_epochs_of_which_as_many_must_have_erased_are_one_line_and_others_have_their_own() {
+        let one = |epoch, needed, erased| LowerEpoch { epoch, needed, erased };
+        let lines = lower(&[one(0, 4, 3), one(1, 3, 3), one(2, 3, 3), one(3, 3, 2)]);
+        assert_eq!(
+            lines,
+            [
+                "epoch 0: 4 members of it must have erased, 3 say that they have",
+                "epochs 1, 2: 3 members of each must have erased, 3 say that they have",
+                "epoch 3: 3 members of it must have erased, 2 say that they have",
+            ]
+        );
+    }
 }

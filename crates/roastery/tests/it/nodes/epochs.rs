@@ -226,6 +226,58 @@ fn a_member_that_slept_while_it_was_removed_is_told_and_has_no_effect_any_more()
 }
 
 #[test]
+fn how_many_must_erase_is_counted_for_each_epoch_before_in_its_own_group() {
+    let group = Group::start("each-epoch", 4, 2);
+    let higher = plan(&group, &["threshold", "--threshold", "3"], &[0, 1, 2, 3]);
+    take_effect(&group, &higher, &[0, 1, 2, 3], 1);
+    let of = ["remove", "--member", "node-3", "--threshold", "2"];
+    let without = plan(&group, &of, &[0, 1, 2]);
+    decide(&group, &without, &[0, 1, 2], &[0, 1, 2]);
+    for node in [0, 1, 2] {
+        adopted(&group, node, 2);
+    }
+    let lower = |erased: usize| {
+        let one = |epoch: u32, needed: usize| serde_json::json!({ "epoch": epoch, "needed": needed, "erased": erased });
+        until("so many have erased", || {
+            (epochs(&group, 1)["lower"] == serde_json::json!([one(0, 3), one(1, 2)])).then_some(())
+        });
+    };
+    lower(0);
+    for (erased, node) in [0, 1, 2].into_iter().enumerate() {
+        erase(&group, node, &["--single-copy"]).well();
+        lower(erased + 1);
+    }
+    let shown = group.tell(1, &["change", "epochs"]).well();
+    assert!(shown.contains("epoch 0: 3 members of it must have erased, 3 say"), "{shown}");
+    assert!(shown.contains("epoch 1: 2 members of it must have erased, 3 say"), "{shown}");
+}
+
+#[test]
+fn a_key_file_that_cannot_be_read_is_no_failure_of_the_store_and_the_node_goes_on() {
+    let group = Group::start("unreadable-key-file", 2, 2);
+    let file = fs::read_dir(group.node(1).join("node.store.epochs")).unwrap().next().unwrap();
+    let file = file.unwrap().path();
+    let kept = fs::read(&file).unwrap();
+    // Reading a folder is an error of the system.
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    let backup = group.path("backup");
+    let failed = group.tell(1, &["backup", &backup]);
+    assert_ne!(failed.status, 0, "{failed:?}");
+    assert!(failed.err.contains(file.to_str().unwrap()), "{failed:?}");
+    assert!(failed.err.contains("cannot be read or erased"), "{failed:?}");
+    // The first attempt to open a store that has failed again is after half a second.
+    for _ in 0..5 {
+        group.tell(1, &["health"]).well();
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    signs(&group, &[0, 1], "with the share that is in memory");
+    fs::remove_dir(&file).unwrap();
+    fs::write(&file, kept).unwrap();
+    group.tell(1, &["backup", &backup]).well();
+}
+
+#[test]
 fn a_restored_old_backup_is_led_to_the_greatest_epoch_and_holds_the_erasing_back() {
     let group = Group::start("restored", 3, 2);
     let (before, between) = (group.path("backup-0"), group.path("backup-1"));

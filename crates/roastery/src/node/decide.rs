@@ -13,13 +13,13 @@ use serde::Serialize;
 use super::{
     At,
     question::{ask, asked, check_screen, is_asked},
-    requests::{find, find_listed, line, request_id},
+    requests::{SESSION_DIGITS, find, find_listed, line, request_id},
     screen, show,
     sign::{Waiting, see_through, tell},
     wait_for,
 };
 use crate::{
-    output::{remark, say},
+    output::{one_line, remark, say},
     values,
 };
 
@@ -195,28 +195,35 @@ pub(super) fn reject(at: &At, options: &Reject) -> anyhow::Result<ExitCode> {
     if asks {
         check_screen("reject it with --seen HASH, or with --yes whatever it shows")?;
     }
-    // A rejection waits for no examination: an approval may be waiting for its own.
-    let request = match find_listed(&client, &options.request)? {
-        Some(request) => request,
-        None => find(&client, &options.request)?,
+    // A rejection waits for no examination, as an approval may be waiting for its own, and with the
+    // whole session for no list.
+    let (session, listed) = if options.request.len() == SESSION_DIGITS {
+        (options.request.to_ascii_lowercase(), None)
+    } else if let Some(request) = listed(&client, &options.request) {
+        (request.session.clone(), Some(request))
+    } else {
+        (find(&client, &options.request)?.session, None)
     };
     let reject =
         |session: &str, seen: Option<&str>| reject_seen(&client, session, seen, &options.note);
     if !asks {
-        let rejected = at_once(reject(&request.session, options.seen.as_deref())?);
+        let rejected = at_once(reject(&session, options.seen.as_deref())?);
         return Ok(rejected.map_or(ExitCode::FAILURE, |request| ended(&request)));
     }
     let question = "Reject it, for all to see? [y/N] ";
-    let rejected = match look(&client, &request.session)? {
+    let rejected = match look(&client, &session)? {
         Some(request) => {
             let reject = |shown: &Request| reject(&shown.session, Some(seen_of(shown)?));
             shown_and_asked(request, |_| asked(question), reject)?
         }
         None => {
-            say(show::paint(&request), &line(&request));
+            match listed.or_else(|| self::listed(&client, &session)) {
+                Some(request) => say(show::paint(&request), &line(&request)),
+                None => say!("{session}"),
+            }
             remark("it is being examined, and can be rejected before all of it can be shown");
             match asked(question)? {
-                true => at_once(reject(&request.session, None)?),
+                true => at_once(reject(&session, None)?),
                 false => None,
             }
         }
@@ -228,6 +235,15 @@ pub(super) fn reject(at: &At, options: &Reject) -> anyhow::Result<ExitCode> {
         },
         |request| ended(&request),
     ))
+}
+
+/// A request by a prefix of its session, if the lists say which one it is. That they cannot be read
+/// keeps no request from being rejected.
+fn listed(client: &Client, id: &str) -> Option<Request> {
+    find_listed(client, id).unwrap_or_else(|error| {
+        remark(&format!("the node does not list its requests: {}", one_line(&error)));
+        None
+    })
 }
 
 fn ended(request: &Request) -> ExitCode {

@@ -212,9 +212,14 @@ pub(crate) fn find(client: &Client, id: &str) -> anyhow::Result<Request> {
     }
 }
 
+/// The digits of a whole session.
+pub(super) const SESSION_DIGITS: usize = 64;
+
 /// A prefix of a session.
 pub(crate) fn request_id(text: &str) -> Result<String, String> {
-    if (8..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if (8..=SESSION_DIGITS).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    {
         return Ok(text.to_owned());
     }
     Err("allowed are 8 to 64 hexadecimal digits of its session; roastery requests lists them"

@@ -4,20 +4,20 @@ use std::process::ExitCode;
 
 use clap::Args;
 use roastery_service::{
-    api::Client,
+    api::{Client, ClientError},
     config::SubjectKind,
-    view::{Request, State},
+    view::{ProblemCode, Request, State},
 };
 
 use super::{
     At,
     decide::{CHANGED, Decided, approve_seen, reject_seen, seen_of},
-    get,
     question::{answered, ask, check_screen},
     requests::{find, request_id, waiting},
     screen::{WIDTH, hides, prospect, screen, stop_lines, typed, words, wrapped},
     show::{self, short_id},
     turns::{Turns, member},
+    wait_for,
 };
 use crate::{
     output::{one_line, remark, say},
@@ -97,7 +97,10 @@ enum End {
 fn one(client: &Client, session: &str, more: usize) -> anyhow::Result<End> {
     // Whether all details of what is shown were on the terminal.
     let mut looked = false;
-    let mut request: Request = get(client, &format!("/v1/requests/{session}"))?;
+    let Some(mut request) = unless_gone(client, &format!("/v1/requests/{session}"))? else {
+        say!("{} is gone: this node does not have it any more.", short_id(session));
+        return Ok(End::Next);
+    };
     loop {
         if !matches!(request.state, State::Proposed) {
             say!("{} is {} now.", short_id(session), request.state);
@@ -150,6 +153,15 @@ fn one(client: &Client, session: &str, more: usize) -> anyhow::Result<End> {
     }
 }
 
+/// A request at this path; none if the node does not have it any more.
+fn unless_gone(client: &Client, path: &str) -> anyhow::Result<Option<Request>> {
+    match wait_for(async { Ok(client.get(path).await) })? {
+        Ok(request) => Ok(Some(request)),
+        Err(ClientError::Problem(problem)) if problem.code == ProblemCode::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Asks about a request. An approval of one with warnings of level stop is the amount that leaves.
 fn answer(request: &Request, more: usize) -> anyhow::Result<Answer> {
     let typed = typed(request);
@@ -197,7 +209,8 @@ fn outcome(client: &Client, mut request: Request) -> anyhow::Result<()> {
         return Ok(());
     }
     if request.is_open() && request.progress.can_succeed {
-        request = get(client, &format!("/v1/requests/{session}?wait={SIGNING}"))?;
+        let now = unless_gone(client, &format!("/v1/requests/{session}?wait={SIGNING}"))?;
+        request = now.unwrap_or(request);
     }
     match request.state {
         State::Signed => {

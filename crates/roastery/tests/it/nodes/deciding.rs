@@ -89,6 +89,40 @@ fn review_goes_on_after_an_error_and_says_so_at_the_end() {
 }
 
 #[test]
+fn review_says_that_a_request_is_gone_and_shows_the_next_one() {
+    let requests = ['5', '6'].map(|digit| request(digit, &json!({ "proposer": digit as u16 })));
+    let node = Pretended::start("gone", &requests);
+    node.lose('5');
+    let said = node.asks(&["review"], &["y\n"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(
+        said.out.contains("55555555 is gone: this node does not have it any more."),
+        "{said:?}"
+    );
+    assert_eq!(node.decided(), ["approve 66666666"]);
+}
+
+#[test]
+fn a_rejection_with_the_whole_session_looks_at_nothing_before() {
+    let node = Pretended::start("whole", &[request('a', &json!({}))]);
+    node.tell(&["reject", &"A".repeat(64)]).well();
+    assert_eq!(node.decided(), ["reject aaaaaaaa"]);
+    assert_eq!(node.looked(), [""; 0]);
+}
+
+#[test]
+fn a_request_is_rejected_though_the_node_lists_none() {
+    let node = Pretended::start("no-list", &[request('5', &json!({}))]);
+    node.list_nothing();
+    let said = node.tell(&["reject", "55555555"]);
+    assert!(said.err.contains("the node does not list its requests: no list today"), "{said:?}");
+    said.well();
+    let path = "/v1/requests/55555555".to_owned();
+    assert!(node.looked().contains(&path));
+    assert_eq!(node.decided(), ["reject 55555555"]);
+}
+
+#[test]
 fn review_shows_one_request_of_each_member_in_turn_and_leaves_all_of_one() {
     let of = |digit, proposer: u16, name: &str| {
         request(digit, &json!({ "proposer": proposer, "proposer_name": name }))

@@ -25,6 +25,12 @@ struct State {
     decided: Vec<(String, Value)>,
     /// The session of a request whose approval is refused.
     refuses: String,
+    /// The session of a request that is listed and that it does not have any more.
+    gone: String,
+    /// Whether it lists no requests.
+    lists_nothing: bool,
+    /// The paths that were looked at, in their order.
+    looked: Vec<String>,
 }
 
 /// A request of a text that waits for a decision; `more` takes the place of its fields.
@@ -64,8 +70,15 @@ impl Pretended {
     pub(crate) fn start(name: &str, requests: &[Value]) -> Self {
         let folder = fresh_folder(name);
         fs::write(folder.join("roastery.toml"), "").unwrap();
-        let (requests, decided) = (requests.to_vec(), Vec::new());
-        let state = Arc::new(Mutex::new(State { requests, decided, refuses: String::new() }));
+        let state = State {
+            requests: requests.to_vec(),
+            decided: Vec::new(),
+            refuses: String::new(),
+            gone: String::new(),
+            lists_nothing: false,
+            looked: Vec::new(),
+        };
+        let state = Arc::new(Mutex::new(state));
         let listener = UnixListener::bind(folder.join("api.sock")).unwrap();
         std::thread::spawn({
             let state = state.clone();
@@ -82,6 +95,21 @@ impl Pretended {
     /// It does not approve this one.
     pub(crate) fn refuse(&self, digit: char) {
         self.state.lock().unwrap().refuses = digit.to_string().repeat(64);
+    }
+
+    /// It does not have this one any more, which its list still has.
+    pub(crate) fn lose(&self, digit: char) {
+        self.state.lock().unwrap().gone = digit.to_string().repeat(64);
+    }
+
+    /// It lists no requests from now on: that is an error.
+    pub(crate) fn list_nothing(&self) {
+        self.state.lock().unwrap().lists_nothing = true;
+    }
+
+    /// The paths that were looked at since this was asked last.
+    pub(crate) fn looked(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().unwrap().looked)
     }
 
     pub(crate) fn tell(&self, arguments: &[&str]) -> Said {
@@ -128,7 +156,7 @@ fn answer(state: &Mutex<State>, mut stream: UnixStream) {
     let (method, path) = (words.next().unwrap(), words.next().unwrap_or_default());
     let (status, value) = match method {
         "POST" => decide(&mut state.lock().unwrap(), path, &body),
-        _ => look(&state.lock().unwrap(), path),
+        _ => look(&mut state.lock().unwrap(), path),
     };
     let text = value.to_string();
     let head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n");
@@ -136,13 +164,20 @@ fn answer(state: &Mutex<State>, mut stream: UnixStream) {
     let _ = stream.write_all(format!("{head}{rest}").as_bytes());
 }
 
-fn look(state: &State, path: &str) -> (u16, Value) {
+fn look(state: &mut State, path: &str) -> (u16, Value) {
+    state.looked.push(path.to_owned());
+    if state.lists_nothing && path.starts_with("/v1/requests?") {
+        return (500, json!({ "code": "internal", "message": "no list today" }));
+    }
     if let Some(query) = path.strip_prefix("/v1/requests?") {
         let wanted = query.split('&').find_map(|part| part.strip_prefix("state="));
         let is_wanted = |request: &&Value| wanted.is_none_or(|wanted| request["state"] == wanted);
         return (200, state.requests.iter().filter(is_wanted).cloned().collect());
     }
     let id = path.strip_prefix("/v1/requests/").unwrap().split('?').next().unwrap();
+    if id == state.gone {
+        return (404, json!({ "code": "not_found", "message": "there is no such request" }));
+    }
     let known = |request: &&Value| request["session"].as_str().unwrap().starts_with(id);
     (200, state.requests.iter().find(known).unwrap().clone())
 }

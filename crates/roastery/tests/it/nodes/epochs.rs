@@ -230,7 +230,7 @@ fn how_many_must_erase_is_counted_for_each_epoch_before_in_its_own_group() {
     let group = Group::start("each-epoch", 4, 2);
     let higher = plan(&group, &["threshold", "--threshold", "3"], &[0, 1, 2, 3]);
     take_effect(&group, &higher, &[0, 1, 2, 3], 1);
-    let of = ["remove", "--member", "node-3", "--threshold", "2"];
+    let of = ["remove", "--member", "node-3", "--threshold", "3"];
     let without = plan(&group, &of, &[0, 1, 2]);
     decide(&group, &without, &[0, 1, 2], &[0, 1, 2]);
     for node in [0, 1, 2] {

@@ -8,16 +8,19 @@ async fn follow(world: &World, token: &str) -> TcpStream {
     world.call("GET", "/events").token(token).begin().await
 }
 
-/// Reads until this comes, and returns what came before it as well.
+/// Reads until this comes, and returns what came before it as well. The wait has one time for all:
+/// pings come for ever.
 async fn until(stream: &mut TcpStream, what: &str) -> String {
     let mut text = String::new();
-    while !text.contains(what) {
-        let mut bytes = [0; 1024];
-        let read = timeout(PATIENCE, stream.read(&mut bytes));
-        let length = read.await.unwrap_or_else(|_| panic!("{what} does not come: {text}")).unwrap();
-        assert_ne!(length, 0, "{text}");
-        text += std::str::from_utf8(&bytes[..length]).unwrap();
-    }
+    let comes = timeout(PATIENCE, async {
+        while !text.contains(what) {
+            let mut bytes = [0; 1024];
+            let length = stream.read(&mut bytes).await.unwrap();
+            assert_ne!(length, 0, "{text}");
+            text += std::str::from_utf8(&bytes[..length]).unwrap();
+        }
+    });
+    assert!(comes.await.is_ok(), "{what} does not come: {text}");
     text
 }
 

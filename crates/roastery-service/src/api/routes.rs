@@ -104,7 +104,7 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(propose))
         .routes(routes!(approve))
         .routes(routes!(reject))
-        .routes(routes!(signed::take_up))
+        .routes(routes!(signed::take_up_signatures))
         .routes(routes!(wallet::address))
         .routes(routes!(wallet::make))
         .routes(routes!(wallet::import_labels))

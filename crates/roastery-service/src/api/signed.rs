@@ -78,7 +78,7 @@ pub(super) async fn signed(
     params(("session" = String, Path, description = "Its session, or the first 8 digits of it or more", pattern = "^[0-9a-fA-F]{8,64}$"), CompletedForm),
     responses((status = 200, description = "Done", body = SignedTransaction),
         (status = 409, description = "conflict: it is not signed", body = Problem)))]
-pub(super) async fn take_up(
+pub(super) async fn take_up_signatures(
     State(service): At,
     Extension(role): Extension<Role>,
     Path(session): Path<String>,

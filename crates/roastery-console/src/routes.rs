@@ -20,6 +20,7 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use crate::{
     act::{self, Decision},
+    connections::Connection,
     console::{Console, Shared, StreamPlace},
     door::Entered,
     guard::{guard, one},
@@ -92,6 +93,9 @@ async fn authorise(
     };
     if is_use(&request) {
         shared.note_use();
+    }
+    if let Some(connection) = request.extensions().get::<Connection>() {
+        connection.note_token();
     }
     request.extensions_mut().insert(session);
     next.run(request).await

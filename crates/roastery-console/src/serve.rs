@@ -1,26 +1,28 @@
 //! The listeners and their connections.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
-use hyper::server::conn::http1;
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     time::{Instant, interval, sleep_until},
 };
 use tokio_io_timeout::TimeoutStream;
 
 use crate::{
+    connections::{Connection, Connections},
     console::{Console, ConsoleError},
     routes::router,
 };
-
-/// The most connections at once; further ones are closed.
-const CONNECTIONS: usize = 64;
 
 /// The timeout for the head of a request, and for an idle connection.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -105,12 +107,12 @@ impl Console {
     /// Serves until no person has used the console for half an hour, or for twelve hours.
     pub async fn serve(&self, listeners: Listeners) -> Over {
         let end = Instant::now() + LIFE;
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let connections = Connections::default();
         let shared = self.0.clone();
         let following = async move { shared.watch.follow(&shared.client).await };
         let mut tasks = vec![tokio::spawn(following)];
         for listener in listeners.all {
-            tasks.push(tokio::spawn(accept(listener, self.clone(), places.clone())));
+            tasks.push(tokio::spawn(accept(listener, self.clone(), connections.clone())));
         }
         let mut looks = interval(Duration::from_secs(10));
         let over = loop {
@@ -124,7 +126,7 @@ impl Console {
     }
 }
 
-async fn accept(listener: TcpListener, console: Console, places: Arc<Semaphore>) {
+async fn accept(listener: TcpListener, console: Console, connections: Connections) {
     let router = router(console);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -132,23 +134,35 @@ async fn accept(listener: TcpListener, console: Console, places: Arc<Semaphore>)
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        let Some(place) = connections.place() else { continue };
         let router = router.clone();
         tokio::spawn(async move {
-            // Errors of a client concern it alone.
-            let _ = serve(stream, router).await;
-            drop(place);
+            tokio::select! {
+                // Errors of a client concern it alone.
+                _ = serve(stream, router, place.connection.clone()) => {}
+                () = place.over() => {}
+            }
         });
     }
 }
 
-async fn serve(stream: TcpStream, router: axum::Router) -> Result<(), hyper::Error> {
+async fn serve(
+    stream: TcpStream,
+    router: axum::Router,
+    connection: Connection,
+) -> Result<(), hyper::Error> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIME));
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        connection.note_request();
+        request.extensions_mut().insert(connection.clone());
+        router.call(request)
+    });
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(MOST_OF_HEAD)
-        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(Box::pin(stream)), service)
         .await
 }

@@ -1,8 +1,14 @@
 //! Who comes in, and what every request and answer must have.
 
+use std::time::Duration;
+
 use roastery_console::{Listeners, Notice};
 use serde_json::json;
-use tokio::{io::AsyncReadExt as _, net::TcpListener, time::timeout};
+use tokio::{
+    io::AsyncReadExt as _,
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
 use crate::{
     http::PATIENCE,
@@ -189,30 +195,53 @@ async fn a_body_that_is_too_long_or_no_json_or_has_more_than_the_page_sends_is_r
     assert!(world.played.decided.lock().unwrap().is_empty());
 }
 
+/// Whether a connection that has sent a request gets an answer.
+async fn is_answered(stream: &mut TcpStream) -> bool {
+    matches!(timeout(PATIENCE, stream.read_u8()).await.unwrap(), Ok(1..))
+}
+
 #[tokio::test]
 async fn a_console_has_64_connections_and_one_that_ends_makes_room() {
     let world = World::new().await;
+    let token = world.token().await;
     let mut open = Vec::new();
     for _ in 0..64 {
-        let mut stream = world.call("GET", "/icon.svg").begin().await;
+        let mut stream = world.call("GET", "/fragment/").token(&token).begin().await;
         // It is served, and stays open.
-        assert_ne!(timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap(), 0);
+        assert!(is_answered(&mut stream).await);
         open.push(stream);
     }
-    let mut refused = world.call("GET", "/icon.svg").begin().await;
-    let mut text = Vec::new();
     // It is closed without an answer.
-    let _ = timeout(PATIENCE, refused.read_to_end(&mut text)).await.unwrap();
-    assert!(text.is_empty(), "{text:?}");
+    let mut refused = world.call("GET", "/fragment/").token(&token).begin().await;
+    assert!(!is_answered(&mut refused).await);
     open.pop();
     let begun = std::time::Instant::now();
-    loop {
-        let mut stream = world.call("GET", "/icon.svg").begin().await;
-        if matches!(timeout(PATIENCE, stream.read_u8()).await.unwrap(), Ok(1..)) {
-            return;
-        }
+    while !is_answered(&mut world.call("GET", "/icon.svg").begin().await).await {
         assert!(begun.elapsed() < PATIENCE);
     }
+}
+
+/// Each user of the machine can open connections; a token has only the operator's page.
+#[tokio::test]
+async fn connections_without_a_token_make_room_and_keep_no_page_from_its_console() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let mut page = world.call("GET", "/fragment/").token(&token).begin().await;
+    assert!(is_answered(&mut page).await);
+    let mut open = Vec::new();
+    for _ in 0..63 {
+        let mut stream = world.call("GET", "/icon.svg").begin().await;
+        assert!(is_answered(&mut stream).await);
+        open.push(stream);
+    }
+    let mut another = world.call("GET", "/fragment/").token(&token).begin().await;
+    assert!(is_answered(&mut another).await);
+    let still_open = async |stream: &mut TcpStream| {
+        let read = async { while stream.read(&mut [0; 4096]).await.unwrap() > 0 {} };
+        timeout(Duration::from_millis(300), read).await.is_err()
+    };
+    assert!(still_open(&mut page).await);
+    assert!(!still_open(&mut open[0]).await);
 }
 
 #[tokio::test]

@@ -28,3 +28,6 @@ pub mod nodes;
 pub mod payments;
 
 pub use self::{chance::Chance, fixture::*};
+
+/// A payment that bert has proposed and that waits for anna, as the API gives it.
+pub const PAYMENT_REQUEST: &str = include_str!("request.json");

@@ -16,37 +16,7 @@ fn friday() -> Clock {
 }
 
 fn payment() -> Value {
-    json!({
-        "session": "57".repeat(32), "group": "treasury",
-        "subject": { "kind": "transaction", "text": "the report" },
-        "summary": {
-            "pays": [{ "amount": 12_000_000, "to": TO }], "more": 0, "returns": 50_338_150,
-            "fee": 1_850, "warnings": [], "warning_count": 0,
-        },
-        "payment": {
-            "txid": "a0a1f146",
-            "outputs": [
-                { "amount": 12_000_000, "to": TO },
-                { "amount": 50_338_150, "to": "bc1p0wn", "own_path": "1/0" },
-            ],
-            "coins": 2, "spent": 62_340_000, "leaves": 12_001_850, "fee": 1_850, "fee_rate": 8,
-            "virtual_size": 212,
-        },
-        "messages": [], "parts": [], "proposer": 1, "proposer_name": "bert",
-        "since": "2026-05-01T14:02:00Z", "changed": "2026-05-01T14:02:00Z", "position": 1,
-        "expiry": "2026-05-01T15:02:00Z", "revision": 0, "state": "proposed", "text": "",
-        "progress": {
-            "needed": 2, "members": 3, "approved_seats": 1, "approved": ["bert"], "refused": [],
-            "can_succeed": true,
-            "said": [
-                { "name": "anna", "here": true, "said": "nothing", "why": "", "at": null },
-                { "name": "bert", "here": false, "said": "approved", "why": "",
-                    "at": "2026-05-01T14:02:00Z" },
-            ],
-        },
-        "seen": "9c".repeat(32), "warnings": [],
-        "policy": { "allowed": true, "text": "", "by": "person" },
-    })
+    serde_json::from_str(roastery_testkit::PAYMENT_REQUEST).unwrap()
 }
 
 fn shown(request: Value) -> String {
@@ -248,7 +218,7 @@ fn a_session_has_a_lane_for_each_member_and_its_steps_in_words() {
         (from_value(payment()).unwrap(), from_value(steps).unwrap());
     let html = request::page(&request, &steps, &friday()).into_string();
     is_harmless(&html);
-    assert_eq!(html.matches("class=\"lane\"").count(), 3, "{html}");
+    assert_eq!(html.matches("class=\"lane\"").count(), 4, "{html}");
     for shown in ["<bdi>bert</bdi> proposes it", "12 ms", "70 s", "newer: "] {
         assert!(html.contains(shown), "{shown}: {html}");
     }

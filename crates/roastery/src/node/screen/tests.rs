@@ -3,16 +3,14 @@
 use roastery_service::{
     config::SubjectKind,
     view::{
-        Approver, Decided, GroupStatus, Health, Level, MemberDecision, PaidOutput, Request, Ruling,
-        State, Status, Warning,
+        Decided, GroupStatus, Health, Level, MemberDecision, PaidOutput, Request, State, Status,
+        Warning,
     },
 };
 use serde_json::{from_value, json};
 
 use super::*;
 use crate::when::tests::{friday, time};
-
-const TO: &str = "bc1pp2zd3m67pu0w9t7jdfm7rku5lqu6439q4x3em3g7quvj5fl4vehs6mqusv";
 
 fn said(name: &str, said: Decided, at: Option<&str>, why: &str) -> MemberDecision {
     let (name, why, at) = (name.to_owned(), why.to_owned(), at.map(time));
@@ -21,40 +19,7 @@ fn said(name: &str, said: Decided, at: Option<&str>, why: &str) -> MemberDecisio
 
 /// A payment that bert has proposed and that waits for anna.
 fn payment() -> Request {
-    let mut request: Request = from_value(json!({
-        "session": format!("57515554{:056}", 0),
-        "group": "treasury",
-        "subject": { "kind": "transaction" },
-        "summary": {
-            "pays": [{ "amount": 12_000_000, "to": TO }], "more": 0, "returns": 50_338_150,
-            "fee": 1_850, "warnings": [], "warning_count": 0,
-        },
-        "payment": {
-            "txid": "a0a1f146",
-            "outputs": [
-                { "amount": 12_000_000, "to": TO },
-                { "amount": 50_338_150, "to": "bc1p0wn", "own_path": "1/0" },
-            ],
-            "coins": 2, "spent": 62_340_000, "leaves": 12_001_850, "fee": 1_850, "fee_rate": 8,
-            "virtual_size": 212,
-        },
-        "messages": [], "parts": [], "proposer": 1, "proposer_name": "bert",
-        "since": "2026-05-01T14:02:00Z", "changed": "2026-05-01T14:02:00Z", "position": 1,
-        "expiry": "2026-05-01T15:02:00Z", "revision": 0, "state": "proposed", "text": "",
-        "progress": {
-            "needed": 2, "members": 3, "approved_seats": 1, "approved": ["bert"], "refused": [],
-            "can_succeed": true, "said": [],
-        },
-        "warnings": [],
-    }))
-    .unwrap();
-    request.progress.said = vec![
-        said("anna", Decided::Nothing, None, ""),
-        said("bert", Decided::Approved, Some("2026-05-01T14:02:00Z"), ""),
-        said("cleo", Decided::Nothing, None, ""),
-    ];
-    request.policy = Some(Ruling { allowed: true, text: String::new(), by: Approver::Person });
-    request
+    serde_json::from_str(roastery_testkit::PAYMENT_REQUEST).unwrap()
 }
 
 /// The manual shows this screen as it is.

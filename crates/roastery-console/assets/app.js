@@ -233,7 +233,7 @@
     const was = place();
     const [old, main] = [find("main", frame), find("main", fresh)];
     const told = find("#told", frame);
-    const values = [...frame.querySelectorAll("input")].map((input) => [input.id, input.value]);
+    const values = [...frame.querySelectorAll("input")].map((input) => [input.id, input.value, input.checked]);
     const open = [...frame.querySelectorAll("details[open]")].map((one) => one.id);
     const focus = document.activeElement;
     const key = focus && frame.contains(focus) ? focus.id || focus.getAttribute("href") : null;
@@ -245,7 +245,10 @@
     const decide = find("#decide", frame);
     const same = decide && looked?.seen === decide.dataset.seen;
     if (same) {
-      for (const [id, value] of values) { const input = id && find(`#${id}`, frame); if (input) input.value = value; }
+      for (const [id, value, checked] of values) {
+        const input = id && find(`#${id}`, frame);
+        if (input) Object.assign(input, { value, checked });
+      }
     } else if (decide && looked) {
       hold(decide);
     } else if (decide) {

@@ -7,7 +7,7 @@ use roastery_service::{
     words::{Clock, btc, span},
 };
 
-use super::{foreign, overview, pill, qr::qr, request::fours, time};
+use super::{foreign, fours, overview, pill, qr::qr, time};
 
 pub(super) async fn load(client: &Client, id: &str) -> Result<Group, ClientError> {
     Ok(Group { group: client.get(&format!("/v1/groups/{id}")).await? })

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 use roastery_service::{
-    text::{shorten, visible},
+    text::shorten,
     view::{Progress, TimelineStep},
 };
 
@@ -147,7 +147,7 @@ fn words(step: &TimelineStep) -> Markup {
             "proven" => { "a fault of " (who) " is proven" },
             "signed" => "signed",
             "stopped" => { (who) " stops it" },
-            other => { (visible(other)) @if step.who.is_some() { ": " (who) } },
+            other => { (foreign(other)) @if step.who.is_some() { ": " (who) } },
         }
     }
 }

@@ -78,7 +78,7 @@ fn what(entry: &LogEntry) -> Markup {
         @match (&summary.words, &summary.pays[..]) {
             (Some(words), _) => { "text " q { (foreign(words)) } },
             (None, []) => "pays nothing to others",
-            (None, [one]) if summary.more == 0 => { (btc(one.amount)) " to " (short_address(&one.to)) },
+            (None, [one]) if summary.more == 0 => { (btc(one.amount)) " to " bdi { (short_address(&one.to)) } },
             (None, some) => {
                 (btc(some.iter().fold(0, |sum: u64, one| sum.saturating_add(one.amount))))
                 @if summary.more > 0 { " or more" }

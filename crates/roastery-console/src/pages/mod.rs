@@ -10,11 +10,13 @@ mod group;
 mod lanes;
 mod log;
 mod overview;
+mod payment;
 mod problem;
 mod qr;
 mod request;
 mod requests;
 mod wallet;
+mod warnings;
 
 use axum::http::StatusCode;
 use maud::{Markup, html};
@@ -130,6 +132,14 @@ async fn content(
 /// around it.
 fn foreign(text: &str) -> Markup {
     html! { bdi { (visible(text)) } }
+}
+
+/// An address in groups of four, by which two people compare it; copied, it has no spaces.
+fn fours(address: &str) -> Markup {
+    let all: Vec<char> = visible(address).chars().collect();
+    html! {
+        span.fours { @for four in all.chunks(4) { span { (four.iter().collect::<String>()) } } }
+    }
 }
 
 /// A time, as people say it.

@@ -5,17 +5,29 @@ use roastery_service::{
     api::{Client, ClientError},
     text::visible,
     view::{GroupStatus, MemberStatus, PeerStatus, Request, State, Status},
-    words::{Clock, about, short_id, span},
+    words::{Clock, Turns, cut, member, short_id, span},
 };
 
 use super::{count, empty, foreign, frame::Frame, pill, requests, time};
 
-/// The most waiting requests that are shown here.
+/// The most requests of a kind that are shown here.
 const MOST: usize = 5;
+
+/// The most members of whom it is said how many more there are, and the most of a name, in columns.
+const MOST_MEMBERS: usize = 12;
+const MOST_OF_NAME: usize = 24;
+
+/// The requests that a node gives at once.
+const AT_ONCE: usize = 200;
+
+/// How often it is asked for more. Of one member at most 1,024 requests wait in a group, which are
+/// not all that is read.
+const PAGES: usize = 8;
 
 /// What the page needs beside its frame.
 #[derive(Clone, Debug)]
 pub(super) struct Overview {
+    /// As far as they were read, the latest first.
     pub(super) waiting: Vec<Request>,
     pub(super) signing: Vec<Request>,
     pub(super) signed: Option<Request>,
@@ -26,10 +38,22 @@ pub(super) async fn load(client: &Client) -> Result<Overview, ClientError> {
         client.get::<Vec<Request>>(&format!("/v1/requests?state={state}&limit={limit}")).await
     };
     Ok(Overview {
-        waiting: list(State::Proposed, MOST).await?,
+        waiting: waiting(client).await?,
         signing: list(State::Approved, MOST).await?,
         signed: list(State::Signed, 1).await?.into_iter().next(),
     })
+}
+
+async fn waiting(client: &Client) -> Result<Vec<Request>, ClientError> {
+    let (mut all, mut from) = (Vec::new(), String::new());
+    for _ in 0..PAGES {
+        let path = format!("/v1/requests?state={}&limit={AT_ONCE}{from}", State::Proposed);
+        let (page, next): (Vec<Request>, _) = client.page(&path).await?;
+        all.extend(page);
+        let Some(before) = next else { break };
+        from = format!("&before={before}");
+    }
+    Ok(all)
 }
 
 impl Overview {
@@ -42,11 +66,7 @@ impl Overview {
                 @if self.waiting.is_empty() {
                     (empty("Nothing waits for you. What members propose appears here.", None))
                 } @else {
-                    (requests::list(&self.waiting, clock))
-                    @let more = frame.counts.waiting.saturating_sub(self.waiting.len());
-                    @if more > 0 {
-                        p { a href="/requests?state=proposed" { (count(more, "more request", "more requests")) } }
-                    }
+                    (self.in_turn(frame, clock))
                 }
             }
             @if frame.status.groups.is_empty() {
@@ -63,7 +83,7 @@ impl Overview {
                 @if let Some(last) = &self.signed {
                     p.quiet {
                         "Last signed: "
-                        a href={ "/requests/" (last.session) } { (about(last)) } ", " (time(last.changed, clock))
+                        a href={ "/requests/" (last.session) } { (requests::about(last)) } ", " (time(last.changed, clock))
                     }
                 }
             }
@@ -75,43 +95,65 @@ impl Overview {
     }
 }
 
+impl Overview {
+    /// One request of each member in turn, and how many more there are of each: a member that asks
+    /// for much does not push the requests of others out of sight.
+    fn in_turn(&self, frame: &Frame, clock: &Clock) -> Markup {
+        let mut turns = Turns::new(self.waiting.clone());
+        let shown: Vec<Request> = (0..MOST).map_while(|_| turns.take()).collect();
+        let several = frame.status.groups.len() > 1;
+        let unread = frame.counts.waiting.saturating_sub(self.waiting.len());
+        html! {
+            (requests::list(&shown, clock))
+            @if turns.count() > 0 || unread > 0 {
+                p {
+                    a href="/requests?state=proposed" { (count(turns.count() + unread, "more request", "more requests")) }
+                    @for (at, (first, count)) in turns.each().into_iter().take(MOST_MEMBERS).enumerate() {
+                        @if at == 0 { ": " } @else { ", " }
+                        "of " bdi { (member(first)) }
+                        @if several { " in " bdi { (cut(&first.group, MOST_OF_NAME)) } }
+                        " " (count) " more"
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// What needs attention, each with what to do next.
 fn alerts(frame: &Frame) -> Markup {
     let Frame { status, health, .. } = frame;
-    let mut alerts: Vec<(&str, String, &str)> = Vec::new();
+    // What is of others is isolated: a word that is read from the right takes no number along.
+    let mut alerts: Vec<(&str, Markup, &str)> = Vec::new();
     for problem in &health.problems {
-        alerts.push(("bad", visible(problem), "roastery health"));
+        alerts.push(("bad", foreign(problem), "roastery health"));
     }
     for group in &status.groups {
-        let name = visible(&group.name);
+        let name = foreign(&group.name);
         match group.reachable.checked_sub(group.threshold) {
             None => {
                 let lacking = group.threshold - group.reachable;
-                let text = format!("{name} cannot sign: {lacking} too few are here");
+                let text = html! { (name) " cannot sign: " (lacking) " too few are here" };
                 alerts.push(("bad", text, "roastery status"));
             }
             Some(0) if group.members.len() > group.threshold => {
-                let text = format!("{name} can sign, and has no member to spare");
+                let text = html! { (name) " can sign, and has no member to spare" };
                 alerts.push(("careful", text, "roastery status"));
             }
             Some(_) => {}
         }
         if let Some(problem) = &group.policy.problem {
             let text =
-                format!("The approval command of {name} gave no answer: {}", visible(problem));
+                html! { "The approval command of " (name) " gave no answer: " (foreign(problem)) };
             alerts.push(("bad", text, "roastery config check"));
         }
     }
     for peer in status.peers.iter().filter(|peer| peer.clock_differs) {
-        let name = visible(&peer.name);
-        alerts.push((
-            "careful",
-            format!("The clock of {name} differs from this node's"),
-            "timedatectl",
-        ));
+        let text = html! { "The clock of " (foreign(&peer.name)) " differs from this node's" };
+        alerts.push(("careful", text, "timedatectl"));
     }
     for warning in &status.warnings {
-        alerts.push(("careful", visible(warning), "roastery config check"));
+        alerts.push(("careful", foreign(warning), "roastery config check"));
     }
     html! {
         @if !alerts.is_empty() {

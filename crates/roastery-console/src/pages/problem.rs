@@ -2,7 +2,9 @@
 
 use axum::http::StatusCode;
 use maud::{Markup, html};
-use roastery_service::{api::ClientError, text::visible, view::ProblemCode};
+use roastery_service::{api::ClientError, view::ProblemCode};
+
+use super::foreign;
 
 /// The status that tells the page's script which kind of error it is.
 pub(super) fn status(error: &ClientError) -> StatusCode {
@@ -36,7 +38,7 @@ pub(super) fn problem(error: &ClientError) -> Markup {
     html! {
         h1 tabindex="-1" { (title) }
         div.card.bad {
-            p { (visible(&error.to_string())) }
+            p { (foreign(&error.to_string())) }
             @if let Some(next) = next { p { "In a terminal: " code { (next) } } }
             @else { p { a href="/" { "To the overview" } } }
         }

@@ -4,11 +4,11 @@ use maud::{Markup, html};
 use roastery_service::{
     config::SubjectKind,
     text::{printable, visible},
-    view::{Decided, Level, MemberDecision, PaymentDetails, Request, State, TimelineStep, Warning},
-    words::{Clock, btc, prospect, ruling, short_id, title, typed},
+    view::{Decided, MemberDecision, Request, State, TimelineStep},
+    words::{Clock, Lines, btc, hides, lines, prospect, ruling, short_id, typed},
 };
 
-use super::{flow, foreign, lanes::lanes, requests::state_pill, time, until};
+use super::{foreign, fours, lanes::lanes, payment, requests::state_pill, time, until, warnings};
 
 /// The longest reason of a rejection, in bytes.
 const MOST_OF_REASON: usize = 512;
@@ -24,9 +24,9 @@ pub(super) fn page(request: &Request, steps: &[TimelineStep], clock: &Clock) -> 
                 " " (time(request.since, clock)) ", request " span.id { (id) }
             }
         }
-        (warnings(&request.warnings))
+        (warnings::warnings(&request.warnings))
         @match &request.payment {
-            Some(payment) => (paid(payment)),
+            Some(payment) => (payment::paid(payment)),
             None => (subject(request)),
         }
         div.columns {
@@ -65,82 +65,6 @@ fn heading(request: &Request) -> Markup {
     }
 }
 
-/// The warnings, those that stop first.
-fn warnings(warnings: &[Warning]) -> Markup {
-    let of = |level: Level| warnings.iter().filter(move |warning| warning.level == level);
-    let sorted: Vec<&Warning> = of(Level::Stop).chain(of(Level::Look)).collect();
-    html! {
-        @if sorted.is_empty() { p.card.plain { "No warnings." } }
-        @else {
-            section.card.warnings aria-labelledby="warnings" {
-                h2 #warnings { "Warnings" }
-                ul {
-                    @for warning in sorted {
-                        @let (kind, word) = match warning.level { Level::Stop => ("bad", "stop"), Level::Look => ("careful", "look") };
-                        li class=(kind) {
-                            span class={ "pill " (kind) } { (word) } " "
-                            strong { (title(warning)) } ": " (foreign(&warning.text))
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn paid(payment: &PaymentDetails) -> Markup {
-    let coins =
-        if payment.coins == 1 { "1 coin".to_owned() } else { format!("{} coins", payment.coins) };
-    html! {
-        section.card aria-labelledby="pays" {
-            h2 #pays { "What it pays" }
-            (flow::picture(payment))
-            table.cards.paid {
-                caption.hidden { "The outputs of the transaction, and its fee" }
-                thead { tr { th scope="col" { "Goes to" } th scope="col" { "What it is" } th.number scope="col" { "BTC" } } }
-                tbody {
-                    @for output in &payment.outputs {
-                        tr class=(if output.own_path.is_some() { "back" } else { "pay" }) {
-                            th scope="row" { (fours(&output.to)) }
-                            td data-label="What it is" {
-                                span {
-                                    @match &output.own_path {
-                                        Some(path) => { "comes back: this wallet, " (foreign(path)) },
-                                        None => strong { "pays another" },
-                                    }
-                                }
-                            }
-                            td.number data-label="BTC" { (btc(output.amount)) }
-                        }
-                    }
-                    tr.fee {
-                        th scope="row" { "Fee" }
-                        td data-label="Rate" {
-                            span { @if let Some(rate) = payment.fee_rate { (rate) " sat/vB, " } (payment.virtual_size) " vB" }
-                        }
-                        td.number data-label="BTC" { (payment.fee.map_or_else(|| "unknown".to_owned(), btc)) }
-                    }
-                }
-                tfoot {
-                    tr {
-                        th scope="row" { "Leaves the group" }
-                        td { "of " (btc(payment.spent)) " in " (coins) }
-                        td.number data-label="BTC" { (btc(payment.leaves)) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// An address in groups of four, by which two people compare it; copied, it has no spaces.
-pub(super) fn fours(address: &str) -> Markup {
-    let all: Vec<char> = visible(address).chars().collect();
-    html! {
-        span.fours { @for four in all.chunks(4) { span { (four.iter().collect::<String>()) } } }
-    }
-}
-
 fn subject(request: &Request) -> Markup {
     html! {
         section.card aria-labelledby="signs" {
@@ -157,10 +81,17 @@ fn subject(request: &Request) -> Markup {
 }
 
 /// A text of others in lines of its own: each of them is marked, so that none looks like the
-/// page's.
+/// page's. Blank lines are one remark: many of them would push what follows out of sight.
 fn foreign_lines(text: &str) -> Markup {
     html! {
-        blockquote.foreign { @for line in text.split('\n') { p { (foreign(line)) } } }
+        blockquote.foreign {
+            @for line in lines(text) {
+                @match line {
+                    Lines::Line(line) => p { (foreign(line)) },
+                    Lines::Blank(count) => p.remark { (count) " blank lines" },
+                }
+            }
+        }
     }
 }
 
@@ -199,6 +130,13 @@ fn decision(request: &Request, clock: &Clock) -> Markup {
                 @if approves {
                     form.act data-act={ "/requests/" (session) "/approve" } data-seen=(seen) {
                         fieldset {
+                            (warnings::at_decision(&request.warnings))
+                            @if hides(request) {
+                                label.check {
+                                    input #whole type="checkbox" required;
+                                    "Not all that it pays is in the table. I have looked at “All details”."
+                                }
+                            }
                             @if let Some(confirmed) = &confirmed {
                                 p { "What is marked as a stop can take the money elsewhere. To approve it all the same, type what leaves: " strong.amount { (confirmed) } }
                                 label for="typed" { "What leaves" }
@@ -248,9 +186,20 @@ fn details(request: &Request) -> Markup {
             @if let (Some(report), SubjectKind::Transaction) = (&request.subject.text, request.subject.kind) {
                 pre.foreign tabindex="0" { (printable(report)) }
             }
+            @if let (Some(text), SubjectKind::Text) = (&request.subject.text, request.subject.kind) {
+                @if lines(text).iter().any(|line| matches!(line, Lines::Blank(_))) {
+                    pre.foreign tabindex="0" { @for line in text.split('\n') { (visible(line)) "\n" } }
+                }
+            }
             dl {
                 dt { "Session" } dd.long { (foreign(&request.session)) }
                 @if let Some(seen) = &request.seen { dt { "What is shown (seen)" } dd.long { (foreign(seen)) } }
+                @if warnings::leaves_out(&request.warnings) {
+                    dt { "Warnings" } dd { (warnings::all(&request.warnings)) }
+                }
+                @if let Some(payment) = request.payment.as_ref().filter(|payment| payment::leaves_out(payment)) {
+                    (payment::all(payment))
+                }
                 dt { "Revision" } dd { (request.revision) }
                 @for (number, message) in request.messages.iter().enumerate() {
                     dt { "Message " (number) }

@@ -5,7 +5,7 @@ use roastery_service::{
     api::{Client, ClientError},
     text::shorten,
     view::{Request, State},
-    words::{Clock, about, short_id, state},
+    words::{About, Clock, short_id, state},
 };
 
 use super::{empty, foreign, frame::Frame, time};
@@ -13,7 +13,7 @@ use super::{empty, foreign, frame::Frame, time};
 /// The requests of one page.
 const PAGE: usize = 50;
 
-/// The longest subject in a row, in characters.
+/// The most of an address or a text in a row, in columns.
 const SUBJECT: usize = 100;
 
 /// What the page needs beside its frame.
@@ -103,7 +103,7 @@ pub(super) fn list(requests: &[Request], clock: &Clock) -> Markup {
             @for request in requests {
                 li {
                     a href={ "/requests/" (request.session) } {
-                        span.subject { bdi { (shorten(&about(request), SUBJECT)) } }
+                        span.subject { (about(request)) }
                         (state_pill(request, clock))
                         span.quiet.from {
                             span { (foreign(&request.proposer_name)) ", " (time(request.since, clock)) }
@@ -114,6 +114,13 @@ pub(super) fn list(requests: &[Request], clock: &Clock) -> Markup {
             }
         }
     }
+}
+
+/// The subject in a few words. What is of others is isolated: a word that is read from the right
+/// takes no number beside it along.
+pub(super) fn about(request: &Request) -> Markup {
+    let About { before, foreign, after } = About::of(request);
+    html! { (before) @if !foreign.is_empty() { bdi { (shorten(&foreign, SUBJECT)) } } (after) }
 }
 
 /// The state in a few words, with its colour.

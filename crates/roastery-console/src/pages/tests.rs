@@ -5,6 +5,9 @@ use serde_json::{Value, from_value, json};
 
 use super::*;
 
+mod crowded;
+mod isolated;
+
 const TO: &str = "bc1pp2zd3m67pu0w9t7jdfm7rku5lqu6439q4x3em3g7quvj5fl4vehs6mqusv";
 
 /// Markup, and characters that turn, hide or stretch the text around them.
@@ -180,7 +183,7 @@ fn the_overview_says_what_is_missing_and_what_to_do() {
         "2 of 3 must sign; 1 is here.",
         "missing for 3 min",
         "−1.3 s",
-        "treasury cannot sign: 1 too few are here",
+        "<bdi>treasury</bdi> cannot sign: 1 too few are here",
         "roastery status",
         "Nothing waits for you",
     ] {
@@ -199,8 +202,6 @@ fn a_band_is_as_thick_as_its_amount_and_the_picture_has_a_text() {
     let html = with(|request| request["payment"]["outputs"] = many.into());
     assert_eq!(html.matches("class=\"band").count(), 6, "bands are bounded");
     assert!(html.contains("996 more payments"), "{html}");
-    // The table has all of them.
-    assert_eq!(html.matches("pays another").count(), 1_000);
     let huge = with(|request| request["payment"]["outputs"][0]["amount"] = u64::MAX.into());
     assert!(huge.contains("184467440737.09551615"), "{huge}");
 }
@@ -219,7 +220,7 @@ fn a_session_has_a_lane_for_each_member_and_its_steps_in_words() {
     let html = request::page(&request, &steps, &friday()).into_string();
     is_harmless(&html);
     assert_eq!(html.matches("class=\"lane\"").count(), 4, "{html}");
-    for shown in ["<bdi>bert</bdi> proposes it", "12 ms", "70 s", "newer: "] {
+    for shown in ["<bdi>bert</bdi> proposes it", "12 ms", "70 s", "<bdi>newer</bdi>: "] {
         assert!(html.contains(shown), "{shown}: {html}");
     }
     assert_eq!(html.matches("class=\"asked\"").count(), 2, "{html}");

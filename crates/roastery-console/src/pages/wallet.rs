@@ -8,7 +8,7 @@ use roastery_service::{
     words::{Clock, btc, short_address},
 };
 
-use super::{empty, foreign, pill, qr::qr, request::fours, time};
+use super::{empty, foreign, fours, pill, qr::qr, time};
 
 /// The transactions of one page.
 const MOST: usize = 100;
@@ -150,7 +150,7 @@ fn what(entry: &WalletEntry, gained: i128) -> Markup {
             (Some(label), _) => bdi { (shorten(label, 80)) },
             (None, []) if gained >= 0 => "received",
             (None, []) => "to itself",
-            (None, [one]) => { "to " (short_address(&one.to)) },
+            (None, [one]) => { "to " bdi { (short_address(&one.to)) } },
             (None, more) => { "to " (more.len()) " addresses" },
         }
     }

@@ -2,10 +2,17 @@
 
 mod clock;
 mod request;
+mod shown;
+mod turns;
 
 pub use self::{
     clock::{Clock, span},
-    request::{about, prospect, ruling, state, title, typed, word, words},
+    request::{About, about, prospect, ruling, state, title, typed, word, words},
+    shown::{
+        Lines, MOST_ALIKE, MOST_OF_SCRIPT, MOST_OUTPUTS, by_code, cut, hides, is_cut, lines, stops,
+        to_others,
+    },
+    turns::{Turns, member},
 };
 use crate::text::visible;
 

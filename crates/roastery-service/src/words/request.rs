@@ -9,36 +9,60 @@ use crate::{
     },
 };
 
+/// The subject of a request in a few words. What is of others stands apart, so that it can be
+/// isolated: a word that is read from the right would take a number beside it along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The words before it.
+    pub before: String,
+    /// An address, or the text that is to be signed; it may be empty.
+    pub foreign: String,
+    /// The words after it.
+    pub after: String,
+}
+
+impl About {
+    /// The subject of this request.
+    pub fn of(request: &Request) -> Self {
+        let own =
+            |words: String| Self { before: words, foreign: String::new(), after: String::new() };
+        let Some(summary) = &request.summary else {
+            return own(match request.subject.kind {
+                SubjectKind::Hash => "a bare hash".to_owned(),
+                SubjectKind::Transaction => "a payment that is not read yet".to_owned(),
+                SubjectKind::Text => "a text".to_owned(),
+            });
+        };
+        let part = summary.part.map(|Part { number, of }| format!(", part {number} of {of}"));
+        let part = part.unwrap_or_default();
+        if let Some(words) = &summary.words {
+            let before = match summary.proves {
+                None => "text \"".to_owned(),
+                Some(proves) => format!("proves {}{part}, text \"", btc(proves)),
+            };
+            return Self { before, foreign: visible(words), after: "\"".to_owned() };
+        }
+        let all = summary.pays.len() + summary.more;
+        match &summary.pays[..] {
+            [] => own(format!("pays nothing to others{part}")),
+            [one] if all == 1 => Self {
+                before: format!("pays {} to ", btc(one.amount)),
+                foreign: short_address(&one.to),
+                after: part,
+            },
+            some => {
+                let sum = some.iter().fold(0, |sum: u64, one| sum.saturating_add(one.amount));
+                let least = if summary.more > 0 { "at least " } else { "" };
+                own(format!("pays {least}{} to {all} addresses{part}", btc(sum)))
+            }
+        }
+    }
+}
+
 /// The subject in a few words.
 pub fn about(request: &Request) -> String {
-    let Some(summary) = &request.summary else {
-        return match request.subject.kind {
-            SubjectKind::Hash => "a bare hash".to_owned(),
-            SubjectKind::Transaction => "a payment that is not read yet".to_owned(),
-            SubjectKind::Text => "a text".to_owned(),
-        };
-    };
-    let part = summary.part.map(|Part { number, of }| format!(", part {number} of {of}"));
-    let part = part.unwrap_or_default();
-    if let Some(words) = &summary.words {
-        let text = format!("text \"{}\"", visible(words));
-        return match summary.proves {
-            None => text,
-            Some(proves) => format!("proves {}{part}, {text}", btc(proves)),
-        };
-    }
-    let all = summary.pays.len() + summary.more;
-    match &summary.pays[..] {
-        [] => format!("pays nothing to others{part}"),
-        [one] if all == 1 => {
-            format!("pays {} to {}{part}", btc(one.amount), short_address(&one.to))
-        }
-        some => {
-            let sum = some.iter().fold(0, |sum: u64, one| sum.saturating_add(one.amount));
-            let least = if summary.more > 0 { "at least " } else { "" };
-            format!("pays {least}{} to {all} addresses{part}", btc(sum))
-        }
-    }
+    let About { before, foreign, after } = About::of(request);
+    format!("{before}{foreign}{after}")
 }
 
 /// The state in a few words.

@@ -30,7 +30,6 @@ mod sign;
 mod store;
 mod today;
 mod token;
-mod turns;
 mod url;
 
 use std::{path::PathBuf, process::ExitCode};

@@ -7,6 +7,7 @@ use roastery_service::{
     api::{Client, ClientError},
     config::SubjectKind,
     view::{ProblemCode, Request, State},
+    words::{Turns, member},
 };
 
 use super::{
@@ -16,7 +17,6 @@ use super::{
     requests::{find, request_id, waiting},
     screen::{WIDTH, hides, prospect, screen, stop_lines, typed, words, wrapped},
     show::{self, short_id},
-    turns::{Turns, member},
     wait_for,
 };
 use crate::{
@@ -70,7 +70,7 @@ pub(super) fn review(at: &At, options: &Review) -> anyhow::Result<ExitCode> {
         }
     }
     let mut status = ExitCode::SUCCESS;
-    while let Some(request) = turns.next() {
+    while let Some(request) = turns.take() {
         say!("{:>80}", format!("{} of {all}", all - turns.count()));
         match one(&client, &request.session, turns.more_of(&request))? {
             End::Next => {}

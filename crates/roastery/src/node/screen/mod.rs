@@ -4,27 +4,16 @@ mod list;
 mod today;
 mod whole;
 
-use roastery_service::text::{shorten, visible};
-pub(super) use roastery_service::words::{btc, prospect, typed, words};
+pub(super) use roastery_service::words::{btc, cut, hides, prospect, typed, words};
 
 pub(super) use self::{
     list::lines,
     today::{Today, today},
-    whole::{hides, screen, stop_lines},
+    whole::{screen, stop_lines},
 };
 
 /// The width of all screens, in columns.
 pub(super) const WIDTH: usize = 80;
-
-/// A text of others as one line of at most so many columns.
-pub(super) fn cut(text: &str, columns: usize) -> String {
-    let whole = visible(text);
-    if whole.chars().count() <= columns && whole.is_ascii() {
-        return whole;
-    }
-    let short = shorten(text, columns.saturating_sub(1));
-    short.strip_suffix('…').map_or(short.clone(), |begun| format!("{begun}.."))
-}
 
 /// Words in lines of at most this width, each with this indentation.
 pub(super) fn wrapped(text: &str, indent: &str, width: usize) -> Vec<String> {

@@ -1,12 +1,10 @@
 //! One request, as a person sees it before deciding.
 
-use std::cmp::Reverse;
-
 use roastery_service::{
     config::SubjectKind,
     text::{block, visible},
-    view::{Level, PaidOutput, PaymentDetails, Request, Warning},
-    words::{ruling, title},
+    view::{Level, PaidOutput, PaymentDetails, Request},
+    words::{MOST_ALIKE, MOST_OF_SCRIPT, MOST_OUTPUTS, by_code, ruling, stops, title, to_others},
 };
 
 use super::{WIDTH, both_ends, btc, cut, prospect, words, wrapped};
@@ -15,12 +13,6 @@ use crate::{
     output::Paint,
     when::{Clock, span},
 };
-
-/// The most outputs that are shown; all of them are among the details.
-const MOST_OUTPUTS: usize = 12;
-
-/// The most characters of an address or a script that are shown.
-const MOST_OF_SCRIPT: usize = 80;
 
 /// The indentation of the second line of a thing.
 const INDENT: &str = "              ";
@@ -72,47 +64,23 @@ pub(crate) fn screen(request: &Request, clock: &Clock) -> Vec<(Paint, String)> {
     lines
 }
 
-/// The most warnings of one code and level that are shown; all of them are among the details.
-const MOST_ALIKE: usize = 4;
-
-/// The most lines about warnings of level stop before the question.
-const MOST_STOPS: usize = 8;
-
-/// The warnings of each code, those of level stop first.
-fn by_code(request: &Request) -> Vec<Vec<&Warning>> {
-    let mut codes: Vec<Vec<&Warning>> = Vec::new();
-    for warning in &request.warnings {
-        let alike = |with: &&mut Vec<&Warning>| {
-            with.iter().all(|other| (&other.code, other.level) == (&warning.code, warning.level))
-        };
-        match codes.iter_mut().find(alike) {
-            Some(with) => with.push(warning),
-            None => codes.push(vec![warning]),
-        }
-    }
-    codes.sort_by_key(|alike| alike.iter().all(|warning| warning.level != Level::Stop));
-    codes
-}
-
 /// A line for each code of the warnings of level stop, which may have left the screen.
 pub(crate) fn stop_lines(request: &Request) -> Vec<(Paint, String)> {
-    let stops = by_code(request).into_iter().filter_map(|alike| {
-        let first = alike.first().filter(|warning| warning.level == Level::Stop)?;
-        let times = if alike.len() == 1 { String::new() } else { format!(" ({})", alike.len()) };
-        Some(cut(&format!("! {}{times}: {}", title(first), visible(&first.text)), WIDTH))
+    let (stops, more) = stops(&request.warnings);
+    let words = stops.into_iter().map(|(first, count)| {
+        let times = if count == 1 { String::new() } else { format!(" ({count})") };
+        cut(&format!("! {}{times}: {}", title(first), visible(&first.text)), WIDTH)
     });
-    let mut lines: Vec<String> = stops.collect();
-    let more = lines.len().saturating_sub(MOST_STOPS);
+    let mut lines: Vec<String> = words.collect();
     if more > 0 {
-        lines.truncate(MOST_STOPS - 1);
-        lines.push(format!("! and {} more kinds of warnings: d shows them", more + 1));
+        lines.push(format!("! and {more} more kinds of warnings: d shows them"));
     }
     lines.into_iter().map(|line| (Paint::Bad, line)).collect()
 }
 
 fn warnings(request: &Request) -> Vec<(Paint, String)> {
     let mut lines = Vec::new();
-    for alike in by_code(request) {
+    for alike in by_code(&request.warnings) {
         for warning in alike.iter().take(MOST_ALIKE) {
             let (paint, mark) = match warning.level {
                 Level::Stop => (Paint::Bad, '!'),
@@ -139,23 +107,6 @@ fn labelled(label: &str, text: &str) -> Vec<String> {
         *first = format!("  {label:<10}  {}", first.trim_start());
     }
     lines
-}
-
-/// The outputs to others, the largest first.
-fn to_others(payment: &PaymentDetails) -> Vec<&PaidOutput> {
-    let others = payment.outputs.iter().filter(|output| output.own_path.is_none());
-    let mut others: Vec<&PaidOutput> = others.collect();
-    others.sort_by_key(|output| Reverse(output.amount));
-    others
-}
-
-/// Whether the screen leaves out something that a request pays to others.
-pub(crate) fn hides(request: &Request) -> bool {
-    request.payment.as_ref().is_some_and(|payment| {
-        let others = to_others(payment);
-        let is_cut = |output: &&PaidOutput| output.to.chars().count() > MOST_OF_SCRIPT;
-        others.len() > MOST_OUTPUTS || others.iter().any(is_cut)
-    })
 }
 
 fn pays(payment: &PaymentDetails) -> Vec<String> {

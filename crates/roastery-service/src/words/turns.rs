@@ -3,19 +3,19 @@
 
 use std::collections::VecDeque;
 
-use roastery_service::{text::visible, view::Request};
-
-use super::screen::cut;
+use super::cut;
+use crate::view::Request;
 
 /// The most columns of a name.
 const NAME: usize = 24;
 
-/// What is still to be reviewed.
-pub(super) struct Turns(VecDeque<Request>);
+/// Requests, one of each member in turn.
+#[derive(Clone, Debug)]
+pub struct Turns(VecDeque<Request>);
 
 impl Turns {
     /// The requests of each member stay in their order.
-    pub(super) fn new(requests: Vec<Request>) -> Self {
+    pub fn new(requests: Vec<Request>) -> Self {
         let mut members: Vec<VecDeque<Request>> = Vec::new();
         for request in requests {
             let of_one = |of: &&mut VecDeque<Request>| {
@@ -36,26 +36,28 @@ impl Turns {
         Self(all)
     }
 
-    pub(super) fn next(&mut self) -> Option<Request> {
+    /// Takes the next one.
+    pub fn take(&mut self) -> Option<Request> {
         self.0.pop_front()
     }
 
-    pub(super) fn count(&self) -> usize {
+    /// How many are left.
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 
     /// How many more there are of the member that has proposed this one.
-    pub(super) fn more_of(&self, request: &Request) -> usize {
+    pub fn more_of(&self, request: &Request) -> usize {
         self.0.iter().filter(|other| are_of_one(request, other)).count()
     }
 
     /// Leaves the others of the member that has proposed this one.
-    pub(super) fn leave(&mut self, request: &Request) {
+    pub fn leave(&mut self, request: &Request) {
         self.0.retain(|other| !are_of_one(request, other));
     }
 
-    /// How many there are of each member: `5 of bert, 1 of cleo`.
-    pub(super) fn of_each(&self) -> String {
+    /// The next request of each member, and how many there are of it.
+    pub fn each(&self) -> Vec<(&Request, usize)> {
         let mut counts: Vec<(&Request, usize)> = Vec::new();
         for request in &self.0 {
             match counts.iter_mut().find(|(first, _)| are_of_one(first, request)) {
@@ -63,6 +65,12 @@ impl Turns {
                 None => counts.push((request, 1)),
             }
         }
+        counts
+    }
+
+    /// How many there are of each member: `5 of bert, 1 of cleo`.
+    pub fn of_each(&self) -> String {
+        let counts = self.each();
         let several = self.0.iter().any(|request| Some(&request.group) != self.group());
         let words = counts.iter().map(|(first, count)| match several {
             true => format!("{count} of {} in {}", member(first), cut(&first.group, NAME)),
@@ -77,8 +85,8 @@ impl Turns {
 }
 
 /// Who has proposed a request, as it is shown.
-pub(super) fn member(request: &Request) -> String {
-    cut(&visible(&request.proposer_name), NAME)
+pub fn member(request: &Request) -> String {
+    cut(&request.proposer_name, NAME)
 }
 
 /// Whether one member has proposed both: its seat says so, for it chooses its name.
@@ -110,7 +118,7 @@ mod tests {
     }
 
     fn sessions(mut turns: Turns) -> Vec<String> {
-        std::iter::from_fn(|| turns.next()).map(|request| request.session).collect()
+        std::iter::from_fn(|| turns.take()).map(|request| request.session).collect()
     }
 
     #[test]
@@ -133,7 +141,7 @@ mod tests {
         let all = [("b1", 1), ("b2", 1), ("c1", 2), ("b3", 1), ("a1", 0), ("c2", 2)];
         let all = all.map(|(session, proposer)| request(session, "treasury", proposer));
         let mut turns = Turns::new(all.to_vec());
-        let first = turns.next().unwrap();
+        let first = turns.take().unwrap();
         assert_eq!((first.session.as_str(), turns.more_of(&first)), ("b1", 2));
         turns.leave(&first);
         assert_eq!(sessions(turns), ["c1", "a1", "c2"]);

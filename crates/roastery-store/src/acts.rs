@@ -211,8 +211,13 @@ impl Transaction<'_> {
 }
 
 impl Snapshot<'_> {
+    /// The end of the chain. A store of a program without one has none: its chain begins with the
+    /// next entry.
     fn head(&self) -> Result<ChainHead, StoreError> {
-        Ok(self.get(HEAD_ROW)?.unwrap_or_else(|| ChainHead::new(0)))
+        match self.get(HEAD_ROW)? {
+            Some(head) => Ok(head),
+            None => Ok(ChainHead::new(self.audit_length()?)),
+        }
     }
 }
 

@@ -55,6 +55,35 @@ fn an_act_is_kept_with_what_it_causes_or_not_at_all() {
 }
 
 #[test]
+fn a_store_from_before_there_was_a_chain_is_whole_and_its_backup_is_restored() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    store.append_audit(&[entry(&kept, 0), entry(&kept, 1)]).unwrap();
+    drop(store);
+    crate::damage::alter(&folder, "acts-head", Vec::clear);
+    let store = Store::open(folder.file("store"), &passphrase()).unwrap();
+    store.check().unwrap();
+    let head = store.check_chain().unwrap();
+    assert_eq!((head.acts, head.begun, head.hash), (0, 2, [0; 32]));
+    store.backup(folder.file("backup")).unwrap();
+    let into = folder.file("other");
+    let restored = Store::restore(folder.file("backup"), into, &passphrase()).unwrap();
+    assert_eq!(restored.check_chain().unwrap(), head);
+    // The chain begins with what comes next.
+    restored.append_act(&asked(3, "first")).unwrap();
+    restored.append_audit(&[entry(&kept, 4)]).unwrap();
+    let head = restored.check_chain().unwrap();
+    assert_eq!((head.acts, head.begun), (1, 2));
+    drop((store, restored));
+    // An act without an end of the chain is damage.
+    std::fs::rename(folder.file("other"), folder.file("store")).unwrap();
+    crate::damage::alter(&folder, "acts-head", Vec::clear);
+    let store = Store::open(folder.file("store"), &passphrase()).unwrap();
+    let broken = store.check().unwrap_err();
+    assert!(matches!(broken, StoreError::Damaged(Part::Chain { act: 0 })), "{broken}");
+}
+
+#[test]
 fn a_missing_act_is_found() {
     for missing in [0, 1] {
         let folder = Folder::new();

@@ -52,8 +52,9 @@ pub enum StoreError {
     /// Another error of reading or writing.
     #[error("the store cannot be read or written: {0}")]
     Io(#[source] io::Error),
-    /// The key file of an epoch is there and could not be opened or read. The database is as it
-    /// was.
+    /// The key file of an epoch is there and could not be opened. What was to be read of it is not
+    /// changed. That it is to be erased is in the database: it is erased when the store is opened,
+    /// or when the erasure is called again.
     #[error(
         "the key file of an epoch, {}, cannot be read or erased: {error}. Mend that (its owner and mode, the \
          limit of open files, or the disk), then try again", .path.display()

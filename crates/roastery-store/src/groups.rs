@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{ops::Bound, sync::Arc};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::SecretShare;
@@ -321,16 +321,29 @@ impl Store {
     }
 
     /// Erases the keys of epochs that were to be erased when the machine stopped, and those that
-    /// were being made.
+    /// were being made. One that cannot be erased keeps no other one.
+    ///
+    /// # Errors
+    ///
+    /// The first one.
     pub(super) fn finish_erasing(&self) -> Result<(), StoreError> {
-        self.erase_new_keys()?;
+        let mut done = self.erase_new_keys();
         let snapshot = self.vault.snapshot()?;
-        snapshot.each(|record: GroupRecord| {
-            record.erased_key().map_or(Ok(()), |key| self.epochs.erase(key))
-        })?;
-        snapshot.each(|record: HostKeyRecord| {
-            record.erased_key().map_or(Ok(()), |key| self.epochs.erase(key))
-        })
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        let of_groups = snapshot.range::<GroupRecord>(all)?;
+        let of_groups = of_groups.map(|entry| entry.map(|(_, record)| record.erased_key()));
+        let of_hosts = snapshot.range::<HostKeyRecord>(all)?;
+        let of_hosts = of_hosts.map(|entry| entry.map(|(_, record)| record.erased_key()));
+        for key in of_groups.chain(of_hosts) {
+            match key {
+                Ok(Some(key)) => done = done.and(self.epochs.erase(key)),
+                Ok(None) => {}
+                // The other rows can be read.
+                Err(error @ StoreError::Damaged(Part::Value { .. })) => done = done.and(Err(error)),
+                Err(error) => return done.and(Err(error)),
+            }
+        }
+        done
     }
 
     pub(super) fn open_epoch(&self, key: EpochKeyId) -> Result<Cipher, StoreError> {

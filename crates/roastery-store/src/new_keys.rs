@@ -61,7 +61,12 @@ impl Store {
         if new.is_empty() {
             return Ok(());
         }
-        new.iter().try_for_each(|id| self.epochs.erase_new(*id))?;
+        // One that cannot be erased keeps no other one.
+        let mut done = Ok(());
+        for id in &new {
+            done = done.and(self.epochs.erase_new(*id));
+        }
+        done?;
         self.write(Durability::Synced, |transaction| {
             new.iter().for_each(|id| transaction.forget_new_key(*id));
             Ok(())

@@ -136,6 +136,33 @@ fn a_key_file_that_could_not_be_removed_leaves_the_erasure_recorded_once_and_is_
 }
 
 #[test]
+fn a_key_file_that_could_not_be_removed_keeps_no_other_one_from_being_erased() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    let next = later(&kept);
+    store.keep_group(kept.group(), &kept.seats, None).unwrap();
+    let first = key_files(&folder, "store").remove(0);
+    store.keep_group(&next, &kept.seats, None).unwrap();
+    let second = key_files(&folder, "store").into_iter().find(|file| *file != first).unwrap();
+    let files = [first, second];
+    let keys = [fs::read(&files[0]).unwrap(), fs::read(&files[1]).unwrap()];
+    erase(&store, kept.group()).unwrap();
+    erase(&store, &next).unwrap();
+    // The order of the rows is that of random names: each one comes first in one of two tries.
+    for (blocked, other) in [(0, 1), (1, 0)] {
+        fs::create_dir(&files[blocked]).unwrap();
+        fs::write(&files[other], &keys[other]).unwrap();
+        let error = erase(&store, &next).unwrap_err();
+        assert!(
+            matches!(&error, StoreError::KeyFile { path, .. } if *path == files[blocked]),
+            "{error}"
+        );
+        assert!(!files[other].exists());
+        fs::remove_dir(&files[blocked]).unwrap();
+    }
+}
+
+#[test]
 fn wherever_the_machine_stops_an_epoch_is_erased_or_has_its_shares() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let (epochs, start) = (folder.file("epochs"), Disk::new(empty()));

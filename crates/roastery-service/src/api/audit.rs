@@ -95,7 +95,7 @@ pub(super) async fn acts(
     Ok(Json(service.acts(from, limit).await?.into()))
 }
 
-/// Computes the chain of acts and shares anew.
+/// Computes the chain of acts and shares anew, for one caller at a time.
 #[utoipa::path(get, path = "/v1/audit/chain",
     responses((status = 200, description = "Done", body = Chain)))]
 pub(super) async fn chain(State(service): At) -> Answer<Chain> {

@@ -65,6 +65,7 @@ impl From<ServiceError> for ApiError {
             E::Refused(_) => (StatusCode::FORBIDDEN, ProblemCode::Refused),
             E::NotReady(_) | E::File(_) => (StatusCode::CONFLICT, ProblemCode::NotReady),
             E::NoRoom(_) => (StatusCode::SERVICE_UNAVAILABLE, ProblemCode::Busy),
+            E::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, ProblemCode::TooMany),
             E::NoAnswer => (StatusCode::SERVICE_UNAVAILABLE, ProblemCode::NoAnswer),
             E::Unrecorded { .. } => (StatusCode::INTERNAL_SERVER_ERROR, ProblemCode::Unrecorded),
             E::Store(_) | E::Internal(_) => {

@@ -68,13 +68,13 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(audit::export_log))
         .routes(routes!(audit::log_cuts))
         .routes(routes!(audit::acts))
-        .routes(routes!(audit::chain))
         .routes(routes!(events::stream))
         .routes(routes!(openapi))
 }
 
 /// The operations of the operator: those that change something, the backup, which contains the
-/// node's keys, and all of pairings, whose lines and words admit and convince.
+/// node's keys, all of pairings, whose lines and words admit and convince, and the check of the
+/// chain, which reads all that was ever recorded.
 pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
         .routes(routes!(pairing::pairings, pairing::invite))
@@ -110,6 +110,7 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(wallet::import_labels))
         .routes(routes!(wallet::broadcast))
         .routes(routes!(audit::cut_log))
+        .routes(routes!(audit::chain))
         .routes(routes!(tokens::tokens, tokens::add))
         .routes(routes!(tokens::revoke))
         .routes(routes!(backup))

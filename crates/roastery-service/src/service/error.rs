@@ -78,6 +78,9 @@ pub enum ServiceError {
     /// The node has the most sessions that it may.
     #[error(transparent)]
     NoRoom(SignError),
+    /// The same is being done already, and is done once at a time.
+    #[error(transparent)]
+    TooMany(BoxError),
     /// The node does not answer.
     #[error("the node does not answer")]
     NoAnswer,

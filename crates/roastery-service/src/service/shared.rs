@@ -64,6 +64,8 @@ pub(in crate::service) struct Shared {
     pub(in crate::service) bars: Bars,
     /// The tokens of the API.
     pub(in crate::service) tokens: Tokens,
+    /// Held while the chain of acts and shares is computed: it reads all of both.
+    pub(in crate::service) checking: tokio::sync::Mutex<()>,
     /// Where every bound that is reached is reported.
     pub(in crate::service) limits: Arc<Limits>,
     /// The runtime of tasks that outlive the calls that start them.
@@ -98,6 +100,7 @@ impl Shared {
             coins: CoinsOfKeys::default(),
             bars: Bars::default(),
             tokens: Tokens::default(),
+            checking: tokio::sync::Mutex::default(),
             limits,
             runtime,
             supervisor: Supervisor::default(),

@@ -2,7 +2,7 @@
 
 use roastery_store::{Deed, KeptAct};
 
-use crate::service::{Service, ServiceError};
+use crate::service::{Service, ServiceError, shared::Shared};
 
 /// The most acts in one answer.
 const MOST_ACTS: usize = 1000;
@@ -65,9 +65,36 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// An error of the store, which says where the chain breaks.
+    /// [`ServiceError::TooMany`] while it is computed for another caller; an error of the store,
+    /// which says where the chain breaks.
     pub async fn check_acts(&self) -> Result<(u64, [u8; 32]), ServiceError> {
-        let head = self.shared.store(|store| store.check_chain()).await?;
+        self.shared.check_acts().await
+    }
+}
+
+impl Shared {
+    async fn check_acts(&self) -> Result<(u64, [u8; 32]), ServiceError> {
+        let Ok(_turn) = self.checking.try_lock() else {
+            let reason = "the chain is being computed for another caller: repeat it later";
+            return Err(ServiceError::TooMany(reason.into()));
+        };
+        let head = self.store(|store| store.check_chain()).await?;
         Ok((head.acts, head.hash))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::fixture::TestNode;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_chain_is_computed_for_one_caller_at_a_time() {
+        let node = TestNode::start(0).await;
+        let turn = node.shared.checking.lock().await;
+        let other = node.shared.check_acts().await;
+        assert!(matches!(other, Err(ServiceError::TooMany(_))), "{other:?}");
+        drop(turn);
+        assert_eq!(node.shared.check_acts().await.unwrap(), (0, [0; 32]));
     }
 }

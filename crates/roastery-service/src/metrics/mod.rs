@@ -30,6 +30,8 @@ pub(crate) struct Measured {
     pub(crate) healthy: bool,
     /// How often the store has waited for the disk.
     pub(crate) syncs: u64,
+    /// How many acts are recorded; `None` if the store does not respond.
+    pub(crate) acts: Option<u64>,
 }
 
 /// The counters of a node.
@@ -47,6 +49,7 @@ pub struct Metrics {
     peers: Peers,
     refused_connections: Family<Code, Gauge>,
     store_syncs: Counter,
+    acts: Gauge,
     log_lines_lost: Counter,
     limits: Arc<Limits>,
 }
@@ -146,6 +149,8 @@ impl Default for Metrics {
             "How often the store has waited for the disk",
             store_syncs.clone(),
         );
+        let acts = Gauge::default();
+        registry.register("acts", "Acts in the record, which are not cut", acts.clone());
         let log_lines_lost = Counter::default();
         registry.register(
             "log_lines_lost",
@@ -172,6 +177,7 @@ impl Default for Metrics {
             peers,
             refused_connections,
             store_syncs,
+            acts,
             log_lines_lost,
             limits,
         }
@@ -230,6 +236,9 @@ impl Metrics {
         self.groups.set(&measured.groups);
         self.healthy.set(measured.healthy.into());
         self.store_syncs.inner().store(measured.syncs, Ordering::Relaxed);
+        if let Some(acts) = measured.acts {
+            self.acts.set(acts.cast_signed());
+        }
         let lost = crate::log::lost_lines();
         self.log_lines_lost.inc_by(lost.saturating_sub(self.log_lines_lost.get()));
         let mut text = String::new();

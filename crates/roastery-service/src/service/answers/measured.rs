@@ -21,12 +21,12 @@ impl Service {
     /// The metrics, in Prometheus' format. It takes at most two seconds; what does not respond in
     /// that time is left out.
     pub async fn metrics_text(&self) -> String {
-        let (waiting, problems) = join!(self.waiting(), self.health());
+        let (waiting, problems, acts) = join!(self.waiting(), self.health(), self.recorded());
         let stats = self.mux.stats();
         let current = self.current();
         let groups = current.iter().map(|group| self.measured(group, &stats, &waiting)).collect();
         let (healthy, syncs) = (problems.is_empty(), self.shared.store.syncs());
-        self.shared.metrics.text(Measured { stats, groups, healthy, syncs })
+        self.shared.metrics.text(Measured { stats, groups, healthy, syncs, acts })
     }
 
     /// The groups of the latest epochs that run here: in an older one of a key nothing new is
@@ -76,6 +76,12 @@ impl Service {
             true => format!("{name} (seat {seat})").trim_start().to_owned(),
             false => name,
         }
+    }
+
+    /// How many acts are recorded; `None` if the store does not respond.
+    async fn recorded(&self) -> Option<u64> {
+        let head = self.shared.store(|store| store.chain_head());
+        Some(timeout(PATIENCE, head).await.ok()?.ok()?.acts)
     }
 
     /// What waits in each group; empty if the store does not respond.

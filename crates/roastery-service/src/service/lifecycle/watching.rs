@@ -84,6 +84,7 @@ mod tests {
             groups: Vec::new(),
             healthy: true,
             syncs: 0,
+            acts: None,
         });
         for line in [
             "roastery_limited_total{limit=\"inbound_queue\",who=\"07\"} 5\n",

@@ -226,11 +226,12 @@ impl GroupService {
             _reservation: reservation,
         };
         self.session_opened(session, open);
+        // Before the steps of the session, which are kept of no other request.
+        self.timelines.begin(session, StepKind::Approved, self.first_seat());
         let part = format!("a session of group {}", self.name);
         let follow = self.clone().follow(opened, decision, approval);
         self.shared.finite(part, follow);
         drop(deciding);
-        self.timelines.add(session, StepKind::Approved, Some(self.first_seat()));
         self.tell(session, "approved", "approved here".to_owned());
         // The member that proposed it may disconnect; this node proposes it to members that connect
         // later.

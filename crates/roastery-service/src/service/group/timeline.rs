@@ -66,9 +66,9 @@ struct Known {
 }
 
 impl Timelines {
-    /// Keeps a step. One that a member repeats is kept once.
-    pub(in crate::service) fn add(&self, session: SessionId, what: StepKind, seat: Option<Seat>) {
-        let at = now_ms();
+    /// Keeps the first step of a request, which is new or is approved here: only such a request
+    /// takes the place of another one.
+    pub(in crate::service) fn begin(&self, session: SessionId, what: StepKind, seat: Seat) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.of.len() >= MOST_REQUESTS && !known.of.contains_key(&session) {
             let first = known.of.iter().min_by_key(|(_, (number, _))| *number);
@@ -78,7 +78,16 @@ impl Timelines {
         }
         known.next += 1;
         let number = known.next;
-        let (_, steps) = known.of.entry(session).or_insert_with(|| (number, Vec::new()));
+        known.of.entry(session).or_insert_with(|| (number, Vec::new()));
+        drop(known);
+        self.add(session, what, Some(seat));
+    }
+
+    /// Keeps a step of a request whose steps are kept. One that a member repeats is kept once.
+    pub(in crate::service) fn add(&self, session: SessionId, what: StepKind, seat: Option<Seat>) {
+        let at = now_ms();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((_, steps)) = known.of.get_mut(&session) else { return };
         let once = matches!(what, StepKind::Proposed | StepKind::Ready | StepKind::Signed);
         if once && steps.iter().any(|step| step.what == what && step.seat == seat) {
             return;
@@ -128,21 +137,36 @@ mod tests {
     #[test]
     fn the_steps_of_the_latest_requests_are_kept_and_what_is_repeated_once() {
         let timelines = Timelines::default();
-        let seat = Some(Seat::new(1).unwrap());
+        let seat = Seat::new(1).unwrap();
         for number in 0..=MOST_REQUESTS as u16 {
+            timelines.begin(session(number), StepKind::Proposed, seat);
             for _ in 0..2 {
-                timelines.add(session(number), StepKind::Ready, seat);
+                timelines.add(session(number), StepKind::Ready, Some(seat));
             }
         }
         assert!(timelines.of(session(0)).is_empty());
         for number in [1, MOST_REQUESTS as u16] {
-            assert_eq!(timelines.of(session(number)).len(), 1, "{number}");
+            assert_eq!(timelines.of(session(number)).len(), 2, "{number}");
         }
+    }
+
+    #[test]
+    fn what_a_member_repeats_of_a_request_takes_the_place_of_no_other_request() {
+        let (timelines, seat) = (Timelines::default(), Seat::new(1).unwrap());
+        timelines.begin(session(0), StepKind::Approved, seat);
+        for number in 1..=2 * MOST_REQUESTS as u16 {
+            for what in [StepKind::Proposed, StepKind::Ready, StepKind::Refused] {
+                timelines.add(session(number), what, Some(seat));
+            }
+        }
+        assert_eq!(timelines.of(session(0)).len(), 1);
+        assert!(timelines.of(session(1)).is_empty());
     }
 
     #[test]
     fn a_request_has_a_bounded_number_of_steps_and_its_end_among_them() {
         let timelines = Timelines::default();
+        timelines.begin(session(1), StepKind::Approved, Seat::new(0).unwrap());
         for _ in 0..2 * MOST_STEPS {
             timelines.add(session(1), StepKind::Share, Some(Seat::new(0).unwrap()));
         }

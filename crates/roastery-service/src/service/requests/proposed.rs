@@ -45,7 +45,10 @@ impl GroupService {
         };
         // A member proposes only what it has approved.
         self.progress.proposed(session, by);
-        self.timelines.add(session, StepKind::Proposed, Some(by));
+        match new {
+            true => self.timelines.begin(session, StepKind::Proposed, by),
+            false => self.timelines.add(session, StepKind::Proposed, Some(by)),
+        }
         let mut examined = None;
         if !new {
             match self.shown_better(&kept, request, subject, by).await? {

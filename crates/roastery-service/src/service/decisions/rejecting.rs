@@ -91,9 +91,11 @@ impl GroupService {
             Ok(open) => parts.extend(open),
             Err(error) => done.failed(error),
         }
+        // What was seen is a hash of the part that is named.
+        let unseen = Rejecting { seen: None, ..rejecting.clone() };
         for part in parts {
             let text = text.to_owned();
-            done.note(self.refuse(&part, by.clone(), reason, text, Some(rejecting)).await);
+            done.note(self.refuse(&part, by.clone(), reason, text, Some(&unseen)).await);
         }
         match done {
             RejectedParts { failed: Some(error), .. } => Err(error),

@@ -43,10 +43,11 @@ pub(super) fn audit(at: &At, options: &Audit) -> anyhow::Result<ExitCode> {
     let mut from = options.from;
     let hash = loop {
         let page: RecordedActs = get(&client, &format!("/v1/audit?from={from}"))?;
-        let Some(last) = page.acts.last() else { break page.hash };
         if from == options.from && from > 0 {
-            shares.begin(page.acts.first().map_or(0, |first| first.shares));
+            // Those before the first act that is shown are not shown: without one, none.
+            shares.begin(page.acts.first().map_or(u64::MAX, |first| first.shares));
         }
+        let Some(last) = page.acts.last() else { break page.hash };
         from = last.number + 1;
         for act in &page.acts {
             if options.json {

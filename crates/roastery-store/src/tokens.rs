@@ -77,7 +77,9 @@ impl Transaction<'_> {
         let before = all.len();
         all.retain(|token| token.name != name);
         let removed = all.len() < before;
-        self.put(ROW, &TokensRecord(all))?;
+        if removed {
+            self.put(ROW, &TokensRecord(all))?;
+        }
         Ok(removed)
     }
 }

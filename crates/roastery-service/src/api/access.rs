@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{connections::Place, error::ApiError, operations::Operations};
-use crate::{Role, Service, view::ProblemCode};
+use crate::{Brought, Role, Service, view::ProblemCode};
 
 /// A token of clients over TCP.
 #[derive(Clone)]
@@ -71,7 +71,7 @@ pub(super) async fn authorise(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let (by, role) = match access {
+    let (by, role, of_token) = match access {
         Access::Socket => {
             let Some(PeerUser(user)) = request.extensions().get().copied() else {
                 let reason = "the system does not say which user calls";
@@ -79,27 +79,37 @@ pub(super) async fn authorise(
                 return ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, code, reason)
                     .into_response();
             };
-            (Principal::User(user), Role::Operator)
+            (Principal::User(user), Role::Operator, Brought::default())
         }
         Access::Tokens(tokens) => {
             let bearer = brought(&request).and_then(|brought| {
                 let configured = tokens.bearer(brought);
                 let named = service.bearer(brought);
-                let configured =
-                    configured.map(|(name, role)| (Principal::Token(name.to_owned()), role));
+                let configured = configured.map(|(name, role)| {
+                    (Principal::Token(name.to_owned()), role, Brought::default())
+                });
                 configured.or(named)
             });
-            let Some((by, role)) = bearer else { return unauthorized() };
+            let Some((by, role, of_token)) = bearer else { return unauthorized() };
             let place = request.extensions().get::<Arc<Place>>();
             if place.is_some_and(|place| place.identify(role).is_err()) {
                 return operations.no_connection(role).into_response();
             }
-            (by, role)
+            (by, role, of_token)
         }
     };
     request.extensions_mut().insert(role);
     request.extensions_mut().insert(by);
+    request.extensions_mut().insert(of_token);
     next.run(request).await
+}
+
+/// Refuses a client whose token counts no more: its body may have come long after its head.
+pub(super) async fn still_admitted(service: &Service, request: Request, next: Next) -> Response {
+    match request.extensions().get().copied() {
+        Some(brought) if service.still_admits(brought) => next.run(request).await,
+        _ => unauthorized(),
+    }
 }
 
 fn brought(request: &Request) -> Option<&[u8]> {
@@ -136,15 +146,18 @@ const RECORD_THEMSELVES: [&str; 7] = [
     "/v1/tokens/{name}/revoke",
 ];
 
+/// What is no look by its method, and changes nothing: it gives what the look at its path gives.
+const CHANGE_NOTHING: [&str; 1] = ["/v1/requests/{session}/signed"];
+
 /// Records who asks for an operation before it has an effect. One that cannot be recorded is not
 /// done, but for the stop.
 pub(super) async fn recorded(service: &Service, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>();
     let is = |one: &str| path.is_some_and(|path| path.as_str() == one);
-    let itself = RECORD_THEMSELVES.into_iter().any(is);
+    let unrecorded = RECORD_THEMSELVES.into_iter().chain(CHANGE_NOTHING).any(is);
     let looks = request.method() == Method::GET || request.method() == Method::HEAD;
     // A backup has the node's keys.
-    if itself || looks && !is("/v1/backup") {
+    if unrecorded || looks && !is("/v1/backup") {
         return next.run(request).await;
     }
     let Some(by) = request.extensions().get::<Principal>().cloned() else {
@@ -178,7 +191,7 @@ mod tests {
     #[test]
     fn what_records_itself_is_an_act_of_the_api() {
         let acts = serde_json::to_value(crate::api::routes::acts().to_openapi()).unwrap();
-        for path in RECORD_THEMSELVES {
+        for path in RECORD_THEMSELVES.into_iter().chain(CHANGE_NOTHING) {
             assert!(acts["paths"][path]["post"].is_object(), "{path}");
         }
     }

@@ -6,14 +6,13 @@ use axum::{
     response::sse::{Event, KeepAlive, Sse},
 };
 use futures_util::{Stream, StreamExt as _, future::ready};
-use roastery_store::Principal;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 use utoipa::ToSchema;
 
 use super::{error::ApiError, operations::Operations};
-use crate::{Role, Service, ServiceEvent, limits::Limit, text::to_json, view};
+use crate::{Brought, Role, Service, ServiceEvent, limits::Limit, text::to_json, view};
 
 /// The data of the event "lagged": events were not read in time and are missing here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -33,7 +32,7 @@ pub(super) struct Lagged {
 pub(super) async fn stream(
     State(service): State<Arc<Service>>,
     Extension(role): Extension<Role>,
-    Extension(by): Extension<Principal>,
+    Extension(brought): Extension<Brought>,
     Extension(operations): Extension<Arc<Operations>>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let place = operations.stream(role)?;
@@ -43,8 +42,10 @@ pub(super) async fn stream(
         let _ = &place;
         operations.hit(Limit::ApiEventsBehind, role, missed);
     });
-    // A token that has expired or was revoked gets no further event.
-    let events = events.take_while(move |_| ready(admitting.still_admits(&by)));
+    // A token that has expired or was revoked gets no further event, and keeps no place.
+    let ended = admitting.clone().admits_no_more(brought);
+    let events = events.take_while(move |_| ready(admitting.still_admits(brought)));
+    let events = events.take_until(ended);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 

@@ -42,7 +42,7 @@ use axum::{
 use utoipa_axum::router::OpenApiRouter;
 
 use self::{
-    access::{Access, authorise, operator_only, recorded},
+    access::{Access, authorise, operator_only, recorded, still_admitted},
     error::{ApiError, Code},
     health::Heartbeat,
     host::Hosts,
@@ -81,10 +81,17 @@ fn all_operations(
         .route_layer(middleware::from_fn(operator_only));
     let working = operations.clone();
     let reads = handlers(routes::reads()).layer(Extension(Document(description())));
-    let works = reads.merge(acts).route_layer(middleware::from_fn(move |request, next| {
-        let operations = working.clone();
-        async move { operations.work(request, next).await }
-    }));
+    let looking = service.clone();
+    let works = reads
+        .merge(acts)
+        .route_layer(middleware::from_fn(move |request, next| {
+            let service = looking.clone();
+            async move { still_admitted(&service, request, next).await }
+        }))
+        .route_layer(middleware::from_fn(move |request, next| {
+            let operations = working.clone();
+            async move { operations.work(request, next).await }
+        }));
     let all = works.merge(handlers(health::routes()));
     let (entering, admitting) = (operations.clone(), service.clone());
     let authorised = with_fallbacks(all)

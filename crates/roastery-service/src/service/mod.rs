@@ -81,6 +81,7 @@ pub use self::{
     requests::proposing::{DraftSubject, RequestDraft},
     role::Role,
     supervision::{Failure, FailureKind},
+    tokens::Brought,
     wallet::{
         answers::{DraftWhat, DraftedTransaction, WalletDraft, WalletStatus},
         reading::ChainStatus,

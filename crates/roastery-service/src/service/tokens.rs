@@ -1,6 +1,9 @@
 //! The tokens with which programs call the API: each has a name, a role, and an end.
 
-use std::sync::{PoisonError, RwLock};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use bitcoin::{
     hashes::{Hash as _, sha256},
@@ -8,9 +11,10 @@ use bitcoin::{
 };
 use roastery_store::{ContentError, Durability, KeptToken, MAX_TOKENS, Principal, StoreError};
 use subtle::ConstantTimeEq as _;
+use tokio::{sync::watch, time::timeout};
 use zeroize::Zeroizing;
 
-use crate::service::{Service, ServiceError, asking::asked, now, role::Role};
+use crate::service::{Service, ServiceError, asking::asked, now, role::Role, shared::Shared};
 
 /// The longest name of a token, in bytes.
 const MAX_NAME: usize = 24;
@@ -18,10 +22,20 @@ const MAX_NAME: usize = 24;
 /// The longest life of a token that ends, in seconds: ten years.
 const LONGEST_LIFE: u64 = 3650 * 24 * 60 * 60;
 
-/// The tokens, as the store has them.
+/// How often the end of a token is looked at, whose client waits for events.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// The token of the store that a client has brought. Another token of the same name is not this
+/// one. There is none at the socket, nor of a client with a token of the configuration: these are
+/// admitted as long as the node runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Brought(Option<[u8; 32]>);
+
+/// The tokens that count. The store may have one more, whose revocation the disk did not take.
 #[derive(Debug, Default)]
 pub(in crate::service) struct Tokens {
     all: RwLock<Vec<KeptToken>>,
+    changed: watch::Sender<()>,
     /// Held while one is added or revoked.
     changing: tokio::sync::Mutex<()>,
 }
@@ -31,8 +45,24 @@ impl Tokens {
         self.all.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, all: Vec<KeptToken>) {
-        *self.all.write().unwrap_or_else(PoisonError::into_inner) = all;
+    fn change<T>(&self, change: impl FnOnce(&mut Vec<KeptToken>) -> T) -> T {
+        let done = change(&mut self.all.write().unwrap_or_else(PoisonError::into_inner));
+        self.changed.send_replace(());
+        done
+    }
+
+    fn admits(&self, Brought(brought): Brought, at: u64) -> bool {
+        let is_it = |token: &KeptToken| Some(token.sha256) == brought && counts(token, at);
+        brought.is_none() || self.all().iter().any(is_it)
+    }
+
+    /// Waits until this token counts no more.
+    async fn ended(&self, brought: Brought) {
+        let mut changes = self.changed.subscribe();
+        while self.admits(brought, now()) {
+            // The clock may be set, so that no time until its end is known.
+            let _ = timeout(LOOK_EVERY, changes.changed()).await;
+        }
     }
 
     /// The token with this text, if it counts at this time.
@@ -70,30 +100,93 @@ fn check_name(name: &str) -> Result<(), ServiceError> {
     Err(ServiceError::Invalid(reason.into()))
 }
 
-impl Service {
-    pub(in crate::service) async fn load_tokens(&self) -> Result<(), ServiceError> {
-        self.shared.tokens.set(self.shared.store(|store| store.tokens()).await?);
+impl Shared {
+    async fn add_token(&self, token: &KeptToken, by: Principal) -> Result<(), ServiceError> {
+        let changing = self.tokens.changing.lock().await;
+        let role = if token.acts { Role::Operator } else { Role::Reader };
+        let about = format!("{}, {role}", token.name);
+        let (kept, act) = (token.clone(), asked(by, "token add", &about));
+        let added = self
+            .write(Durability::Synced, move |change| {
+                let added = change.keep_token(&kept)?;
+                if added {
+                    change.append_act(&act)?;
+                }
+                Ok(added)
+            })
+            .await;
+        let conflict = |reason: String| Err(ServiceError::Conflict(reason.into()));
+        match added {
+            // The others stay as they are here: the store may have one that is revoked.
+            Ok(true) => self.tokens.change(|all| all.push(token.clone())),
+            Ok(false) => {
+                let name = &token.name;
+                return conflict(format!(
+                    "there is a token {name:?} already: revoke it first, or take another name"
+                ));
+            }
+            Err(ServiceError::Store(StoreError::Content(ContentError::Count { .. }))) => {
+                let reason = "which is the most: revoke one that is not needed";
+                return conflict(format!("there are {MAX_TOKENS} tokens, {reason}"));
+            }
+            Err(error) => return Err(error),
+        }
+        drop(changing);
         Ok(())
     }
 
-    /// Who brings this token, and what it may do; `None` if there is none of this text, or it has
-    /// expired.
-    pub fn bearer(&self, text: &[u8]) -> Option<(Principal, Role)> {
+    async fn revoke_token(&self, name: &str, by: Principal) -> Result<(), ServiceError> {
+        let changing = self.tokens.changing.lock().await;
+        // In force first: a disk that fails keeps no operator from it.
+        let counted = self.tokens.change(|all| {
+            let before = all.len();
+            all.retain(|token| token.name != name);
+            all.len() < before
+        });
+        let (kept, act) = (name.to_owned(), asked(by, "token revoke", name));
+        let removed = self.write(Durability::Synced, move |change| {
+            let removed = change.remove_token(&kept)?;
+            if removed {
+                change.append_act(&act)?;
+            }
+            Ok(removed)
+        });
+        let removed = removed.await?;
+        drop(changing);
+        if counted || removed {
+            return Ok(());
+        }
+        Err(ServiceError::NotFound { what: "token", name: name.to_owned() })
+    }
+}
+
+impl Service {
+    pub(in crate::service) async fn load_tokens(&self) -> Result<(), ServiceError> {
+        let kept = self.shared.store(|store| store.tokens()).await?;
+        self.shared.tokens.change(|all| *all = kept);
+        Ok(())
+    }
+
+    /// Who brings this token, what it may do, and which one it is; `None` if there is none of this
+    /// text, or it has expired.
+    pub fn bearer(&self, text: &[u8]) -> Option<(Principal, Role, Brought)> {
         let token = self.shared.tokens.with_text(text, now())?;
         let role = if token.acts { Role::Operator } else { Role::Reader };
-        Some((Principal::Token(token.name), role))
+        Some((Principal::Token(token.name), role, Brought(Some(token.sha256))))
     }
 
     /// Whether a client that has brought a token before may go on.
-    pub fn still_admits(&self, by: &Principal) -> bool {
-        let Principal::Token(name) = by else { return true };
-        // A token of the configuration counts as long as the node runs.
-        let named = check_name(name).is_ok();
-        let has_it = |token: &KeptToken| token.name == *name && counts(token, now());
-        !named || self.shared.tokens.all().iter().any(has_it)
+    pub fn still_admits(&self, brought: Brought) -> bool {
+        self.shared.tokens.admits(brought, now())
     }
 
-    /// The tokens of the store, those too that have expired.
+    /// Waits until a client that has brought a token may not go on: at once if the token is
+    /// revoked, within 15 s if it has expired.
+    pub async fn admits_no_more(self: Arc<Self>, brought: Brought) {
+        self.shared.tokens.ended(brought).await;
+    }
+
+    /// The tokens that count, those too that have expired.
     pub fn tokens(&self) -> Vec<KeptToken> {
         self.shared.tokens.all()
     }
@@ -129,66 +222,30 @@ impl Service {
             made,
             expires: life.map(|life| made + life),
         };
-        let changing = self.shared.tokens.changing.lock().await;
-        let (kept, act) = (token.clone(), asked(by, "token add", &format!("{name}, {role}")));
-        let added = self
-            .shared
-            .write(Durability::Synced, move |change| {
-                let added = change.keep_token(&kept)?;
-                if added {
-                    change.append_act(&act)?;
-                }
-                Ok(added)
-            })
-            .await;
-        let conflict = |reason: String| Err(ServiceError::Conflict(reason.into()));
-        match added {
-            Ok(true) => self.load_tokens().await?,
-            Ok(false) => {
-                return conflict(format!(
-                    "there is a token {name:?} already: revoke it first, or take another name"
-                ));
-            }
-            Err(ServiceError::Store(StoreError::Content(ContentError::Count { .. }))) => {
-                let reason = "which is the most: revoke one that is not needed";
-                return conflict(format!("there are {MAX_TOKENS} tokens, {reason}"));
-            }
-            Err(error) => return Err(error),
-        }
-        drop(changing);
+        self.shared.add_token(&token, by).await?;
         Ok((text, token))
     }
 
-    /// Revokes a token: it counts no more from here on, and its streams of events end.
+    /// Revokes a token: it counts no more from here on, and its streams of events end. One that
+    /// the disk did not take may be repeated.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotFound`]; [`ServiceError::Store`] if it could not be written: then it
-    /// counts again after the next start.
+    /// [`ServiceError::NotFound`] if it is neither here nor in the store; [`ServiceError::Store`]
+    /// if it could not be written: then it counts again after the next start.
     pub async fn revoke_token(&self, name: &str, by: Principal) -> Result<(), ServiceError> {
-        let changing = self.shared.tokens.changing.lock().await;
-        let mut all = self.shared.tokens.all();
-        let before = all.len();
-        all.retain(|token| token.name != name);
-        if all.len() == before {
-            return Err(ServiceError::NotFound { what: "token", name: name.to_owned() });
-        }
-        // In force first: a disk that fails keeps no operator from it.
-        self.shared.tokens.set(all);
-        let (name, act) = (name.to_owned(), asked(by, "token revoke", name));
-        let removed = self.shared.write(Durability::Synced, move |change| {
-            change.remove_token(&name)?;
-            change.append_act(&act)
-        });
-        removed.await?;
-        drop(changing);
-        Ok(())
+        self.shared.revoke_token(name, by).await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use roastery_store::Deed;
+
     use super::*;
+    use crate::service::fixture::TestNode;
+
+    const USER: Principal = Principal::User(1000);
 
     fn token(name: &str, text: &str, expires: Option<u64>) -> KeptToken {
         let sha256 = sha256::Hash::hash(text.as_bytes()).to_byte_array();
@@ -198,7 +255,8 @@ mod tests {
     #[test]
     fn a_token_counts_by_its_whole_text_until_its_end() {
         let tokens = Tokens::default();
-        tokens.set(vec![token("payout", "text-a", Some(10)), token("watch", "text-b", None)]);
+        let both = [token("payout", "text-a", Some(10)), token("watch", "text-b", None)];
+        tokens.change(|all| all.extend(both));
         let name = |text: &str, at| tokens.with_text(text.as_bytes(), at).map(|token| token.name);
         assert_eq!(name("text-a", 9).as_deref(), Some("payout"));
         assert_eq!(name("text-a", 10), None, "it has expired");
@@ -206,6 +264,60 @@ mod tests {
         for other in ["", "text-", "text-ab", "TEXT-A", "payout"] {
             assert_eq!(name(other, 9), None, "{other:?}");
         }
+    }
+
+    fn brought(token: &KeptToken) -> Brought {
+        Brought(Some(token.sha256))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_revocation_that_the_disk_did_not_take_is_in_force_and_can_be_repeated() {
+        let node = TestNode::start(0).await;
+        let shared = &node.shared;
+        let (old, new) = (token("payout", "text-a", None), token("watch", "text-b", None));
+        shared.add_token(&old, USER).await.unwrap();
+        // What such a revocation leaves: the store has the token still.
+        shared.tokens.change(Vec::clear);
+        shared.add_token(&new, USER).await.unwrap();
+        assert_eq!(shared.tokens.all(), std::slice::from_ref(&new));
+        assert!(!shared.tokens.admits(brought(&old), 2));
+        shared.revoke_token("payout", USER).await.unwrap();
+        assert_eq!(shared.store(|store| store.tokens()).await.unwrap(), [new]);
+        let none = shared.revoke_token("payout", USER).await.unwrap_err();
+        assert!(matches!(none, ServiceError::NotFound { .. }), "{none}");
+        // It is recorded where the store has taken it, and once.
+        let acts = shared.store(|store| store.acts(0, 9)).await.unwrap();
+        let texts: Vec<_> = acts
+            .into_iter()
+            .map(|(_, kept)| match kept.act.deed {
+                Deed::Asked { operation, about } => format!("{operation} {about}"),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let expected =
+            ["token add payout, reader", "token add watch, reader", "token revoke payout"];
+        assert_eq!(texts, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_has_ended_once_it_is_revoked_or_expired_also_if_its_name_is_used_again() {
+        let tokens = Tokens::default();
+        let (old, new) = (token("payout", "text-a", None), token("payout", "text-b", None));
+        tokens.change(|all| all.push(old.clone()));
+        let mut ended = std::pin::pin!(tokens.ended(brought(&old)));
+        timeout(LOOK_EVERY * 3, ended.as_mut()).await.unwrap_err();
+        tokens.change(|all| *all = vec![new.clone()]);
+        timeout(Duration::ZERO, ended).await.unwrap();
+        assert!(tokens.admits(brought(&new), 2) && !tokens.admits(brought(&old), 2));
+        // No change says that it has expired.
+        let short = token("short", "text-c", Some(now() + 2));
+        tokens.change(|all| all.push(short.clone()));
+        let mut ended = std::pin::pin!(tokens.ended(brought(&short)));
+        timeout(Duration::ZERO, ended.as_mut()).await.unwrap_err();
+        std::thread::sleep(Duration::from_millis(2100));
+        timeout(LOOK_EVERY * 2, ended).await.unwrap();
+        // The operator at the socket has brought none.
+        assert!(tokens.admits(Brought::default(), u64::MAX));
     }
 
     #[test]

@@ -120,6 +120,10 @@ fn a_token_does_what_its_role_says_until_it_is_revoked_and_is_recorded_by_its_na
     assert_eq!((&last["session"], &last["seen"]), (&json!(session), &json!(seen)));
     assert_eq!(last["group"], "local");
 
+    // What changes nothing is not recorded.
+    with(&api, &payout, "POST", &format!("/v1/requests/{session}/signed"), "{}");
+    assert_eq!(acts(&api).pop().unwrap(), last);
+
     // A token makes and revokes none.
     let new = json!({ "name": "other", "role": "operator" }).to_string();
     assert_eq!(with(&api, &payout, "POST", "/v1/tokens", &new).code(), "forbidden");
@@ -156,6 +160,33 @@ fn a_token_does_what_its_role_says_until_it_is_revoked_and_is_recorded_by_its_na
     assert!(!before.contains(&session[..8]) && after.contains(&session[..8]), "{shown}");
     let checked = api.group.tell(0, &["audit", "--check"]).well();
     assert!(checked.contains("is whole"), "{checked}");
+    // No share comes before an act that is not there.
+    let beyond = api.group.tell(0, &["audit", "--from", "1000"]).well();
+    assert!(beyond.starts_with("Hash of all") && beyond.lines().count() == 1, "{beyond}");
+}
+
+#[test]
+fn a_token_that_is_revoked_before_the_body_has_come_does_nothing() {
+    let api = Api::start("late-body");
+    let session = api.group.propose(1, "pay the rent");
+    api.group.request(0, &session);
+    let payout = token(&api, &["payout", "--role", "operator", "--expires", "1h"]);
+    let mut late = api.connect();
+    late.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let head = format!(
+        "POST /v1/requests/{session}/reject HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\
+         authorization: Bearer {payout}\r\n{JSON}\r\ncontent-length: 2\r\n\r\n{{"
+    );
+    late.write_all(head.as_bytes()).unwrap();
+    // The node has read the head when it takes a later one.
+    assert_eq!(with(&api, &payout, "GET", "/v1/status", "").status, 200);
+    std::thread::sleep(Duration::from_millis(500));
+    api.group.tell(0, &["token", "revoke", "payout"]).well();
+    late.write_all(b"}").unwrap();
+    let mut answer = String::new();
+    late.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert_eq!(api.group.request(0, &session)["state"], "proposed");
 }
 
 #[test]
@@ -171,7 +202,8 @@ fn a_token_counts_until_its_end_and_a_stream_of_events_ends_with_its_token() {
     };
     until("the token to expire", expired);
 
-    let watch = token(&api, &["watch", "--role", "reader", "--expires", "1h"]);
+    let add = ["watch", "--role", "reader", "--expires", "1h"];
+    let watch = token(&api, &add);
     let mut stream = api.connect();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let call = format!(
@@ -182,8 +214,9 @@ fn a_token_counts_until_its_end_and_a_stream_of_events_ends_with_its_token() {
     stream.read_exact(&mut head).unwrap();
     assert_eq!(&head, b"HTTP/1.1 200");
     api.group.tell(0, &["token", "revoke", "watch"]).well();
-    api.group.propose(0, "not for that token");
-    // It is kept alive as long as it does not end.
+    // Another token of the same name is not this one.
+    token(&api, &add);
+    // It ends without an event, and is kept alive as long as it does not.
     let (mut rest, until) = (Vec::new(), Instant::now() + Duration::from_secs(30));
     let mut bytes = [0; 4096];
     while let length @ 1.. = stream.read(&mut bytes).unwrap() {

@@ -159,6 +159,10 @@ impl ChainWallet {
             Draft::Bump { txid } => {
                 self.check_own(*txid)?;
                 self.check_unspent(*txid)?;
+                // With it a request that spends its change would be gone.
+                if let Some(coin) = avoid.iter().find(|coin| coin.txid == *txid) {
+                    return Err(DraftError::InUse(*coin));
+                }
                 let avoid = self.with_unsafe(avoid);
                 let mut builder = self.wallet.build_fee_bump(*txid).map_err(not_bumped)?;
                 builder.fee_rate(rate).unspendable(avoid.into_iter().collect());

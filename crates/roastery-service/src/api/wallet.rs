@@ -27,7 +27,8 @@ const USUAL_ENTRIES: u64 = 100;
     responses((status = 200, description = "Done", body = Wallet),
         (status = 409, description = "not_ready: this node has no chain source", body = Problem)))]
 pub(super) async fn wallet(State(service): At, Path(group): Path<String>) -> Answer<Wallet> {
-    Ok(Json(wallet_of(service.wallet(&group).await?)?))
+    let in_use = service.coins_in_use(&group).await?;
+    Ok(Json(wallet_of(service.wallet(&group).await?, &in_use)?))
 }
 
 /// Which transactions.

@@ -172,6 +172,25 @@ fn no_height_that_a_source_says_is_in_a_transaction() {
 }
 
 #[test]
+fn a_transaction_whose_change_an_open_request_spends_is_not_replaced() {
+    let (_double, mut watched) = funded(None, &[100_000]);
+    let made = draft(&mut watched, &payment(30_000), "1").unwrap();
+    let (_, sent) = signed(&watched, &made);
+    let txid = sent.compute_txid();
+    let spent = sent.input[0].previous_output;
+    watched.chain.sent(sent, watched.now);
+    let change = OutPoint { txid, vout: 0 };
+    let mut bump = |avoid: OutPoint| {
+        let rate = fee_rate("5").unwrap();
+        watched.chain.draft(&Draft::Bump { txid }, rate, &BTreeSet::from([avoid]))
+    };
+    let error = bump(change).unwrap_err();
+    assert!(matches!(error, DraftError::InUse(coin) if coin == change), "{error}");
+    // Its own coins are spent anew.
+    assert!(bump(spent).is_ok());
+}
+
+#[test]
 fn a_transaction_whose_change_is_spent_is_not_replaced() {
     let (_double, mut watched) = funded(None, &[100_000]);
     let mut ids = Vec::new();

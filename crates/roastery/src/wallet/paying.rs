@@ -23,6 +23,8 @@ pub(super) fn pay(client: &Client, make: MakeTransaction, how: &How) -> anyhow::
         check_terminal("approve the payment with --yes")?;
     }
     let (group, again) = (how.of.name(client)?, make.again);
+    // A replacement is no further payment.
+    let once = !again && make.bump.is_none();
     let make = MakeTransaction { fee_rate: how.fee_rate.clone(), ..make };
     let path = format!("/v1/wallets/{}/transactions", encoded(&group));
     let made: MadeTransaction = post(client, &path, &make)?;
@@ -46,7 +48,7 @@ pub(super) fn pay(client: &Client, make: MakeTransaction, how: &How) -> anyhow::
         return Ok(ExitCode::FAILURE);
     }
     let (psbt, expires_in) = (Some(made.psbt), how.expires_in);
-    let what = Propose { psbt, expires_in, once: !again, ..Propose::default() };
+    let what = Propose { psbt, expires_in, once, ..Propose::default() };
     let request = propose(client, &group, what)?;
     let path = format!("/v1/requests/{}/broadcast", request.session);
     // From here on the node sends it, also if this command ends.

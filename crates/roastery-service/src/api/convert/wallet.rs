@@ -1,5 +1,7 @@
+use std::collections::BTreeSet;
+
 use bitcoin::{
-    Address, Amount, Network, Script,
+    Address, Amount, Network, OutPoint, Script,
     base64::{Engine as _, prelude::BASE64_STANDARD},
 };
 use roastery_bitcoin::network::network_name;
@@ -30,8 +32,11 @@ fn label(labels: &Labels, kind: LabelKind, reference: &str) -> Option<String> {
 }
 
 /// A wallet, and its source, without which there is none.
-pub(in crate::api) fn wallet_of(status: WalletStatus) -> Result<view::Wallet, ApiError> {
-    let WalletStatus { group, view, in_use, source, labels, network } = status;
+pub(in crate::api) fn wallet_of(
+    status: WalletStatus,
+    in_use: &BTreeSet<OutPoint>,
+) -> Result<view::Wallet, ApiError> {
+    let WalletStatus { group, view, source, labels, network } = status;
     let missing = || ServiceError::NotReady("this node has no chain source".into());
     let source = source.ok_or_else(missing)?;
     let unspent = view.coins.iter().filter(|(_, coin)| coin.spent_by.is_none());

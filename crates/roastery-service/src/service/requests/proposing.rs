@@ -81,10 +81,11 @@ impl Service {
         if !what.once {
             return group.propose(what, asking).await;
         }
-        // Of two that ask at once the second sees what the first has approved.
-        let _paying = self.wallets.paying.lock().await;
+        // Of two that ask at once the second sees what the first has asked for.
+        let wallet = self.wallet_of(&group)?;
+        let _paying = wallet.paying.lock().await;
         if let DraftSubject::Transaction(psbt) = &what.subject {
-            self.check_paid_once(&group, psbt).await?;
+            self.check_paid_once(&group, &wallet, psbt).await?;
         }
         group.propose(what, asking).await
     }

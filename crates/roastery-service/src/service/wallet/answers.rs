@@ -9,7 +9,7 @@ use roastery_wallet::{Draft, LabelKind, Labels, View, parse_btc, payee};
 use super::{
     lock,
     reading::ChainStatus,
-    under_way::{already_paid, coins_of},
+    under_way::{Paying, already_paid, coins_of, open_coins_of},
 };
 use crate::service::{
     BoxError, Service, ServiceError,
@@ -27,8 +27,6 @@ pub struct WalletStatus {
     pub group: String,
     /// What it shows.
     pub view: Arc<View>,
-    /// The coins that an open request spends.
-    pub in_use: BTreeSet<OutPoint>,
     /// Its source.
     pub source: Option<ChainStatus>,
     /// Its labels.
@@ -117,10 +115,21 @@ impl Service {
         let group = self.find_group(group)?;
         let wallet = self.wallet_of(&group)?;
         let view = wallet.view.now();
-        let in_use = coins_of(&self.under_way(&group, &wallet, &view).await?);
         let labels = lock(&wallet.labels).clone();
         let (source, network) = (self.chain_status(), self.wallets.network);
-        Ok(WalletStatus { group: group.name.clone(), view, in_use, source, labels, network })
+        Ok(WalletStatus { group: group.name.clone(), view, source, labels, network })
+    }
+
+    /// The coins of a group's wallet that are kept for transactions that are under way.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotReady`] without a chain source.
+    pub async fn coins_in_use(&self, group: &str) -> Result<BTreeSet<OutPoint>, ServiceError> {
+        let group = self.find_group(group)?;
+        let wallet = self.wallet_of(&group)?;
+        let view = wallet.view.now();
+        Ok(coins_of(&self.under_way(&group, &wallet, &view).await?))
     }
 
     /// The first address that was not paid to, or a further one, with its index and its label.
@@ -184,7 +193,7 @@ impl Service {
                 "the chain source was not read to its end yet: roastery status says how far it is";
             return Err(ServiceError::NotReady(reason.into()));
         }
-        if view.stale {
+        if wallet.is_stale() {
             let reason = "the chain source was not read to its end in the last hour, since this node began: it is not \
                           known which coins are spent. roastery status says why; try it again when it was read";
             return Err(ServiceError::NotReady(reason.into()));
@@ -197,11 +206,12 @@ impl Service {
         };
         let under_way = self.under_way(&group, &wallet, &view).await?;
         if let Draft::Pay { to, amount, inputs } = &what
-            && let Some(reason) = already_paid(&under_way, (*amount, to), again, inputs)
+            && let paying = (Paying { amount: *amount, to, again, inputs })
+            && let Some(reason) = already_paid(&under_way, paying, &view)
         {
             return Err(ServiceError::Conflict(reason.into()));
         }
-        let avoid = coins_of(&under_way);
+        let (avoid, open) = (coins_of(&under_way), open_coins_of(&under_way));
         let proposed = self.proposed_coins(&group, &view).await?;
         let work = wallet.clone();
         let made = self.shared.runtime.spawn_blocking(move || {
@@ -211,6 +221,11 @@ impl Service {
                 Draft::Pay { inputs, .. } if inputs.is_empty() => {
                     let rather = avoid.union(&proposed).copied().collect();
                     chain.draft(&what, rate, &rather).or_else(|_| chain.draft(&what, rate, &avoid))
+                }
+                // Coins that are named may replace what has ended.
+                Draft::Pay { .. } => chain.draft(&what, rate, &open),
+                Draft::Sweep { inputs, .. } if !inputs.is_empty() => {
+                    chain.draft(&what, rate, &open)
                 }
                 _ => chain.draft(&what, rate, &avoid),
             };

@@ -46,6 +46,8 @@ pub(in crate::service) struct GroupWallet {
     /// Why no command uses it, if it is so: what is damaged is not written over. What is known of
     /// the chain is compared with requests all the same.
     pub(in crate::service) closed: Option<String>,
+    /// Held from the comparison with what is under way until a payment is asked for.
+    pub(in crate::service) paying: tokio::sync::Mutex<()>,
 }
 
 impl GroupWallet {
@@ -90,6 +92,7 @@ impl GroupWallet {
             sending: Mutex::new(sending),
             read_at: Mutex::default(),
             closed,
+            paying: tokio::sync::Mutex::default(),
         };
         opened.show(&lock(&opened.chain));
         Ok(opened)
@@ -104,7 +107,8 @@ impl GroupWallet {
         self.view.set(View { stale: self.is_stale(), ..chain.view() });
     }
 
-    fn is_stale(&self) -> bool {
+    /// Whether its source was last read to its end too long ago.
+    pub(in crate::service) fn is_stale(&self) -> bool {
         let now = now();
         // A clock that was set back says nothing of how long ago it was.
         lock(&self.read_at).is_none_or(|at| !(at..=at.saturating_add(LASTS)).contains(&now))

@@ -35,8 +35,6 @@ pub(in crate::service) struct Wallets {
     /// Whether the thread that reads is to read at once.
     woken: Mutex<bool>,
     wakes: Condvar,
-    /// Held from the comparison with what is under way until a payment is approved.
-    pub(in crate::service) paying: tokio::sync::Mutex<()>,
 }
 
 impl Wallets {
@@ -48,7 +46,6 @@ impl Wallets {
             reading: Mutex::default(),
             woken: Mutex::default(),
             wakes: Condvar::new(),
-            paying: tokio::sync::Mutex::default(),
         }
     }
 
@@ -155,7 +152,10 @@ impl Service {
     }
 
     /// The wallet of a group.
-    fn wallet_of(&self, group: &GroupService) -> Result<Arc<GroupWallet>, ServiceError> {
+    pub(in crate::service) fn wallet_of(
+        &self,
+        group: &GroupService,
+    ) -> Result<Arc<GroupWallet>, ServiceError> {
         if self.wallets.source.is_none() {
             let reason = "this node has no chain source, so it knows of no coins: set wallet.source in its configuration \
                           and start it again";

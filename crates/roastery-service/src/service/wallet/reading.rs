@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use roastery_wallet::{Source, SourceKind, SourceSettings};
@@ -21,6 +21,18 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// The same for one that is asked for each address.
 const LONG_PAUSE: Duration = Duration::from_secs(60);
+
+/// How long one wallet is read before it is the turn of the next: a long one keeps none of the
+/// others from being read, and none of their transactions from being sent.
+const TURN: Duration = Duration::from_secs(5);
+
+/// A source that is read in turns.
+#[derive(Debug)]
+struct Turns {
+    source: Source,
+    /// Whether the last turn has ended before the source's end.
+    goes_on: bool,
+}
 
 /// How the reading goes.
 #[derive(Debug, Default)]
@@ -124,16 +136,24 @@ impl Service {
             _ => LONG_PAUSE,
         };
         // Each wallet has its own, which knows what it has shown to that one.
-        let mut sources: BTreeMap<String, Source> = BTreeMap::new();
+        let mut sources: BTreeMap<String, Turns> = BTreeMap::new();
         while !*self.stop.borrow() {
+            let mut all_ended = true;
             for wallet in self.wallets.all() {
-                let Some(new) = self.wallets.source() else { return };
-                let source = sources.entry(wallet.descriptor().to_owned()).or_insert(new);
-                let read = self.read(&wallet, source);
-                self.note(&wallet, read);
+                let Some(source) = self.wallets.source() else { return };
+                let new = Turns { source, goes_on: false };
+                let turns = sources.entry(wallet.descriptor().to_owned()).or_insert(new);
+                let read = self.read(&wallet, turns, Instant::now() + TURN);
+                turns.goes_on = read == Ok(false);
+                all_ended &= !turns.goes_on;
+                match read {
+                    Ok(true) => self.note(&wallet, Ok(())),
+                    Ok(false) => wallet.was_read(false),
+                    Err(problem) => self.note(&wallet, Err(problem)),
+                }
                 self.send_signed(&wallet);
             }
-            if !*self.stop.borrow() {
+            if all_ended && !*self.stop.borrow() {
                 self.wallets.rest(pause);
             }
         }
@@ -150,15 +170,26 @@ impl Service {
         }
     }
 
-    /// Reads a source to its end; the error is one line.
-    fn read(&self, wallet: &GroupWallet, source: &mut Source) -> Result<(), String> {
-        source.begin();
+    /// Reads a source until then, or to its end, which is what it returns. The error is one line.
+    fn read(
+        &self,
+        wallet: &GroupWallet,
+        turns: &mut Turns,
+        until: Instant,
+    ) -> Result<bool, String> {
+        let source = &mut turns.source;
+        if !turns.goes_on {
+            source.begin();
+        }
         while !*self.stop.borrow() {
+            if Instant::now() >= until {
+                return Ok(false);
+            }
             let question = wallet.question();
             // What a source sends must not end the node, whatever a library makes of it.
             let found = catch_unwind(AssertUnwindSafe(|| source.next(&question)));
             let found = found.map_err(|panic| panic_message(&*panic))?;
-            let Some(found) = found.map_err(|error| error.to_string())? else { return Ok(()) };
+            let Some(found) = found.map_err(|error| error.to_string())? else { return Ok(true) };
             let taken = catch_unwind(AssertUnwindSafe(|| wallet.take(found)));
             let taken = taken.map_err(|panic| {
                 wallet.reopen(&self.shared.store, self.wallets.network);
@@ -169,7 +200,7 @@ impl Service {
             kept.map_err(|error| error.to_string())?;
             taken.map_err(|error| error.to_string())?;
         }
-        Ok(())
+        Ok(false)
     }
 }
 

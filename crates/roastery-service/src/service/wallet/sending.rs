@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bitcoin::{Transaction, hex::FromHex as _};
 use roastery_protocol::SessionId;
+use roastery_wallet::View;
 
 use super::{
     known::GroupWallet,
@@ -41,7 +42,7 @@ impl Service {
             let mut sending = lock(&wallet.sending);
             let known = sending.iter_mut().find(|known| known.session == session);
             match known {
-                Some(known) if matches!(known.state, SendingState::Ended(_)) => {
+                Some(known) if is_to_be_sent_again(&known.state, &wallet.view.now()) => {
                     known.state = SendingState::Waiting(None);
                     true
                 }
@@ -215,4 +216,32 @@ fn make_room(sending: &mut Vec<Sending>) -> Result<(), ServiceError> {
         sending.remove(oldest);
     }
     Ok(())
+}
+
+/// Whether what was sent, or was not, is sent anew when a person asks for it: a source may have
+/// forgotten it.
+fn is_to_be_sent_again(state: &SendingState, view: &View) -> bool {
+    match state {
+        SendingState::Ended(_) => true,
+        SendingState::Sent(txid) => !view.heights.contains_key(txid),
+        SendingState::Waiting(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::{Txid, hashes::Hash as _};
+
+    use super::*;
+
+    #[test]
+    fn what_the_source_has_forgotten_is_sent_again_when_it_is_asked_for() {
+        let txid = Txid::from_byte_array([7; 32]);
+        let known = View { heights: [(txid, None)].into(), ..View::default() };
+        let sent = SendingState::Sent(txid);
+        assert!(is_to_be_sent_again(&sent, &View::default()));
+        assert!(!is_to_be_sent_again(&sent, &known));
+        assert!(is_to_be_sent_again(&SendingState::Ended(String::new()), &known));
+        assert!(!is_to_be_sent_again(&SendingState::Waiting(None), &View::default()));
+    }
 }

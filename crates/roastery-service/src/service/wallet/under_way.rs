@@ -1,9 +1,9 @@
 //! What a wallet pays already and is in no block: the same asked for again would be paid twice,
 //! from other coins.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet};
 
-use bitcoin::{Amount, OutPoint, Script, Transaction, hashes::Hash as _, hex::FromHex as _};
+use bitcoin::{Amount, OutPoint, Script, Transaction, Txid, hashes::Hash as _, hex::FromHex as _};
 use roastery_bitcoin::{
     psbt,
     spend::{Output, Payee},
@@ -35,9 +35,25 @@ fn coin_of(outpoint: &OutPoint) -> Coin {
 /// How many requests are read at once.
 const PAGE: usize = 64;
 
-/// The most requests that are read of each kind. Only a wallet whose payments a program makes has
-/// more in a week, and the program sees for itself that it makes each once.
+/// The most requests that are read of each state. Only a wallet whose payments a program makes has
+/// more, and the program sees for itself that it makes each once.
 const MOST_READ: usize = 4096;
+
+/// How long a signed transaction, and one of which a share has left, counts, in seconds: four
+/// weeks.
+const COUNTS: u64 = 28 * 24 * 60 * 60;
+
+/// How far a transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// Its request has ended here without a signature, and a share has left: others may still have
+    /// it signed.
+    Ended,
+    /// It is signed, and its request has expired.
+    Lapsed,
+    /// It is signed, or approved or asked for here, and its request has not expired.
+    Open,
+}
 
 /// A transaction that this node has approved, has given a share of, or is to send, and that is in
 /// no block.
@@ -45,10 +61,7 @@ const MOST_READ: usize = 4096;
 pub(super) struct UnderWay {
     session: SessionId,
     transaction: Transaction,
-    /// Whether its request has ended without a signature here. A share of it has left, so others
-    /// may still have it signed; its coins may be spent by another transaction, which then replaces
-    /// it.
-    has_ended: bool,
+    standing: Standing,
 }
 
 impl UnderWay {
@@ -58,9 +71,15 @@ impl UnderWay {
         // What was approved or asked for here could be read.
         let transaction = psbt::read(bytes).ok()?.decoded().unsigned_tx.clone();
         let session = kept.request.session_id();
-        let is_open = matches!(kept.state, RequestState::Approved(_) | RequestState::Signed(_));
-        let has_ended = !is_open || kept.request.expiry() <= at;
-        Some(Self { session, transaction, has_ended })
+        let has_expired = kept.request.expiry() <= at;
+        let standing = match &kept.state {
+            RequestState::Signed(_) if has_expired => Standing::Lapsed,
+            RequestState::Signed(_) => Standing::Open,
+            RequestState::Approved(_) if !has_expired => Standing::Open,
+            RequestState::Proposed if !has_expired && kept.proposer.is_none() => Standing::Open,
+            _ => Standing::Ended,
+        };
+        Some(Self { session, transaction, standing })
     }
 
     /// Whether it may still be confirmed beside another payment: it is in no block, and none of its
@@ -79,96 +98,151 @@ impl UnderWay {
         self.transaction.input.iter().map(|input| input.previous_output)
     }
 
+    /// Its coins that another transaction of this wallet could spend in its place.
+    fn free_coins(&self, view: &View) -> Vec<OutPoint> {
+        let is_free =
+            |coin: &OutPoint| view.coins.get(coin).is_some_and(|known| known.spent_by.is_none());
+        self.coins().filter(is_free).collect()
+    }
+
     fn pays(&self, amount: Amount, to: &Script) -> bool {
         let outputs = &self.transaction.output;
         outputs.iter().any(|output| output.value == amount && output.script_pubkey == *to)
     }
 }
 
-/// The coins that no other transaction may spend.
+/// The coins that are not chosen for another transaction.
 pub(super) fn coins_of(under_way: &[UnderWay]) -> BTreeSet<OutPoint> {
-    under_way.iter().filter(|one| !one.has_ended).flat_map(UnderWay::coins).collect()
+    let kept = under_way.iter().filter(|one| one.standing != Standing::Ended);
+    kept.flat_map(UnderWay::coins).collect()
+}
+
+/// The coins that no other transaction may spend, even if they are named: those of requests that
+/// are open.
+pub(super) fn open_coins_of(under_way: &[UnderWay]) -> BTreeSet<OutPoint> {
+    let open = under_way.iter().filter(|one| one.standing == Standing::Open);
+    open.flat_map(UnderWay::coins).collect()
+}
+
+/// A payment that is to be made: an amount, to whom, whether it may be made once more, and from
+/// which coins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paying<'a> {
+    pub(super) amount: Amount,
+    pub(super) to: &'a Script,
+    pub(super) again: bool,
+    pub(super) inputs: &'a [OutPoint],
 }
 
 /// Why a payment is not made as it is asked for: one that is under way pays the same. `None` if
-/// none does, or if what was said allows it: that it is paid once more and, where the other may be
-/// signed by others still, from a coin of that one, so that only one of both can be confirmed.
+/// none does, or if what was said allows it: that it is paid once more and, where the other may
+/// still come true and has a coin that is free, from a coin of that one, so that only one of both
+/// can be confirmed.
 pub(super) fn already_paid(
     under_way: &[UnderWay],
-    (amount, to): (Amount, &Script),
-    again: bool,
-    inputs: &[OutPoint],
+    paying: Paying<'_>,
+    view: &View,
 ) -> Option<String> {
-    let mut same = under_way.iter().filter(|one| one.pays(amount, to));
-    let stops = |one: &&UnderWay| match one.has_ended {
-        false => !again,
-        true => !again || !one.coins().any(|coin| inputs.contains(&coin)),
-    };
-    let one = same.find(stops)?;
-    let id = &one.session.to_string()[..8];
-    Some(match (one.has_ended, one.coins().next()) {
-        (true, Some(coin)) => format!(
-            "request {id} pays the same amount to the same address. It has ended here, and a share of it has left, so \
-             that others may still have it signed: pay it again with --again --input {coin}, a coin of that one, so that \
-             only one of both can be confirmed"
-        ),
-        _ => format!(
-            "request {id} pays the same amount to the same address and is in no block yet: roastery wallet fetch {id} \
-             sends it and says how far it is; with --again it is paid once more"
-        ),
-    })
+    let Paying { amount, to, again, inputs } = paying;
+    let same = || under_way.iter().filter(|one| one.pays(amount, to));
+    // One coin of each that has one, as far as none is given.
+    let replaced = same().filter(|one| one.standing != Standing::Open);
+    let free = replaced.map(|one| one.free_coins(view));
+    let needed: Vec<OutPoint> = free
+        .filter(|coins| !coins.iter().any(|coin| inputs.contains(coin)))
+        .filter_map(|coins| coins.first().copied())
+        .collect();
+    if again && needed.is_empty() {
+        return None;
+    }
+    let id = &same().next()?.session.to_string()[..8];
+    let same = format!("request {id} pays the same amount to the same address and is in no block");
+    if needed.is_empty() {
+        return Some(format!(
+            "{same} yet: roastery wallet fetch {id} sends it and says how far it is; with --again it is paid once more"
+        ));
+    }
+    let coins: Vec<String> = needed.iter().map(|coin| format!("--input {coin}")).collect();
+    Some(format!(
+        "{same}. Its request has ended, and others may still have it signed and sent: roastery wallet fetch {id} sends it \
+         if it is signed. To pay it once more give --again {}, coins of what is replaced by it, so that one of them is \
+         confirmed and not both",
+        coins.join(" ")
+    ))
 }
 
-/// What was approved here or signed, and has not expired, in these groups.
-fn approved(store: &Store, groups: Vec<GroupId>, at: u64) -> Result<Vec<KeptRequest>, StoreError> {
-    let states = vec![StateKind::Approved, StateKind::Signed];
-    let mut which = Listing { groups, states, before: u64::MAX, limit: PAGE };
-    let (mut found, mut read) = (Vec::new(), 0);
-    while read < MOST_READ {
+/// The transactions of requests in one state that changed within these seconds, by their ids.
+fn in_state(
+    store: &Store,
+    groups: &[GroupId],
+    state: StateKind,
+    since: u64,
+    mut take: impl FnMut(&KeptRequest),
+) -> Result<(), StoreError> {
+    let states = vec![state];
+    let mut which = Listing { groups: groups.to_vec(), states, before: u64::MAX, limit: PAGE };
+    for _ in 0..MOST_READ / PAGE {
         let page = store.list(&which)?;
-        let Some(last) = page.last() else { break };
-        // What has changed before a request's longest life has expired.
-        let ends = last.changed.saturating_add(MAX_LIFETIME_SECONDS) < at;
+        let Some(last) = page.last() else { return Ok(()) };
+        let ends = last.changed < since;
         which.before = last.position;
-        read += page.len();
-        found.extend(page.into_iter().filter(|kept| kept.request.expiry() > at));
+        page.iter().filter(|kept| kept.changed >= since).for_each(&mut take);
         if ends {
-            return Ok(found);
+            return Ok(());
         }
     }
-    if read >= MOST_READ {
-        tracing::warn!(read, "older payments are not compared with a new one");
-    }
-    Ok(found)
-}
-
-/// The sessions of transactions of a key of which a share has left here, the latest.
-fn released(store: &Store, key: [u8; 32]) -> Result<BTreeSet<SessionId>, StoreError> {
-    let latest = store.audit_latest(MOST_READ)?;
-    let of_key = latest.into_iter().filter(|entry| entry.key == key);
-    Ok(of_key.filter(|entry| !entry.spending.coins.is_empty()).map(|entry| entry.session).collect())
+    tracing::warn!(?state, most = MOST_READ, "older payments are not compared with a new one");
+    Ok(())
 }
 
 /// All that may be under way: of these groups, of what has left under this key, and of what is to
 /// be sent.
 fn under_way(
     store: &Store,
-    groups: Vec<GroupId>,
+    groups: &[GroupId],
     key: [u8; 32],
     sending: Vec<SessionId>,
     at: u64,
 ) -> Result<Vec<UnderWay>, StoreError> {
-    let mut known = BTreeMap::new();
-    for kept in approved(store, groups, at)? {
-        known.insert(kept.request.session_id(), UnderWay::of(&kept, at));
+    let mut read = BTreeSet::new();
+    // The parts of a transaction are one payment.
+    let mut known: BTreeMap<Txid, UnderWay> = BTreeMap::new();
+    let mut add = |kept: &KeptRequest| {
+        let Some(one) = UnderWay::of(kept, at) else { return };
+        let txid = one.transaction.compute_txid();
+        let most = known.get(&txid).is_none_or(|other| other.standing < one.standing);
+        if most {
+            known.insert(txid, one);
+        }
+    };
+    // What has not expired has changed within a request's longest life.
+    let life = at.saturating_sub(MAX_LIFETIME_SECONDS);
+    let counts = at.saturating_sub(COUNTS);
+    for (state, since) in
+        [(StateKind::Approved, life), (StateKind::Proposed, life), (StateKind::Signed, counts)]
+    {
+        in_state(store, groups, state, since, |kept| {
+            let is_asked = kept.proposer.is_none();
+            let is_here = state != StateKind::Proposed || is_asked;
+            let may_count = state == StateKind::Signed || kept.request.expiry() > at;
+            if is_here && may_count {
+                read.insert(kept.request.session_id());
+                add(kept);
+            }
+        })?;
     }
-    for session in released(store, key)?.into_iter().chain(sending) {
-        if let Entry::Vacant(entry) = known.entry(session) {
-            let kept = store.request(session)?;
-            entry.insert(kept.and_then(|kept| UnderWay::of(&kept, at)));
+    let mut others: BTreeSet<SessionId> = sending.into_iter().collect();
+    store.audit_since(counts.saturating_mul(1000), |entry| {
+        if entry.key == key && !entry.spending.coins.is_empty() {
+            others.insert(entry.session);
+        }
+    })?;
+    for session in others.difference(&read) {
+        if let Some(kept) = store.request(*session)? {
+            add(&kept);
         }
     }
-    Ok(known.into_values().flatten().collect())
+    Ok(known.into_values().collect())
 }
 
 impl Service {
@@ -177,20 +251,22 @@ impl Service {
     pub(in crate::service) async fn check_paid_once(
         &self,
         group: &GroupService,
+        wallet: &GroupWallet,
         psbt: &[u8],
     ) -> Result<(), ServiceError> {
-        let wallet = self.wallet_of(group)?;
         let view = wallet.view.now();
         let bytes = psbt.to_vec();
         let read = move |policy: &PolicyEngine| policy.read(&bytes);
         let spend = group.with_policy(Lane::Operator, read).await.map_err(ServiceError::Refused)?;
         let coins: BTreeSet<OutPoint> = spend.inputs().iter().map(|one| one.outpoint).collect();
-        let mut under_way = self.under_way(group, &wallet, &view).await?;
+        let mut under_way = self.under_way(group, wallet, &view).await?;
         // Of two that spend one coin one is confirmed: this one replaces the other, or is the same.
         under_way.retain(|one| !one.coins().any(|coin| coins.contains(&coin)));
         let mut others = spend.outputs().iter().filter(|output| output.payee == Payee::Other);
-        let paid =
-            |output: &Output| already_paid(&under_way, (output.amount, &output.script), false, &[]);
+        let paid = |output: &Output| {
+            let (amount, to) = (output.amount, &*output.script);
+            already_paid(&under_way, Paying { amount, to, again: false, inputs: &[] }, &view)
+        };
         match others.find_map(paid) {
             Some(reason) => Err(ServiceError::Conflict(reason.into())),
             None => Ok(()),
@@ -240,15 +316,15 @@ impl Service {
         let key = key_of(&group.group);
         let groups = self.groups().into_iter().filter(|one| key_of(&one.group) == key);
         let groups: Vec<GroupId> = groups.map(|one| one.group.id()).collect();
-        let waits = |state: &SendingState| matches!(state, SendingState::Waiting(_));
+        let sends = |state: &SendingState| !matches!(state, SendingState::Ended(_));
         let sending: Vec<SessionId> = lock(&wallet.sending)
             .iter()
-            .filter(|one| waits(&one.state))
+            .filter(|one| sends(&one.state))
             .filter_map(|one| <[u8; 32]>::from_hex(&one.session).ok())
             .map(SessionId::from_bytes)
             .collect();
         let at = now();
-        let read = move |store: &Store| under_way(store, groups, key, sending, at);
+        let read = move |store: &Store| under_way(store, &groups, key, sending, at);
         let mut found = self.shared.store(read).await?;
         found.retain(|one| one.is_open(view));
         Ok(found)
@@ -256,130 +332,4 @@ impl Service {
 }
 
 #[cfg(test)]
-mod tests {
-    use bitcoin::{BlockHash, Txid};
-    use roastery_bitcoin::{spend::Spender, wallet::Wallet};
-    use roastery_protocol::request::Proposal;
-    use roastery_testkit::{
-        payments::{elsewhere, ordinary, spend_of},
-        seat,
-    };
-    use roastery_wallet::Coin as ChainCoin;
-
-    use super::*;
-    use crate::{
-        config::{PolicyConfig, SubjectKind},
-        service::{
-            DecidedAbout, DraftSubject, RequestDraft,
-            fixture::{TestNode, asking},
-        },
-    };
-
-    async fn node() -> TestNode {
-        let kinds = vec![SubjectKind::Transaction];
-        TestNode::with(PolicyConfig { kinds, ..Default::default() }).await
-    }
-
-    fn payment(node: &TestNode) -> UnderWay {
-        let wallet = Wallet::new(node.members().clone()).unwrap();
-        let transaction = ordinary(&wallet).unsigned_tx;
-        UnderWay { session: SessionId::from_bytes([7; 32]), transaction, has_ended: false }
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn what_others_only_propose_keeps_no_coin_and_what_is_approved_here_does() {
-        let node = node().await;
-        let mut events = node.shared.events.subscribe();
-        let wallet = Wallet::new(node.members().clone()).unwrap();
-        let spend = spend_of(ordinary(&wallet), &wallet);
-        let expiry = now() + 600;
-        let request = spend.requests([1; 32], expiry).unwrap().remove(0);
-        let (session, group) = (request.session_id(), node.members().id());
-        let subject = Subject::Transaction(spend.document().bytes().to_vec());
-        node.group.receive_proposal(seat(1), Proposal { request, subject }).await.unwrap();
-        while events.recv().await.unwrap().kind != "pending" {}
-        let key = node.key();
-        let kept = async |at| {
-            let read = move |store: &Store| under_way(store, vec![group], key, Vec::new(), at);
-            node.shared.store(read).await.unwrap()
-        };
-        assert_eq!(kept(now()).await, []);
-
-        let about = DecidedAbout::default();
-        node.group.approve_as_operator(node.kept(session).await, about, asking(0)).await.unwrap();
-        let transaction = spend.transaction().clone();
-        assert_eq!(kept(now()).await, [UnderWay { session, transaction, has_ended: false }]);
-        assert_eq!(kept(expiry).await, [], "it has expired, and no share has left");
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_payment_whose_share_has_left_is_under_way_after_its_request_has_ended() {
-        let mut node = TestNode::with(PolicyConfig {
-            kinds: vec![SubjectKind::Transaction],
-            ..Default::default()
-        })
-        .await;
-        let wallet = Wallet::new(node.members().clone()).unwrap();
-        let spend = spend_of(ordinary(&wallet), &wallet);
-        let subject = DraftSubject::Transaction(spend.document().bytes().to_vec());
-        let draft = RequestDraft { subject, life: None, once: false };
-        let request = node.group.propose(draft, asking(0)).await.unwrap().kept.request;
-        let state = node.signed_by_both(&request).await;
-        assert!(matches!(state, RequestState::Signed(_)), "{state:?}");
-        let (group, key, session) = (node.members().id(), node.key(), request.session_id());
-        let at = request.expiry() + 1;
-        let read = move |store: &Store| under_way(store, vec![group], key, Vec::new(), at);
-        let found = node.shared.store(read).await.unwrap();
-        let transaction = spend.transaction().clone();
-        assert_eq!(found, [UnderWay { session, transaction, has_ended: true }]);
-        assert_eq!(coins_of(&found), [].into(), "another transaction may replace it");
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_payment_is_found_by_its_amount_and_payee_and_by_nothing_less() {
-        let mut one = payment(&node().await);
-        let paid = one.transaction.output.iter().find(|one| one.script_pubkey == elsewhere());
-        let (amount, to) = (paid.unwrap().value, elsewhere());
-        let coin = one.coins().next().unwrap();
-        let paid = |one: &UnderWay, amount, to: &Script, again, inputs: &[OutPoint]| {
-            already_paid(std::slice::from_ref(one), (amount, to), again, inputs)
-        };
-        let stopped = paid(&one, amount, &to, false, &[coin]).unwrap();
-        assert!(stopped.contains("with --again it is paid once more"), "{stopped}");
-        assert_eq!(paid(&one, amount, &to, true, &[]), None);
-        assert_eq!(paid(&one, amount + Amount::ONE_SAT, &to, false, &[]), None);
-        assert_eq!(paid(&one, amount, Script::new(), false, &[]), None);
-        assert_eq!(coins_of(std::slice::from_ref(&one)).len(), one.transaction.input.len());
-
-        // Where others may still have it signed, one of both can be confirmed.
-        one.has_ended = true;
-        for (again, inputs) in [(false, vec![]), (true, vec![]), (false, vec![coin])] {
-            let stopped = paid(&one, amount, &to, again, &inputs).unwrap();
-            assert!(stopped.contains(&format!("--again --input {coin}")), "{stopped}");
-        }
-        assert_eq!(paid(&one, amount, &to, true, &[coin]), None);
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn what_is_in_a_block_or_can_never_be_is_not_under_way() {
-        let one = payment(&node().await);
-        let txid = one.transaction.compute_txid();
-        let mut view = View { tip: Some((9, BlockHash::all_zeros())), ..View::default() };
-        assert!(one.is_open(&view));
-        view.heights.insert(txid, None);
-        assert!(one.is_open(&view), "in no block yet");
-        view.heights.insert(txid, Some(9));
-        assert!(!one.is_open(&view));
-
-        let coin = one.coins().next().unwrap();
-        let spent = |txid, confirmed| {
-            let output = one.transaction.output[0].clone();
-            let spent_by = Some(Spender { txid, confirmed });
-            let coin_now = ChainCoin { output, path: (0, 0), height: Some(1), spent_by };
-            View { coins: [(coin, coin_now)].into(), ..View::default() }
-        };
-        let other = Txid::from_byte_array([9; 32]);
-        assert!(one.is_open(&spent(txid, true)) && one.is_open(&spent(other, false)));
-        assert!(!one.is_open(&spent(other, true)));
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use crate::nodes::{
     api::post,
     hwi::wallet,
     support::{Group, until},
+    terminal::on_terminal,
 };
 
 /// An address of another.
@@ -158,6 +159,23 @@ fn of_two_payments_that_are_asked_for_at_once_one_is_made() {
     // The same transaction is not another payment.
     let (status, again) = post(&group, 0, requests, &first);
     assert_eq!((status, &again["session"]), (200, &made["session"]));
+
+    // Paid once more on purpose, both can be replaced: that makes no third payment.
+    let (status, more) = post(&group, 0, requests, &json!({ "psbt": second["psbt"] }));
+    assert_eq!(status, 200, "{more}");
+    for session in [&made["session"], &more["session"]] {
+        let session = session.as_str().unwrap();
+        group.approve(1, session);
+        group.tell(0, &["wallet", "fetch", session]).well();
+    }
+    let sent = double.chain().sent.clone();
+    assert_eq!(sent.len(), 2);
+    for transaction in sent {
+        let txid = transaction.compute_txid().to_string();
+        let bump = ["wallet", "bump", &txid, "--fee-rate", "9", "--wait", "0"];
+        let bumped = on_terminal(&group.node(0), &bump, &["y\n"], true);
+        assert!(bumped.out.contains("the node sends the transaction"), "{bumped:?}");
+    }
 }
 
 #[test]

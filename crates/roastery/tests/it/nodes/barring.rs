@@ -14,8 +14,9 @@ fn a_member_that_is_barred_is_not_signed_with_and_its_requests_are_not_taken_als
     assert!(shown.contains("barred    node-1"), "{shown}");
     assert_eq!(barred(&group, 0), [1]);
     // Connected, and not one that signs.
-    let ready = group.tell(0, &["health", "--ready"]);
-    assert_ne!(ready.status, 0, "{ready:?}");
+    until("the node that has stopped is missed", || {
+        (group.tell(0, &["health", "--ready"]).status != 0).then_some(())
+    });
     let session = group.propose(0, "not with node 1");
     group.approve(1, &session);
 

@@ -171,7 +171,32 @@ fn says_more(new: &Subject, old: &Subject) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use roastery_protocol::request::{Derivation, MessageToSign};
+    use roastery_testkit::seat;
+
     use super::*;
+    use crate::service::fixture::TestNode;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_proposal_of_a_known_request_begins_no_timeline_and_one_of_a_new_request_does() {
+        let node = TestNode::start(0).await;
+        let known = node.proposed().await.request;
+        let messages =
+            vec![MessageToSign { message: [2; 32], derivation: Derivation::key_path_only() }];
+        let new = SigningRequest::new(known.group(), [2; 32], now() + 600, messages).unwrap();
+        let sessions = [known.session_id(), new.session_id()];
+        for request in [known, new] {
+            // Another one is the same again.
+            for _ in 0..2 {
+                let proposal = Proposal { request: request.clone(), subject: Subject::Hash };
+                node.group.receive_proposal(seat(1), proposal).await.unwrap();
+            }
+        }
+        let steps = sessions.map(|session| node.group.timelines.of(session));
+        assert!(steps[0].is_empty(), "{steps:?}");
+        assert_eq!(steps[1].len(), 1, "{steps:?}");
+        assert_eq!((&steps[1][0].what, steps[1][0].seat), (&StepKind::Proposed, Some(seat(1))));
+    }
 
     #[test]
     fn bare_hashes_hide_neither_a_text_nor_a_transaction_that_is_shown_later() {

@@ -232,12 +232,15 @@
     const fresh = parse(text);
     const was = place();
     const [old, main] = [find("main", frame), find("main", fresh)];
+    // A form in which a person types stays as it is, with what it was answered.
+    const kept = [...frame.querySelectorAll("[data-keep]")];
     const told = find("#told", frame);
     const values = [...frame.querySelectorAll("input")].map((input) => [input.id, input.value, input.checked]);
     const open = [...frame.querySelectorAll("details[open]")].map((one) => one.id);
     const focus = document.activeElement;
     const key = focus && frame.contains(focus) ? focus.id || focus.getAttribute("href") : null;
     const wasHeading = focus?.tagName === "H1";
+    for (const form of kept) find(`#${form.id}`, fresh)?.replaceWith(form);
     frame.replaceChildren(fresh);
     shown = text;
     if (told) main?.prepend(told);
@@ -255,8 +258,8 @@
       look(decide);
     }
     if (decide && (!same || !old || was !== place())) shut();
-    const kept = key && [...frame.querySelectorAll("[id], a[href]")].find((one) => one.id === key || one.getAttribute("href") === key);
-    if (kept) kept.focus({ preventScroll: true });
+    const focused = key && [...frame.querySelectorAll("[id], a[href]")].find((one) => one.id === key || one.getAttribute("href") === key);
+    if (focused) focused.focus({ preventScroll: true });
     else if (wasHeading) find("h1", frame)?.focus({ preventScroll: true });
     tell();
   };
@@ -302,7 +305,7 @@
       text = `behind ${age - (age % 5)} s`;
     }
     document.body.classList.toggle("offline", is === "offline");
-    for (const set of frame.querySelectorAll("form.act fieldset")) {
+    for (const set of frame.querySelectorAll("form.act fieldset, form.ask fieldset")) {
       if (is === "offline") set.dataset.off = set.disabled = true;
       else if (set.dataset.off && !find(".changed", frame) && acting !== turn) {
         set.disabled = false;
@@ -430,6 +433,45 @@
     if (again) soon();
   };
 
+  // Sends a form that decides nothing. Its answer stands below it, or is a page of its own.
+  const askFor = async (form) => {
+    if (Date.now() < opensAt || form.dataset.asks) return;
+    const mine = turn;
+    const body = {};
+    for (const field of form.elements) {
+      if (field.name) body[field.name] = field.type === "checkbox" ? field.checked : field.value;
+    }
+    const set = find("fieldset", form);
+    const says = find(".answer", form);
+    const reply = (...content) => (turn === mine ? says.replaceChildren(...content) : null);
+    form.dataset.asks = "";
+    set.disabled = true;
+    reply("The node is asked.");
+    const control = new AbortController();
+    const end = setTimeout(() => control.abort(), PATIENCE);
+    let answer, text;
+    try {
+      answer = await call(form.dataset.ask, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(body),
+        signal: control.signal,
+      });
+      text = await answer.text();
+    } catch {
+      answer = null;
+    }
+    clearTimeout(end);
+    delete form.dataset.asks;
+    if (!set.dataset.off) set.disabled = false;
+    if (!token) return;
+    if (!answer) return reply("There is no answer. It can be asked again.");
+    if (answer.status === 401) return close(text);
+    const to = answer.headers.get("X-Roastery-Place");
+    if (to && turn === mine) return go(to);
+    reply(answer.headers.get("Content-Type")?.startsWith("text/html") ? parse(text) : text);
+  };
+
   document.addEventListener("click", (click) => {
     const link = click.target.closest?.("a[href]");
     if (!link || click.button || click.metaKey || click.ctrlKey || click.shiftKey || click.altKey) return;
@@ -448,6 +490,7 @@
     submit.preventDefault();
     if (form === opening) enter(find("#code").value);
     else if (form.dataset.act) act(form);
+    else if (form.dataset.ask) askFor(form);
   });
 
   // Keys go to pages; none decides.

@@ -15,20 +15,29 @@ pub(crate) enum Place {
     Group(String),
     /// The wallet of a group, by the group's id.
     Wallet(String),
-    /// The audit log before an entry, or its end.
-    Log(Option<u64>),
+    /// The audit log before these entries, or its end.
+    Log(Option<Before>),
     /// The proofs.
     Evidence,
+}
+
+/// Where a page of the audit log begins: with what came before this act and this share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Before {
+    pub(crate) acts: u64,
+    pub(crate) shares: u64,
 }
 
 impl Place {
     /// The page at this path and query, if there is one.
     pub(crate) fn at(path: &str, query: &str) -> Option<Self> {
-        let (mut state, mut before) = (None, None);
+        let (mut state, mut before, mut acts, mut shares) = (None, None, None, None);
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=')? {
                 ("state", word) => state = Some(word.parse().ok()?),
                 ("before", number) => before = Some(number.parse().ok()?),
+                ("acts", number) => acts = Some(number.parse().ok()?),
+                ("shares", number) => shares = Some(number.parse().ok()?),
                 _ => return None,
             }
         }
@@ -36,15 +45,24 @@ impl Place {
         let (first, second, end) = (parts.next()?, parts.next(), parts.next());
         let place = match (first, second, end) {
             ("", None, None) => Self::Overview,
-            ("requests", None, None) => return Some(Self::Requests(state, before)),
-            ("log", None, None) if state.is_none() => return Some(Self::Log(before)),
+            ("requests", None, None) => {
+                return ((acts, shares) == (None, None)).then_some(Self::Requests(state, before));
+            }
+            ("log", None, None) if (state, before) == (None, None) => {
+                return match (acts, shares) {
+                    (None, None) => Some(Self::Log(None)),
+                    (Some(acts), Some(shares)) => Some(Self::Log(Some(Before { acts, shares }))),
+                    _ => None,
+                };
+            }
             ("requests", Some(session), None) => Self::Request(id(session)?),
             ("groups", Some(group), None) => Self::Group(id(group)?),
             ("wallets", Some(group), None) => Self::Wallet(id(group)?),
             ("evidence", None, None) => Self::Evidence,
             _ => return None,
         };
-        (state.is_none() && before.is_none()).then_some(place)
+        let is_bare = (state, before, acts, shares) == (None, None, None, None);
+        is_bare.then_some(place)
     }
 }
 
@@ -69,7 +87,8 @@ mod tests {
         assert_eq!(older, Some(Place::Requests(Some(State::Signed), Some(7))));
         assert_eq!(at(&format!("/requests/{hex}")), Some(Place::Request(hex.clone())));
         assert_eq!(at(&format!("/groups/{hex}")), Some(Place::Group(hex.clone())));
-        assert_eq!(Place::at("/log", "before=5"), Some(Place::Log(Some(5))));
+        let older = Place::at("/log", "acts=5&shares=7");
+        assert_eq!(older, Some(Place::Log(Some(Before { acts: 5, shares: 7 }))));
         let upper = hex.to_uppercase();
         for none in [
             "",
@@ -87,6 +106,9 @@ mod tests {
             ("/requests", "state=eaten"),
             ("/requests", "before=-1"),
             ("/log", "state=signed"),
+            ("/log", "acts=5"),
+            ("/log", "before=5"),
+            ("/requests", "acts=5&shares=7"),
             ("/", "before=1"),
             ("/requests", "x=1"),
         ] {

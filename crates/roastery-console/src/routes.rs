@@ -20,6 +20,7 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use crate::{
     act::{self, Decision},
+    check,
     connections::Connection,
     console::{Console, Shared, StreamPlace},
     door::Entered,
@@ -56,6 +57,7 @@ pub(crate) fn router(console: Console) -> Router {
         .route("/fragment/", get(fragment))
         .route("/events", get(events))
         .route("/requests/{session}/{act}", post(decide))
+        .route("/log/check", post(check_log))
         .route_layer(middleware::from_fn_with_state(shared.clone(), authorise));
     let outside = Router::new()
         .route("/app.css", get(async || file("text/css; charset=utf-8", STYLE)))
@@ -65,12 +67,12 @@ pub(crate) fn router(console: Console) -> Router {
         .fallback(get(shell));
     inside
         .merge(outside)
-        .layer(middleware::from_fn_with_state(shared.clone(), check))
+        .layer(middleware::from_fn_with_state(shared.clone(), from_here))
         .with_state(shared)
 }
 
 /// Refuses what comes from elsewhere, and guards every answer.
-async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+async fn from_here(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let mut answer = match shared.hosts.check(request.headers()) {
         Ok(()) => next.run(request).await,
         // What calls it by another name is not told what it has found.
@@ -171,6 +173,18 @@ async fn decide(
         Err(refused) => return refused,
     };
     page(act::decide(&shared, &session, act, &decision, &Clock::system()).await)
+}
+
+/// A form without fields.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+async fn check_log(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
+    match read(&headers, body).await {
+        Ok(Nothing {}) => page(check::check(&shared).await),
+        Err(refused) => refused,
+    }
 }
 
 /// The changes, as server-sent events. The stream begins with whether the node answers, and ends

@@ -71,6 +71,11 @@ impl Told {
     }
 }
 
+/// What a form says when the node refuses what it asks for, or does not answer.
+pub(crate) fn refused(error: &ClientError) -> (StatusCode, Markup) {
+    (problem::status(error), html! { p.bad { (foreign(&error.to_string())) } })
+}
+
 /// A page with its frame, and its status.
 pub(crate) async fn page(
     client: &Client,

@@ -11,9 +11,9 @@ mod isolated;
 const TO: &str = "bc1pp2zd3m67pu0w9t7jdfm7rku5lqu6439q4x3em3g7quvj5fl4vehs6mqusv";
 
 /// Markup, and characters that turn, hide or stretch the text around them.
-const HOSTILE: &str = "<img src=x onerror=alert(1)>\"'&\u{202e}exe\u{200b}\u{1b}[2J";
+pub(super) const HOSTILE: &str = "<img src=x onerror=alert(1)>\"'&\u{202e}exe\u{200b}\u{1b}[2J";
 
-fn friday() -> Clock {
+pub(super) fn friday() -> Clock {
     let now: Time = from_value(json!("2026-05-01T14:14:00Z")).unwrap();
     Clock::utc(now)
 }
@@ -69,7 +69,7 @@ fn overview(status: Value) -> String {
 
 /// Nothing of a hostile text is markup, and nothing of it is invisible or turns what is around it.
 #[track_caller]
-fn is_harmless(html: &str) {
+pub(super) fn is_harmless(html: &str) {
     assert!(!html.contains("<img"), "{html}");
     assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;"), "{html}");
     for bad in ['\u{202e}', '\u{200b}', '\u{1b}'] {

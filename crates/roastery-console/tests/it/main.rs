@@ -5,4 +5,5 @@ mod decisions;
 mod door;
 mod http;
 mod live;
+mod log;
 mod node;

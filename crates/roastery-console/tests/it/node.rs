@@ -32,6 +32,8 @@ pub(crate) struct Played {
     pub(crate) decided: Mutex<Vec<(String, Value)>>,
     /// Whether it compares what was seen, as a node does.
     pub(crate) compares: Mutex<bool>,
+    /// The number of acts that it says it has recorded.
+    pub(crate) acts: Mutex<u64>,
     /// What it answers to a decision instead.
     pub(crate) problem: Mutex<Option<&'static str>>,
     events: broadcast::Sender<String>,
@@ -91,6 +93,9 @@ fn routes(played: Arc<Played>) -> Router {
         .route("/v1/requests/{session}/timeline", get(async || Json(json!([]))))
         .route("/v1/requests/{session}/{act}", post(decide))
         .route("/v1/events", get(events))
+        .route("/v1/audit", get(acts))
+        .route("/v1/audit/chain", get(chain))
+        .route("/v1/log/cuts", get(async || Json(cuts())))
         .with_state(played)
 }
 
@@ -118,6 +123,35 @@ async fn decide(
     Json(request).into_response()
 }
 
+fn cuts() -> Value {
+    json!({ "begin": 0, "end": 0, "kept_since": "2026-05-01T14:02:00Z", "cuts": [] })
+}
+
+async fn acts(State(played): State<Arc<Played>>, Query(query): Query<Value>) -> Json<Value> {
+    let count = *played.acts.lock().unwrap();
+    let number = |name: &str| query[name].as_str().unwrap().parse::<u64>().unwrap();
+    let (from, limit) = (number("from"), number("limit"));
+    let shown = from..count.min(from.saturating_add(limit));
+    let act = |number| {
+        json!({
+            "number": number, "time": "2026-05-01T14:02:00Z", "act": "asked", "group": "",
+            "by": { "kind": "token", "name": "payout" }, "session": "", "seen": null,
+            "text": format!("setting {number}"), "shares": 0, "before": "",
+        })
+    };
+    let acts: Vec<Value> = shown.map(act).collect();
+    Json(json!({ "acts": acts, "count": count, "hash": "77" }))
+}
+
+async fn chain(State(played): State<Arc<Played>>) -> Response {
+    if let Some(code) = *played.problem.lock().unwrap() {
+        let problem = json!({ "code": code, "message": "<b>it is computed for another</b>" });
+        return (StatusCode::TOO_MANY_REQUESTS, Json(problem)).into_response();
+    }
+    let acts = *played.acts.lock().unwrap();
+    Json(json!({ "acts": acts, "hash": "77" })).into_response()
+}
+
 async fn events(State(played): State<Arc<Played>>) -> Response {
     let mut events = played.events.subscribe();
     let lines = async_stream(async move || events.recv().await.ok());
@@ -139,6 +173,7 @@ impl World {
             request: Mutex::new(request()),
             decided: Mutex::default(),
             compares: Mutex::new(true),
+            acts: Mutex::default(),
             problem: Mutex::default(),
             events: broadcast::Sender::new(8),
         });

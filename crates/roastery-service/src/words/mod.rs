@@ -1,11 +1,13 @@
 //! Words for people: amounts, times, requests. The command and the console say the same.
 
+mod acts;
 mod clock;
 mod request;
 mod shown;
 mod turns;
 
 pub use self::{
+    acts::{Piece, Users, act, chain, group_of, line, principal, share},
     clock::{Clock, span},
     request::{About, about, prospect, ruling, state, title, typed, word, words},
     shown::{

@@ -5,7 +5,8 @@ use crate::{
     config::SubjectKind,
     text::visible,
     view::{
-        Approver, Decided, Level, MemberDecision, Part, Progress, Request, Ruling, State, Warning,
+        Approver, Decided, Level, MemberDecision, Part, Progress, Request, Ruling, State, Summary,
+        Warning,
     },
 };
 
@@ -24,15 +25,22 @@ pub struct About {
 impl About {
     /// The subject of this request.
     pub fn of(request: &Request) -> Self {
-        let own =
-            |words: String| Self { before: words, foreign: String::new(), after: String::new() };
-        let Some(summary) = &request.summary else {
-            return own(match request.subject.kind {
+        match &request.summary {
+            Some(summary) => Self::of_summary(summary),
+            None => Self::own(match request.subject.kind {
                 SubjectKind::Hash => "a bare hash".to_owned(),
                 SubjectKind::Transaction => "a payment that is not read yet".to_owned(),
                 SubjectKind::Text => "a text".to_owned(),
-            });
-        };
+            }),
+        }
+    }
+
+    fn own(words: String) -> Self {
+        Self { before: words, foreign: String::new(), after: String::new() }
+    }
+
+    /// The subject with this summary.
+    pub fn of_summary(summary: &Summary) -> Self {
         let part = summary.part.map(|Part { number, of }| format!(", part {number} of {of}"));
         let part = part.unwrap_or_default();
         if let Some(words) = &summary.words {
@@ -44,7 +52,7 @@ impl About {
         }
         let all = summary.pays.len() + summary.more;
         match &summary.pays[..] {
-            [] => own(format!("pays nothing to others{part}")),
+            [] => Self::own(format!("pays nothing to others{part}")),
             [one] if all == 1 => Self {
                 before: format!("pays {} to ", btc(one.amount)),
                 foreign: short_address(&one.to),
@@ -53,7 +61,7 @@ impl About {
             some => {
                 let sum = some.iter().fold(0, |sum: u64, one| sum.saturating_add(one.amount));
                 let least = if summary.more > 0 { "at least " } else { "" };
-                own(format!("pays {least}{} to {all} addresses{part}", btc(sum)))
+                Self::own(format!("pays {least}{} to {all} addresses{part}", btc(sum)))
             }
         }
     }

@@ -494,7 +494,7 @@
   });
 
   // Keys go to pages; none decides.
-  const PLACES = { o: "/", r: "/requests", l: "/log" };
+  const PLACES = { o: "/", r: "/requests", l: "/log", s: "/settings" };
   let after = "";
   document.addEventListener("keydown", (press) => {
     // A key that is held presses no button and no link again.

@@ -19,6 +19,8 @@ pub(crate) enum Place {
     Log(Option<Before>),
     /// The proofs.
     Evidence,
+    /// The health of the node, and the configuration in force.
+    Settings,
 }
 
 /// Where a page of the audit log begins: with what came before this act and this share.
@@ -59,6 +61,7 @@ impl Place {
             ("groups", Some(group), None) => Self::Group(id(group)?),
             ("wallets", Some(group), None) => Self::Wallet(id(group)?),
             ("evidence", None, None) => Self::Evidence,
+            ("settings", None, None) => Self::Settings,
             _ => return None,
         };
         let is_bare = (state, before, acts, shares) == (None, None, None, None);
@@ -82,6 +85,7 @@ mod tests {
         let hex = "0f".repeat(32);
         let at = |path: &str| Place::at(path, "");
         assert_eq!(at("/"), Some(Place::Overview));
+        assert_eq!(at("/settings"), Some(Place::Settings));
         assert_eq!(at("/requests"), Some(Place::Requests(None, None)));
         let older = Place::at("/requests", "state=signed&before=7");
         assert_eq!(older, Some(Place::Requests(Some(State::Signed), Some(7))));

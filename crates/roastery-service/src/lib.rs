@@ -34,8 +34,8 @@ pub use self::{
         PaymentDetails, PeerStatus, PolicyStatus, RecordedAct, RecordedActs, RecordedIn,
         RequestCounts, RequestDetails, RequestDraft, RequestFilter, RequestPage, RequestWarning,
         Role, Ruling, Seen, Sending, SendingState, Service, ServiceError, ServiceEvent,
-        SessionStatus, SignedForm, State, Step, StepKind, Summary, TextSigner, WalletDraft,
-        WalletStatus, approval_text, nothing_to_cut, too_young,
+        SessionStatus, SettingsInForce, SignedForm, State, Step, StepKind, Summary, TextSigner,
+        WalletDraft, WalletStatus, approval_text, nothing_to_cut, too_young,
     },
     time::Time,
 };

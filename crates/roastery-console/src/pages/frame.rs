@@ -68,6 +68,7 @@ impl Frame {
                     }
                     (link("/log", html! { "Log" }, matches!(place, Place::Log(_))))
                     (link("/evidence", html! { "Evidence" }, *place == Place::Evidence))
+                    (link("/settings", html! { "Settings" }, *place == Place::Settings))
                 }
             }
         }
@@ -146,11 +147,12 @@ pub(crate) fn shell() -> Markup {
 }
 
 /// The keys, and what they do.
-const KEYS: [(&str, &str); 7] = [
+const KEYS: [(&str, &str); 8] = [
     ("g o", "Overview"),
     ("g r", "Requests"),
     ("g w", "Wallet"),
     ("g l", "Log"),
+    ("g s", "Settings and health"),
     ("j k", "The next and the previous request of a list"),
     ("Enter", "Open the chosen request"),
     ("?", "This list"),

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use roastery_service::{
     api::{Client, ClientError},
-    view::{GroupStatus, Status},
+    view::{GroupStatus, Policy, Status},
     words::{Clock, btc, span},
 };
 
@@ -82,11 +82,18 @@ fn sessions(group: &GroupStatus) -> Markup {
 }
 
 fn policy(group: &GroupStatus) -> Markup {
-    let policy = &group.policy;
-    let kinds: Vec<&str> = policy.kinds.iter().map(|kind| kind.as_str()).collect();
     html! {
         section.card aria-labelledby="policy" {
             h2 #policy { "Policy of this node" }
+            (rules(&group.policy))
+        }
+    }
+}
+
+/// What a policy allows, and who approves it.
+pub(super) fn rules(policy: &Policy) -> Markup {
+    let kinds: Vec<&str> = policy.kinds.iter().map(|kind| kind.as_str()).collect();
+    html! {
             dl {
                 dt { "Approves" } dd { (policy.approval.as_str()) }
                 dt { "Signs" } dd { (kinds.join(", ")) }
@@ -95,7 +102,6 @@ fn policy(group: &GroupStatus) -> Markup {
                 dt { "From" } dd { code { (foreign(&policy.section)) } " in roastery.toml" }
             }
             @if let Some(problem) = &policy.problem { p { (pill("bad", "stop")) " " (foreign(problem)) } }
-        }
     }
 }
 

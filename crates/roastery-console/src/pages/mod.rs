@@ -15,6 +15,7 @@ mod problem;
 mod qr;
 mod request;
 mod requests;
+mod settings;
 mod wallet;
 mod warnings;
 
@@ -129,6 +130,7 @@ async fn content(
         Place::Group(id) => group::load(client, id).await?.page(&frame.status, clock),
         Place::Wallet(id) => wallet::load(client, id, &frame.status).await?.page(clock),
         Place::Log(before) => log::load(client, *before).await?.page(clock),
+        Place::Settings => settings::load(client).await?.page(frame, clock),
         Place::Evidence => evidence::page(&client.get::<Vec<_>>("/v1/evidence").await?),
     })
 }

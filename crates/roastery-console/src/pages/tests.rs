@@ -32,7 +32,7 @@ fn with(change: impl FnOnce(&mut Value)) -> String {
     shown(request)
 }
 
-fn status() -> Value {
+pub(super) fn status() -> Value {
     json!({
         "name": "anna", "peer": "own", "version": "0.1.0", "pid": 7,
         "now": "2026-05-01T14:14:00Z", "uptime_seconds": 520_000,
@@ -56,7 +56,7 @@ fn status() -> Value {
     })
 }
 
-fn frame(status: Value) -> frame::Frame {
+pub(super) fn frame(status: Value) -> frame::Frame {
     let status: Status = from_value(status).unwrap();
     let health = Health { ok: true, problems: Vec::new() };
     frame::Frame { status, health, counts: RequestCounts { waiting: 1, signing: 0 } }

@@ -30,8 +30,9 @@ use crate::{
     ServiceError,
     service::MOST_LISTED,
     view::{
-        AddCard, Bar, Evidence, GroupStatus, Health, PeerAddresses, Problem, ProblemCode, Propose,
-        Reject, Rename, Request, RequestCounts, State as RequestState, Status,
+        AddCard, Bar, Configuration, Evidence, GroupStatus, Health, PeerAddresses, Problem,
+        ProblemCode, Propose, Reject, Rename, Request, RequestCounts, State as RequestState,
+        Status,
     },
 };
 
@@ -73,8 +74,8 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
 }
 
 /// The operations of the operator: those that change something, the backup, which contains the
-/// node's keys, all of pairings, whose lines and words admit and convince, and the check of the
-/// chain, which reads all that was ever recorded.
+/// node's keys, all of pairings, whose lines and words admit and convince, the check of the chain,
+/// which reads all that was ever recorded, and the configuration, which says where secrets are.
 pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
         .routes(routes!(pairing::pairings, pairing::invite))
@@ -111,6 +112,7 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(wallet::broadcast))
         .routes(routes!(audit::cut_log))
         .routes(routes!(audit::chain))
+        .routes(routes!(configuration))
         .routes(routes!(tokens::tokens, tokens::add))
         .routes(routes!(tokens::revoke))
         .routes(routes!(backup))
@@ -390,6 +392,13 @@ async fn answer(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The configuration in force: what the node has read at its start, without secrets.
+#[utoipa::path(get, path = "/v1/config",
+    responses((status = 200, description = "Done", body = Configuration)))]
+async fn configuration(State(service): At) -> Json<Configuration> {
+    Json(service.settings_in_force().await.into())
 }
 
 /// The proofs of misbehaviour that this node holds.

@@ -1,6 +1,7 @@
 //! The operator's configuration: one TOML file; environment variables override it.
 
 mod addresses;
+mod chosen;
 mod default_file;
 mod error;
 mod groups;
@@ -16,6 +17,7 @@ use roastery_protocol::group::{Name, PeerId};
 use serde::Deserialize;
 
 pub use self::{
+    chosen::ChosenOption,
     default_file::default_file,
     error::ConfigError,
     groups::GroupSettings,
@@ -58,6 +60,9 @@ pub struct Config {
     pub policy: PolicyConfig,
     /// The settings of single groups, by name or id.
     pub group: BTreeMap<String, GroupConfig>,
+    /// The options that file or environment set, for people. Setting them here has no effect.
+    #[serde(skip)]
+    pub chosen: Vec<ChosenOption>,
 }
 
 /// How a node connects to its peers.
@@ -165,6 +170,7 @@ impl Default for Config {
             wallet: WalletConfig::default(),
             policy: PolicyConfig::default(),
             group: BTreeMap::new(),
+            chosen: Vec::new(),
         }
     }
 }
@@ -302,12 +308,17 @@ impl Config {
                 ConfigError::Variable { variable: last.clone(), reason }
             })?;
         }
+        let by_variable = |option: &str| {
+            let variable = ENVIRONMENT.contains(&option).then(|| variable(option));
+            variable.filter(|variable| environment(variable).is_some())
+        };
+        let chosen = chosen::chosen(&table, by_variable);
         let config: Self = table.try_into().map_err(|error: toml::de::Error| {
             let reason = error.message().replace('\n', " ");
             ConfigError::Variable { variable: last, reason }
         })?;
         config.check()?;
-        Ok(config)
+        Ok(Self { chosen, ..config })
     }
 
     /// Paths in variables are relative to the current folder, like those in arguments; paths in the

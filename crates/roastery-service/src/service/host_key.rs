@@ -16,6 +16,9 @@ use crate::{
 /// The timeout of the medium.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The timeout of a look at the medium that a person waits for.
+const GLANCE: Duration = Duration::from_secs(2);
+
 /// Reads the host keys in a thread of its own: if that hangs it blocks nothing else, not even the
 /// end of the process.
 #[derive(Debug)]
@@ -31,6 +34,21 @@ impl Default for HostKeyReader {
 }
 
 impl HostKeyReader {
+    /// Whether there is such a file; `None` if its medium does not say so within 2 seconds.
+    pub(in crate::service) async fn is_there(&self, path: PathBuf) -> Option<bool> {
+        let looking = async {
+            let turn = self.turn.clone().acquire_owned().await.ok()?;
+            let (done, looked) = oneshot::channel();
+            let look = move || {
+                let _ = done.send(path.try_exists().ok());
+                drop(turn);
+            };
+            thread::Builder::new().name("host-key".to_owned()).spawn(look).ok()?;
+            looked.await.ok()?
+        };
+        timeout(GLANCE, looking).await.ok()?
+    }
+
     /// Reads the keys in this file, one for each seat of the node.
     ///
     /// # Errors

@@ -53,6 +53,7 @@ pub use self::{
         payment::{PaidOutput, PaymentDetails},
         records::{HeldProof, LoggedShare},
         requests::{OutputVersion, RequestCounts, RequestFilter, RequestPage, SignedForm},
+        settings::SettingsInForce,
         status::{GroupStatus, MemberStatus, NodeStatus, PeerStatus, PolicyStatus, SessionStatus},
         timeline::KnownStep,
     },

@@ -10,6 +10,7 @@ mod keygen;
 mod pairing;
 mod problem;
 mod request;
+mod settings;
 mod timeline;
 mod token;
 mod wallet;
@@ -44,6 +45,7 @@ pub use self::{
         PaidOutput, Part, Payment, PaymentDetails, Progress, Request, RequestCounts, Ruling,
         SignedTransaction, State, Subject, Summary, TakeUpSignatures, TextSignature, Warning,
     },
+    settings::{Configuration, SetOption},
     timeline::TimelineStep,
     token::{AddToken, NewToken, TokenRole, TokenStatus},
     wallet::{

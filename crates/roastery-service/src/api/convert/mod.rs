@@ -9,6 +9,7 @@ mod keygen;
 mod pairing;
 mod records;
 mod request;
+mod settings;
 mod status;
 mod wallet;
 

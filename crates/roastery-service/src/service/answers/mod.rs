@@ -9,6 +9,7 @@ pub(super) mod paging;
 pub(super) mod payment;
 pub(super) mod records;
 pub(super) mod requests;
+pub(super) mod settings;
 pub(super) mod status;
 pub(super) mod summary;
 pub(super) mod timeline;

@@ -284,6 +284,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ),
         ("GET", "/v1/audit", "/v1/audit", &none, 200),
         ("GET", "/v1/audit/chain", "/v1/audit/chain", &none, 200),
+        ("GET", "/v1/config", "/v1/config", &none, 200),
         ("GET", "/v1/tokens", "/v1/tokens", &none, 200),
         ("POST", "/v1/tokens", "/v1/tokens", &none, 422),
         ("POST", "/v1/tokens/{name}/revoke", "/v1/tokens/none/revoke", &none, 404),

@@ -1,0 +1,100 @@
+//! What a configuration says beside its defaults, for people.
+
+/// An option that the file or the environment sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChosenOption {
+    /// Its name, with its sections: `policy.most_per_hour`.
+    pub option: String,
+    /// Its value, as TOML. No option has a secret: those are in files that it names. Of a command
+    /// it has the program only, for arguments may be secret.
+    pub value: String,
+    /// The environment variable that sets it; `None` for the file.
+    pub variable: Option<String>,
+}
+
+/// The name of the options whose arguments are not shown.
+const COMMAND: &str = "command";
+
+/// All options of a table, in the order of their names.
+pub(super) fn chosen(
+    table: &toml::Table,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Vec<ChosenOption> {
+    let mut all = Vec::new();
+    collect("", table, &variable, &mut all);
+    all
+}
+
+fn collect(
+    section: &str,
+    table: &toml::Table,
+    variable: &impl Fn(&str) -> Option<String>,
+    all: &mut Vec<ChosenOption>,
+) {
+    for (key, value) in table {
+        let is_bare = key.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
+        let key_shown =
+            if is_bare { key.clone() } else { toml::Value::from(key.as_str()).to_string() };
+        let option = if section.is_empty() { key_shown } else { format!("{section}.{key_shown}") };
+        match value {
+            toml::Value::Table(table) => collect(&option, table, variable, all),
+            value => {
+                let value = if key == COMMAND { program(value) } else { value.to_string() };
+                all.push(ChosenOption { variable: variable(&option), option, value });
+            }
+        }
+    }
+}
+
+/// A command without its arguments.
+fn program(command: &toml::Value) -> String {
+    match command.as_array().map(Vec::as_slice) {
+        Some([program, arguments @ ..]) if !arguments.is_empty() => {
+            format!("{program} and {} arguments", arguments.len())
+        }
+        Some([program]) => program.to_string(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn shown(text: &str, environment: impl Fn(&str) -> Option<String>) -> Vec<String> {
+        let config = Config::parse(text, environment).unwrap();
+        let line = |one: &ChosenOption| {
+            let from = one.variable.as_deref().unwrap_or("the file");
+            format!("{} = {} ({from})", one.option, one.value)
+        };
+        config.chosen.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_configuration_says_what_file_and_environment_set_and_nothing_of_its_defaults() {
+        let text = "name = \"anna\"\n[policy]\nmost_per_hour = 7\n[group.\"a b\".policy]\n\
+            approval = \"automatic\"\n[group.\"a b\".policy.transactions]\nmost_per_day = 5\n";
+        let from = |name: &str| (name == "ROASTERY_POLICY_MOST_PER_HOUR").then(|| "9".to_owned());
+        let expected = [
+            "group.\"a b\".policy.approval = \"automatic\" (the file)",
+            "group.\"a b\".policy.transactions.most_per_day = 5 (the file)",
+            "name = \"anna\" (the file)",
+            "policy.most_per_hour = 9 (ROASTERY_POLICY_MOST_PER_HOUR)",
+        ];
+        let mut found = shown(text, from);
+        found.sort();
+        assert_eq!(found, expected);
+        assert_eq!(shown("", |_| None), Vec::<String>::new());
+        assert_eq!(Config::default().chosen, []);
+    }
+
+    #[test]
+    fn of_a_command_its_program_is_shown_and_no_argument() {
+        let text =
+            "[policy]\napproval = \"command\"\ncommand = [\"ask\", \"--token\", \"s3cret\"]\n";
+        let shown = shown(text, |_| None);
+        assert!(shown.contains(&"policy.command = \"ask\" and 2 arguments (the file)".to_owned()));
+        assert!(!shown.concat().contains("s3cret"), "{shown:?}");
+    }
+}

@@ -71,6 +71,17 @@ wallet-libraries:
     cargo build --release
     scripts/timed scripts/wallet-libraries
 
+# The Debian package: made, looked at by lintian, installed, used, upgraded, removed and purged in
+# a fresh Debian. Needs root, cargo-deb, cargo-cyclonedx, lintian, debootstrap and a Debian mirror;
+# not part of ci.
+debian:
+    cargo build --profile dist --package roastery
+    scripts/timed scripts/debian
+
+# What is compiled into the program, with versions and licences, as CycloneDX.
+sbom:
+    scripts/sbom "${CARGO_TARGET_DIR:-target}/roastery.cdx.json"
+
 # A group of five that signs, in one process.
 demo:
     cargo run -- demo

@@ -33,9 +33,9 @@ pub(super) const DNSADDR: &str = "_dnsaddr.";
 /// system chooses one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenAddress {
-    ip: IpAddr,
-    port: u16,
-    transport: Transport,
+    pub(super) ip: IpAddr,
+    pub(super) port: u16,
+    pub(super) transport: Transport,
 }
 
 /// Where a node is dialled: an IP address or a name that is looked up at each dial, with TCP or
@@ -247,6 +247,11 @@ impl DialAddress {
             0..=MAX_ADDRESSES => Ok(addresses),
             many => Err(AddressListError::TooMany(many)),
         }
+    }
+
+    /// Whether it has a name, which is looked up at each dial.
+    pub fn is_named(&self) -> bool {
+        !matches!(&self.place, Place::Port(Port { host: Host::Ip(_), .. }))
     }
 
     /// From where a node can be reached here, as far as the address itself shows.

@@ -15,6 +15,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::time::{Instant, timeout_at};
 
 use super::BindError;
+use super::address::{ListenAddress, Transport};
 use super::swarm::Behaviour;
 
 /// How long the system may take to report a listener's address.
@@ -75,6 +76,30 @@ fn closed(
     }
 }
 
+impl ListenAddress {
+    /// Whether a node could listen there now. Port 0 is always free.
+    ///
+    /// # Errors
+    ///
+    /// The system's error: mostly `AddrInUse`, `AddrNotAvailable` or `PermissionDenied`.
+    pub fn check_free(&self) -> io::Result<()> {
+        let at = SocketAddr::new(self.ip, self.port);
+        match self.transport {
+            _ if self.port == 0 => Ok(()),
+            Transport::Tcp => probe(&self.to_multiaddr()),
+            Transport::Quic => socket(at, Type::DGRAM)?.bind(&at.into()),
+        }
+    }
+}
+
+fn socket(at: SocketAddr, kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(at), kind, None)?;
+    if at.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
+}
+
 /// Whether a TCP port is free. libp2p shares its ports (`SO_REUSEPORT`): two nodes at one port
 /// would each get a part of the connections, and neither would get an error. An address that is not
 /// TCP over IP is left to libp2p.
@@ -90,10 +115,7 @@ fn probe(address: &Multiaddr) -> io::Result<()> {
         _ => return Ok(()),
     };
     let at = SocketAddr::new(ip, port);
-    let socket = Socket::new(Domain::for_address(at), Type::STREAM, None)?;
-    if at.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
+    let socket = socket(at, Type::STREAM)?;
     // Connections that have just ended do not block the port; a listener does.
     socket.set_reuse_address(true)?;
     socket.bind(&at.into())?;

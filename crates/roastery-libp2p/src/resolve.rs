@@ -43,6 +43,14 @@ pub(super) struct Resolver {
     room: Arc<Semaphore>,
 }
 
+impl DialAddress {
+    /// Looks its name up as a dial of this peer does, within some seconds. Returns what would be
+    /// dialled: nothing if the name is not known, or has no address that can be dialled.
+    pub async fn look_up(&self, peer: &PeerId) -> Vec<Multiaddr> {
+        Resolver::system().resolve(peer.clone(), vec![self.clone()]).await
+    }
+}
+
 impl Resolver {
     /// The system's resolver: `/etc/hosts`, DNS and whatever else it is configured with. Published
     /// addresses are asked of its name servers, because the system's resolver gives no TXT records.

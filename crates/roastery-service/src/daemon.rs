@@ -18,6 +18,7 @@ use crate::{
     descriptors,
     files::{Folder, FolderError, open_to_others},
     log::{Log, LogError},
+    manager::ServiceManager,
 };
 
 /// How long a graceful stop may take: queued messages are sent.
@@ -76,6 +77,11 @@ pub fn run(folder: Folder, config: Config, passphrase: Passphrase) -> Result<(),
     umask(Mode::RWXG | Mode::RWXO);
     // Dropped last, so that the last lines are written.
     let _log = Log::start(&config)?;
+    let manager = ServiceManager::of_environment(|name| std::env::var_os(name));
+    let manager = manager.unwrap_or_else(|error| {
+        tracing::warn!("{error}; the node runs without it");
+        None
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended: Result<(), DaemonError> = runtime.block_on(async {
         let mut signals = Signals::install()?;
@@ -83,7 +89,7 @@ pub fn run(folder: Folder, config: Config, passphrase: Passphrase) -> Result<(),
             () = signals.received() => return Ok(()),
             running = start(folder, config, passphrase) => running?,
         };
-        running.until_told(&mut signals).await
+        running.until_told(&mut signals, manager.as_ref()).await
     });
     // A call that blocks for ever must not keep the process alive.
     runtime.shutdown_timeout(LEFT_BEHIND);
@@ -180,14 +186,22 @@ fn panicked(part: &str, error: tokio::task::JoinError) -> DaemonError {
 }
 
 impl Running {
-    async fn until_told(self, signals: &mut Signals) -> Result<(), DaemonError> {
+    async fn until_told(
+        self,
+        signals: &mut Signals,
+        manager: Option<&ServiceManager>,
+    ) -> Result<(), DaemonError> {
         let Self { service, api } = self;
         let ended = tokio::select! {
             () = signals.received() => Ok(()),
             () = service.asked_to_stop() => Ok(()),
             failure = service.failed() => Err(DaemonError::Failed(failure)),
+            () = report(manager, &service, &api) => Ok(()),
         };
         tracing::info!("stopping");
+        if let Some(manager) = manager {
+            manager.stopping();
+        }
         let stop = async {
             // `stop` joins its thread. If that has panicked there is nothing to wait for.
             let _ = spawn_blocking(|| api.stop()).await;
@@ -200,5 +214,20 @@ impl Running {
             () = signals.received() => {}
         }
         ended
+    }
+}
+
+/// Tells the service manager when the node can be used, and then that it works, as long as it does.
+/// Never ends.
+async fn report(manager: Option<&ServiceManager>, service: &Service, api: &ApiServer) {
+    let Some(manager) = manager else { return std::future::pending().await };
+    api.answers().await;
+    manager.ready();
+    let Some(interval) = manager.watchdog() else { return std::future::pending().await };
+    loop {
+        let mut problems = service.stuck().await;
+        problems.extend(api.problems());
+        manager.works_without(&problems);
+        tokio::time::sleep(interval).await;
     }
 }

@@ -12,6 +12,7 @@ pub mod files;
 pub mod init;
 pub mod limits;
 mod log;
+mod manager;
 mod metrics;
 pub mod own_card;
 pub mod policy;

@@ -117,6 +117,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("hostkey check", &["roastery hostkey check host.key"]),
     ("config", &["roastery config check"]),
     ("config check", &["roastery config check", "roastery config check --folder anna/node"]),
+    ("doctor", &["roastery doctor", "roastery doctor --folder anna/node --json"]),
     ("node", &["roastery node", "roastery node --folder anna/node"]),
     ("stop", &["roastery stop"]),
     (

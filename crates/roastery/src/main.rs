@@ -113,6 +113,9 @@ enum Command {
     /// The tokens with which programs call the node over TCP.
     #[command(subcommand)]
     Token(node::TokenCommand),
+    /// Look for what is wrong with a node or its machine, before it is made and after: exit status
+    /// 0 if nothing is.
+    Doctor(node::DoctorOptions),
     /// Write a backup of the node's store, encrypted like the store.
     Backup(node::BackupOptions),
     /// Restore a backup as the node's store, if there is none.
@@ -185,6 +188,7 @@ fn main() -> ExitCode {
         Command::Verify(options) => finish(verify::run(&options)),
         Command::Status(options) => node::run(at, node::Command::Status(options)),
         Command::Health(options) => node::run(at, node::Command::Health(options)),
+        Command::Doctor(options) => node::run(at, node::Command::Doctor(options)),
         Command::Log(options) => node::run(at, node::Command::Log(options)),
         Command::Audit(options) => node::run(at, node::Command::Audit(options)),
         Command::Token(command) => node::run(at, node::Command::Token(command)),

@@ -30,14 +30,16 @@ const STUCK: Duration = Duration::from_secs(8);
 /// The heartbeat of a runtime.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
+    /// What the runtime runs, as a problem names it.
+    part: &'static str,
     begun: Instant,
     /// The time of the last beat, in milliseconds after the start.
     last: AtomicU64,
 }
 
 impl Heartbeat {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { begun: Instant::now(), last: AtomicU64::new(0) })
+    pub(super) fn new(part: &'static str) -> Arc<Self> {
+        Arc::new(Self { part, begun: Instant::now(), last: AtomicU64::new(0) })
     }
 
     /// Beats as long as the runtime polls this task.
@@ -55,10 +57,11 @@ impl Heartbeat {
     }
 
     /// The problem, if there is one.
-    fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<String> {
         let silence = self.silence();
-        (silence >= STUCK)
-            .then(|| format!("no operation of the API has had a turn for {} s", silence.as_secs()))
+        (silence >= STUCK).then(|| {
+            format!("no {} of the API has had a turn for {} s", self.part, silence.as_secs())
+        })
     }
 }
 
@@ -116,7 +119,7 @@ mod tests {
         assert!(STUCK + BEAT < Duration::from_secs(10));
         let silent = |seconds| {
             let begun = Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
-            Heartbeat { begun, last: AtomicU64::new(0) }.problem()
+            Heartbeat { part: "operation", begun, last: AtomicU64::new(0) }.problem()
         };
         assert_eq!(silent(1), None);
         let problem = silent(9).unwrap();

@@ -26,6 +26,7 @@ use super::{
     access::{Access, PeerUser},
     all_operations,
     bind::{Listeners, ServeError},
+    client::Client,
     connections::{Connections, Party, Place, Places},
     health::Heartbeat,
     observations,
@@ -51,6 +52,10 @@ const WRITE_TIME: Duration = Duration::from_secs(30);
 /// How long answers and streams in progress may take when the node stops.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// The timeout for an answer to this process itself, and how soon it asks again.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+
 /// The number of threads in which operations run.
 const WORKERS: usize = 2;
 
@@ -74,6 +79,8 @@ pub struct ApiServer {
     /// The address of health and metrics.
     pub observability: Option<SocketAddr>,
     socket: PathBuf,
+    /// Of the runtimes of connections and of operations.
+    heartbeats: [Arc<Heartbeat>; 2],
 }
 
 impl ApiServer {
@@ -95,6 +102,8 @@ impl ApiServer {
         let (stop, mut stopped) = watch::channel(false);
         let supervisor = service.supervisor().clone();
         let hosts = config.observability.hosts.clone().into();
+        let heartbeats = [Heartbeat::new("connection"), Heartbeat::new("operation")];
+        let [of_connections, heartbeat] = heartbeats.clone();
         let (begun, beginning) = std::sync::mpsc::channel();
         // It ends without an error only when it is stopped, so its panic is a failure. Its runtimes
         // are created and dropped in it, because the calling thread may not drop them.
@@ -110,8 +119,9 @@ impl ApiServer {
                     limits: service.limits().clone(),
                     service,
                     operations: operations.handle().clone(),
-                    heartbeat: Heartbeat::new(),
+                    heartbeat,
                 };
+                connections.spawn(of_connections.beat());
                 let ready = connections.block_on(async { server.listen(listeners, hosts) });
                 let failed = ready.is_err();
                 let _ = begun.send(ready);
@@ -129,7 +139,20 @@ impl ApiServer {
             .map_err(ServeError::Threads)?;
         let ended = || Err(io::Error::other("its thread ended"));
         beginning.recv().unwrap_or_else(|_| ended()).map_err(ServeError::Threads)?;
-        Ok(Self { stop, thread: Some(thread), tcp, observability, socket })
+        Ok(Self { stop, thread: Some(thread), tcp, observability, socket, heartbeats })
+    }
+
+    /// Waits until it answers at its socket.
+    pub(crate) async fn answers(&self) {
+        let client = Client::new(&self.socket).with_patience(ANSWER_TIME);
+        while client.health("/health").await.is_err() {
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// The problems of its threads, each in a line; none if there are none.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        self.heartbeats.iter().filter_map(|heartbeat| heartbeat.problem()).collect()
     }
 
     /// Stops it. Requests in progress are answered; those that take too long are aborted.

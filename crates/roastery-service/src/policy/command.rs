@@ -15,7 +15,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::text::visible;
+use crate::{manager, text::visible};
 
 /// The most bytes that are read of the command's standard output.
 const MAX_OUTPUT: u64 = 512;
@@ -98,6 +98,8 @@ fn start(command: &[String], folder: &Path) -> std::io::Result<(Child, ProcessGr
         .stderr(Stdio::piped())
         // The command must not be able to open the store.
         .env_remove("ROASTERY_PASSPHRASE")
+        // Nor speak to the service manager.
+        .env_remove(manager::SOCKET)
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;

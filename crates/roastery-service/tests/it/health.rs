@@ -79,6 +79,8 @@ fn a_node_whose_tasks_have_no_turn_says_so_itself() {
         std::thread::sleep(Duration::from_millis(100));
     };
     assert!(problem.contains("no task has run for"), "{problem}");
+    // Waiting does not mend it: the service manager is to know.
+    assert!(!runtime.block_on(service.stuck()).is_empty());
     assert!(get(&socket, "/ready").starts_with("HTTP/1.1 503"));
     assert!(get(&socket, "/metrics").starts_with("HTTP/1.1 200"));
 
@@ -89,6 +91,7 @@ fn a_node_whose_tasks_have_no_turn_says_so_itself() {
         assert!(begin.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(100));
     }
+    assert!(runtime.block_on(service.stuck()).is_empty());
     api.stop();
     runtime.block_on(service.stop());
     let _ = std::fs::remove_dir_all(&path);

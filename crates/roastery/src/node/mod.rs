@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod console;
 mod decide;
+mod doctor;
 mod epochs;
 mod group;
 mod hwi;
@@ -134,6 +135,7 @@ pub(crate) enum Command {
     Run,
     Stop,
     Config(config::Command),
+    Doctor(doctor::Options),
     Console(console::Options),
     Sign(sign::Sign),
     Approve(decide::Approve),
@@ -160,6 +162,7 @@ pub(crate) use self::{
     config::Command as ConfigCommand,
     console::Options as ConsoleOptions,
     decide::{Approve as ApproveOptions, Reject as RejectOptions},
+    doctor::Options as DoctorOptions,
     epochs::HostKeyCommand,
     group::Keygen as KeygenOptions,
     hwi::Options as HwiOptions,
@@ -191,6 +194,7 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Group(command) => group::run(at, command),
         Command::Keygen(options) => group::keygen(at, &options),
         Command::Config(command) => config::run(at, command),
+        Command::Doctor(options) => doctor::run(at, &options),
         Command::Console(options) => console::console(at, &options),
         Command::Change(command) => change::run(at, command),
         Command::HostKey(command) => epochs::host_key(at, &command),

@@ -221,15 +221,7 @@ impl Service {
     /// Whether this process works: its tasks run, the node of each group answers, and released
     /// shares are recorded. Returns the problems, each in a line; none if there are none.
     pub async fn health(&self) -> Vec<String> {
-        let pulse = Duration::from_millis(self.pulse.load(Ordering::Relaxed));
-        let since = self.started.elapsed().saturating_sub(pulse);
-        if since >= STUCK {
-            return vec![format!("no task has run for {} seconds", since.as_secs())];
-        }
-        let mut problems = Vec::new();
-        if let Some(failure) = self.shared.supervisor.failure() {
-            problems.push(format!("{failure}: start the node again"));
-        }
+        let mut problems = self.stuck().await;
         if let Some(error) = self.shared.store_state.failure() {
             problems.push(format!(
                 "the store has failed, so no share leaves: {error}; it is opened again as soon as its disk takes writes"
@@ -238,6 +230,22 @@ impl Service {
             let problem =
                 "the audit log cannot be written, so no share leaves: the node's log says why";
             problems.push(problem.to_owned());
+        }
+        problems
+    }
+
+    /// The problems that another start mends and waiting does not: a part has failed or does not
+    /// answer. A disk that takes no writes is none of them: the store is opened again once it does,
+    /// and until then a new process could not even start.
+    pub async fn stuck(&self) -> Vec<String> {
+        let pulse = Duration::from_millis(self.pulse.load(Ordering::Relaxed));
+        let since = self.started.elapsed().saturating_sub(pulse);
+        if since >= STUCK {
+            return vec![format!("no task has run for {} seconds", since.as_secs())];
+        }
+        let mut problems = Vec::new();
+        if let Some(failure) = self.shared.supervisor.failure() {
+            problems.push(format!("{failure}: start the node again"));
         }
         // Concurrently, so that the answer comes in time even if many do not respond.
         let groups = self.groups();

@@ -182,6 +182,9 @@ pub(super) fn secrets(files: &[Entry], config: &Entry, owner: u32) -> Vec<Findin
             _ => {}
         }
     }
+    if there == 0 {
+        return Vec::new();
+    }
     if wrong.is_empty() {
         return vec![Finding::ok(
             CHECK,
@@ -370,6 +373,8 @@ mod tests {
         let open = entry(Kind::File, 0o666, 7);
         is(&judge(good.clone(), &open)[0], Level::Wrong, "run chmod 0644");
         assert_eq!(judge(open.clone(), &open).len(), 2);
+        let none = entry(Kind::Missing, 0, 0);
+        assert_eq!(secrets(std::slice::from_ref(&none), &none, 7), []);
     }
 
     #[test]

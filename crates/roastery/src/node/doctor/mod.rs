@@ -105,7 +105,10 @@ fn examine(folder: &Folder) -> anyhow::Result<Vec<Finding>> {
         let done = write_trial(folder.path());
         findings.push(files::trial(folder.path(), &done));
     }
-    findings.extend(config.iter().flat_map(|config| notes(config, is_there)));
+    // Before there is a node nothing is announced.
+    let has_node = config.as_ref().filter(|_| folder.config().exists());
+    let notes = has_node.map(|config| config.transport.notes()).unwrap_or_default();
+    findings.extend(notes.into_iter().map(|note| Finding::warning("addresses", note)));
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let node = match &config {
@@ -205,12 +208,6 @@ fn configuration(folder: &Folder) -> (Finding, Option<Config>) {
         ),
         None => (Finding::wrong(CHECK, format!("{shown}: its disk does not answer")), None),
     }
-}
-
-fn notes(config: &Config, is_there: bool) -> Vec<Finding> {
-    // Before there is a node nothing is announced.
-    let notes = if is_there { config.transport.notes() } else { Vec::new() };
-    notes.into_iter().map(|note| Finding::warning("addresses", note)).collect()
 }
 
 fn secrets(folder: &Folder, config: &Config) -> Vec<Finding> {

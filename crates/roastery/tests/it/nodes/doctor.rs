@@ -91,6 +91,7 @@ fn before_there_is_a_node_doctor_says_what_will_be_needed_and_makes_nothing() {
     findings.have("folder", "ok", "0700");
     findings.have("configuration", "ok", "not there yet");
     findings.have("writing", "ok", "written and removed");
+    assert!(!findings.has_check("files") && !findings.has_check("addresses"));
     assert_eq!(files(&node).len(), 1);
 }
 

@@ -1,8 +1,8 @@
 //! The service manager that has started this process, by systemd's protocol (sd_notify(3)): it
 //! learns when the node is ready, that it works, and when it stops.
 //!
-//! Without `NOTIFY_SOCKET` there is none. A message is one datagram, which is sent or not: a manager
-//! that does not read must not block the node.
+//! Without `NOTIFY_SOCKET` there is none. A message is one datagram, which is sent or not: a
+//! manager that does not read must not block the node.
 
 use std::{
     ffi::{OsStr, OsString},

@@ -55,6 +55,12 @@ impl Entry {
         }
     }
 
+    /// One whose disk gives no answer.
+    pub(super) fn without_answer(path: PathBuf) -> Self {
+        let kind = Kind::Unknown("its disk does not answer".to_owned());
+        Self { path, kind, mode: 0, owner: 0, length: 0 }
+    }
+
     pub(super) fn is(&self, kind: &Kind) -> bool {
         self.kind == *kind
     }

@@ -111,9 +111,11 @@ fn examine(folder: &Folder) -> anyhow::Result<Vec<Finding>> {
     findings.extend(notes.into_iter().map(|note| Finding::warning("addresses", note)));
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let node = match &config {
-        Some(config) if is_there => runtime.block_on(Node::at(&folder.resolve(&config.api.socket))),
-        _ => Node::NotRunning,
+    // A node that runs may have read a configuration that was still right.
+    let socket = config.clone().unwrap_or_default().api.socket;
+    let node = match is_there {
+        true => runtime.block_on(Node::at(&folder.resolve(socket))),
+        false => Node::NotRunning,
     };
     let own = within(DISK_TIME, {
         let path = folder.card();
@@ -135,7 +137,7 @@ fn examine(folder: &Folder) -> anyhow::Result<Vec<Finding>> {
     findings.extend(of_machine(folder, &node));
     if let Some(config) = &config {
         findings.push(passphrase(folder, config));
-        let host_key = Entry::at(&folder.resolve(&config.host_key));
+        let host_key = look(folder.resolve(&config.host_key));
         if is_there {
             let groups = node.status().map(|status| status.groups.len());
             findings.push(files::host_key(&host_key, groups));
@@ -152,6 +154,12 @@ fn within<T: Send + 'static>(
     let (answer, answered) = mpsc::channel();
     thread::Builder::new().spawn(move || answer.send(look())).ok()?;
     answered.recv_timeout(patience).ok()
+}
+
+/// What is at a path, on a disk of its own perhaps.
+fn look(path: PathBuf) -> Entry {
+    let at = path.clone();
+    within(DISK_TIME, move || Entry::at(&at)).unwrap_or_else(|| Entry::without_answer(path))
 }
 
 /// The closest folder above that is there, and whether this user may write into it.
@@ -268,7 +276,7 @@ fn of_machine(folder: &Folder, node: &Node) -> Vec<Finding> {
 }
 
 fn passphrase(folder: &Folder, config: &Config) -> Finding {
-    let file = config.passphrase_file.as_ref().map(|file| Entry::at(&folder.resolve(file)));
+    let file = config.passphrase_file.as_ref().map(|file| look(folder.resolve(file)));
     let in_environment = std::env::var_os("ROASTERY_PASSPHRASE").is_some();
     let credential = CREDENTIALS.iter().any(|path| Path::new(path).exists());
     files::passphrase(file.as_ref(), in_environment, credential)

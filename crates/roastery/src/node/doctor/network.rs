@@ -98,8 +98,8 @@ pub(super) struct Name {
     pub(super) found: Option<Vec<String>>,
 }
 
-/// Looks the names of a configuration up, and returns how many further ones there are. `own` is this
-/// node's peer, if it is known.
+/// Looks the names of a configuration up, and returns how many further ones there are. `own` is
+/// this node's peer, if it is known.
 pub(super) async fn names(config: &Config, own: Option<PeerId>) -> (Vec<Name>, usize) {
     let mut all: Vec<(&'static str, DialAddress, PeerId)> = Vec::new();
     if let Some(own) = own {
@@ -121,7 +121,10 @@ pub(super) async fn names(config: &Config, own: Option<PeerId>) -> (Vec<Name>, u
             (at, Name { option, address: address.to_string(), found })
         });
     }
-    let mut names = lookups.join_all().await;
+    let mut names = Vec::new();
+    while let Some(done) = lookups.join_next().await {
+        names.extend(done);
+    }
     names.sort_by_key(|(at, _)| *at);
     (names.into_iter().map(|(_, name)| name).collect(), further)
 }

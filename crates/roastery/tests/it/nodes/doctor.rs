@@ -121,6 +121,15 @@ fn doctor_looks_at_a_stopped_and_at_a_running_node_and_changes_nothing() {
     findings.have("memory", "ok", "has opened its store");
     findings.have("open files", "ok", "the node's process");
 
+    // What the configuration has become is wrong, and the node runs all the same.
+    let config = node.join("roastery.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}\n[treasury]\n")).unwrap();
+    let findings = Findings::at(&node);
+    findings.have("configuration", "wrong", "unknown field `treasury`");
+    findings.have("node", "ok", "runs, and is healthy");
+    fs::write(&config, text).unwrap();
+
     signal("STOP", process.0.id());
     let findings = Findings::at(&node);
     findings.have("node", "wrong", "has not answered within 5 seconds");

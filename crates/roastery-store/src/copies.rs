@@ -26,7 +26,7 @@ use super::{
     messages,
     names::NameRecord,
     new_keys::NewKeyRecord,
-    open_file,
+    open_file, outbox,
     pairings::PairingRecord,
     place::NewFile,
     plans::PlanRecord,
@@ -51,7 +51,8 @@ impl Store {
     /// later, and a node that signs a second transcript is at fault. The host key restores the
     /// share of a key generation that succeeded. Pairings under way are not in it either: a node
     /// with an earlier state would reveal a number of it once more, for another roster. Neither are
-    /// tokens: one that was revoked since would count again.
+    /// tokens: one that was revoked since would count again; nor what waits to be told through
+    /// hooks, which the store itself goes on to tell.
     ///
     /// # Errors
     ///
@@ -146,8 +147,8 @@ fn put_in_place(backup: &Snapshot<'_>, into: &Path, sha256: [u8; 32]) -> Result<
     let database = create_database(FileBackend::new(file)?, &backup.header()?)?;
     let restored = Vault::new(database, backup.cipher().clone());
     let commit = restored.commit()?;
-    let left_out = [Table::EpochKeys, Table::NewEpochKeys, Table::Pairings, Table::Tokens];
-    let tables = Table::ALL.iter().filter(|table| !left_out.contains(table));
+    let tables = Table::ALL.iter().filter(|table| **table != Table::EpochKeys);
+    let tables = tables.filter(|table| !is_left_out(**table));
     tables.copied().try_for_each(|table| copy(&commit, backup, table))?;
     for (id, record) in backup.collect(PlanRecord::restored)? {
         commit.add(|transaction| transaction.put(id.as_bytes(), &record))?;
@@ -198,6 +199,7 @@ fn check(snapshot: &Snapshot<'_>, open: OpenEpoch<'_>) -> Result<(), StoreError>
     snapshot.each(|record: AuditRecord| record.read().map(drop))?;
     snapshot.audit_cuts()?;
     snapshot.each(|_: TokensRecord| Ok(()))?;
+    outbox::check(snapshot)?;
     audit::check_length(snapshot)?;
     acts::check(snapshot).map(drop)
 }
@@ -219,9 +221,17 @@ fn check_requests(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
     if indexed { Ok(()) } else { Err(StoreError::Damaged(Part::Index)) }
 }
 
+/// Whether backups have nothing of this table.
+fn is_left_out(table: Table) -> bool {
+    matches!(
+        table,
+        Table::Pairings | Table::NewEpochKeys | Table::Tokens | Table::Outbox | Table::Hooks
+    )
+}
+
 fn fill(commit: &Commit<'_>, from: &Snapshot<'_>, table: Table) -> Result<(), StoreError> {
     // A key file that is made meanwhile is named by no row of the copy.
-    if matches!(table, Table::Pairings | Table::NewEpochKeys | Table::Tokens) {
+    if is_left_out(table) {
         return Ok(());
     }
     if table == Table::Keygens {

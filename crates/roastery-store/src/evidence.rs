@@ -70,10 +70,25 @@ impl Transaction<'_> {
         };
         let accused = finding.accused.to_u16();
         let record = ProofRecord { group: group.id(), accused, proof: proof.encode() };
-        let mut key = group.id().as_bytes().to_vec();
-        key.extend(accused.to_le_bytes());
-        key.extend(proof.id().as_bytes());
-        self.put(&key, &record)?;
+        self.put(&key(group.id(), accused, proof), &record)?;
         Ok(finding)
     }
+
+    /// Whether this proof is kept. One that proves nothing is not.
+    ///
+    /// # Errors
+    ///
+    /// [`Part::Value`] if it was altered.
+    pub fn has_proof(&self, group: &Group, proof: &Proof) -> Result<bool, StoreError> {
+        let Verdict::Invalid(finding) = proof.verify(group) else { return Ok(false) };
+        let key = key(group.id(), finding.accused.to_u16(), proof);
+        Ok(self.get::<ProofRecord>(&key)?.is_some())
+    }
+}
+
+fn key(group: GroupId, accused: u16, proof: &Proof) -> Vec<u8> {
+    let mut key = group.as_bytes().to_vec();
+    key.extend(accused.to_le_bytes());
+    key.extend(proof.id().as_bytes());
+    key
 }

@@ -51,6 +51,7 @@
 //! | pairings | the state of each one that is under way |
 //! | wallets | of each wallet what its chain source has found, its labels, and the requests whose transactions are to be sent |
 //! | incarnations | of each group the last one of this node |
+//! | outbox | what is to be told through hooks, until it is told or given up; of each hook at most [`MAX_NOTICES`], and counts of what became of the others |
 //! | audit log | one entry for each share that left; entries are added and never changed. Entries at the beginning can be cut, with a record of the cut |
 //!
 //! **Secret nonces are never stored**: no function takes one. Nor is the host key of key
@@ -77,7 +78,8 @@
 //! A reader of the file learns how many keys, groups, key generations, requests, proofs and audit
 //! entries there are, about how large each is, and from two states of one file which rows changed.
 //! Of the requests also how many are in each state of each group, in which order they came into it,
-//! and how many are for the same messages, but not which group and state that is, nor when. Neither
+//! and how many are for the same messages, but not which group and state that is, nor when; and how
+//! many hooks there are, and how many notices wait for all of them together. Neither
 //! names nor members nor messages: rows are named by a keyed hash. With a weak passphrase it can
 //! learn everything, at the cost of one derivation for each trial.
 //!
@@ -125,6 +127,7 @@ mod memory;
 mod messages;
 mod names;
 mod new_keys;
+mod outbox;
 mod pairings;
 mod passphrase;
 mod place;
@@ -169,6 +172,7 @@ pub use self::{
     keys::{NodeKeys, TransportSecret},
     lineages::KeptEpochs,
     list::{Listing, Waiting},
+    outbox::{Counts, KeptHook, KeptNotice, MAX_NOTICES, Notice, NoticeEnd, NoticeKind},
     pairings::KeptPairing,
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
     plans::KeptPlan,

@@ -233,6 +233,7 @@ impl Transaction<'_> {
         let row = request_row(self.cipher(), session);
         self.remove_row(Table::Requests, row);
         self.leave_messages(&kept.request);
+        self.forget_told(session);
     }
 
     fn record(&self, session: SessionId) -> Result<Option<RequestRecord>, StoreError> {

@@ -38,10 +38,13 @@ pub(super) enum Table {
     Acts,
     ActsHead,
     Tokens,
+    Outbox,
+    Hooks,
+    Told,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 30] = [
+    pub(super) const ALL: [Table; 33] = [
         Table::Keys,
         Table::Groups,
         Table::Shares,
@@ -72,6 +75,9 @@ impl Table {
         Table::Acts,
         Table::ActsHead,
         Table::Tokens,
+        Table::Outbox,
+        Table::Hooks,
+        Table::Told,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -106,6 +112,9 @@ impl Table {
             Table::Acts => "acts",
             Table::ActsHead => "acts-head",
             Table::Tokens => "tokens",
+            Table::Outbox => "outbox",
+            Table::Hooks => "hooks",
+            Table::Told => "told",
         }
     }
 

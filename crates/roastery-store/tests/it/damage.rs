@@ -10,7 +10,7 @@ use crate::{fixture::*, new_store, support::*};
 type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// The tables of sealed values, as `docs/store.md` names them.
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 22] = [
     "keys",
     "groups",
     "shares",
@@ -30,6 +30,9 @@ const TABLES: [&str; 19] = [
     "audit-cuts",
     "acts",
     "acts-head",
+    "outbox",
+    "hooks",
+    "told",
 ];
 
 /// A closed store with a row in each table, and its content.

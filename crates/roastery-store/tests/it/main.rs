@@ -15,6 +15,7 @@ mod fixture;
 mod killed;
 mod lineages;
 mod listing;
+mod outbox;
 mod passphrases;
 mod plans;
 mod requests;

@@ -12,9 +12,10 @@ use roastery_protocol::{
     request::{Derivation, MessageToSign, SigningRequest, Subject},
 };
 use roastery_store::{
-    Act, AuditCut, AuditEntry, Coin, ContentError, Decider, Decision, Deed, Examination, KeptBar,
-    KeptGroup, Listing, NodeKeys, Passphrase, PassphraseCost, Principal, Rejection, RequestState,
-    Spending, StateKind, Store, StoreError, TransportSecret, WalletPart,
+    Act, AuditCut, AuditEntry, Coin, ContentError, Decider, Decision, Deed, Durability,
+    Examination, KeptBar, KeptGroup, Listing, NodeKeys, Notice, NoticeKind, Passphrase,
+    PassphraseCost, Principal, Rejection, RequestState, Spending, StateKind, Store, StoreError,
+    TransportSecret, WalletPart,
 };
 use zeroize::Zeroizing;
 
@@ -131,6 +132,20 @@ pub fn fill(store: &Store, kept: &Kept) {
     store.append_audit(&[entry(kept, 1)]).unwrap();
     store.append_act(&asked(2, "first")).unwrap();
     store.append_audit(&[entry(kept, 2)]).unwrap();
+    let session = kept.request(1).session_id();
+    let put = store.write(Durability::Synced, |transaction| {
+        transaction.tell_once(NoticeKind::RequestWaiting, session)?;
+        transaction.put_notice("phone", &notice(NoticeKind::RequestWaiting, 1))
+    });
+    put.unwrap();
+}
+
+/// A notice, distinguished by a number.
+pub fn notice(kind: NoticeKind, number: u64) -> Notice {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&number.to_le_bytes());
+    let (group, session, seat) = (None, None, Some(Seat::new(1).unwrap()));
+    Notice { id, kind, time_ms: number, group, session, seat, text: "a reason".to_owned() }
 }
 
 fn id_of(kept: &KeptGroup) -> GroupId {

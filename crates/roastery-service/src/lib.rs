@@ -5,6 +5,7 @@
 //! configuration, [`files`] the files that members exchange.
 
 pub mod api;
+mod command;
 pub mod config;
 pub mod daemon;
 mod descriptors;
@@ -23,16 +24,17 @@ pub mod view;
 pub mod words;
 
 pub use self::{
+    command::NoStatus,
     descriptors::TooFewDescriptors,
     metrics::Metrics,
     service::{
         AuditCuts, BoxError, Brought, CardAddresses, ChainStatus, ChangeStatus, CurrentState,
         DecidedAbout, DraftSubject, DraftWhat, DraftedTransaction, EpochsStatus, EraseWish,
-        Failure, FailureKind, GroupStatus, HeldProof, HostKeyVerdict, KeptCopy, KeygenPhase,
-        KeygenStatus, KnownRequest, KnownStep, LineOf, LoggedChange, LoggedShare, LowerEpoch,
-        MemberDecision, MemberDecisions, MemberStatus, NewPairing, NodeStatus, NotSeen,
-        OutputVersion, PaidOutput, PairingMember, PairingPhase, PairingStatus, Payment,
-        PaymentDetails, PeerStatus, PolicyStatus, RecordedAct, RecordedActs, RecordedIn,
+        Failure, FailureKind, GroupStatus, HeldProof, HookStatus, HookTest, HostKeyVerdict,
+        KeptCopy, KeygenPhase, KeygenStatus, KnownRequest, KnownStep, LineOf, LoggedChange,
+        LoggedShare, LowerEpoch, MemberDecision, MemberDecisions, MemberStatus, NewPairing,
+        NodeStatus, NotSeen, OutputVersion, PaidOutput, PairingMember, PairingPhase, PairingStatus,
+        Payment, PaymentDetails, PeerStatus, PolicyStatus, RecordedAct, RecordedActs, RecordedIn,
         RequestCounts, RequestDetails, RequestDraft, RequestFilter, RequestPage, RequestWarning,
         Role, Ruling, Seen, Sending, SendingState, Service, ServiceError, ServiceEvent,
         SessionStatus, SettingsInForce, SignedForm, State, Step, StepKind, Summary, TextSigner,

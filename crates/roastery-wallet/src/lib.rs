@@ -19,7 +19,7 @@ pub use self::{
     labels::{Label, LabelError, LabelKind, Labels, MAX_LABELS_FILE, MOST_LABELS},
     source::{
         Found, Login, MOST_TRANSACTIONS, Patience, Question, Source, SourceError, SourceKind,
-        SourceSettings, UrlError,
+        SourceSettings, UrlError, http_agent,
     },
     view::{Balance, Coin, Entry, LiveView, Paid, View},
     wallet::{ChainWallet, MOST_UNUSED, OpenError, TakeError},

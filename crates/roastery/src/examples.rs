@@ -154,6 +154,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("token list", &["roastery token list"]),
     ("token revoke", &["roastery token revoke payout"]),
+    ("hooks", &["roastery hooks", "roastery hooks test phone"]),
+    ("hooks test", &["roastery hooks test phone"]),
     (
         "log",
         &[

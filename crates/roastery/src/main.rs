@@ -116,6 +116,8 @@ enum Command {
     /// Look for what is wrong with a node or its machine, before it is made and after: exit status
     /// 0 if nothing is.
     Doctor(node::DoctorOptions),
+    /// Show whom the node tells what happens, and what became of it; test one of them.
+    Hooks(node::HooksOptions),
     /// Write a backup of the node's store, encrypted like the store.
     Backup(node::BackupOptions),
     /// Restore a backup as the node's store, if there is none.
@@ -192,6 +194,7 @@ fn main() -> ExitCode {
         Command::Log(options) => node::run(at, node::Command::Log(options)),
         Command::Audit(options) => node::run(at, node::Command::Audit(options)),
         Command::Token(command) => node::run(at, node::Command::Token(command)),
+        Command::Hooks(options) => node::run(at, node::Command::Hooks(options)),
         Command::Backup(options) => node::run(at, node::Command::Backup(options)),
         Command::Restore(options) => node::run(at, node::Command::Restore(options)),
         Command::Passphrase(options) => node::run(at, node::Command::Passphrase(options)),

@@ -16,6 +16,7 @@ mod epochs;
 mod error;
 mod events;
 mod health;
+mod hooks;
 mod host;
 mod json;
 mod keygen;

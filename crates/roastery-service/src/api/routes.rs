@@ -19,7 +19,7 @@ use super::{
     convert::draft_of,
     epochs,
     error::{ApiError, Body, File, Path, Query},
-    events,
+    events, hooks,
     json::SafeJson as Json,
     keygen, pairing,
     query::{Answer, At, Bytes, MAX_NUMBER, bytes, within},
@@ -75,7 +75,8 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
 
 /// The operations of the operator: those that change something, the backup, which contains the
 /// node's keys, all of pairings, whose lines and words admit and convince, the check of the chain,
-/// which reads all that was ever recorded, and the configuration, which says where secrets are.
+/// which reads all that was ever recorded, the configuration, which says where secrets are, and
+/// hooks, whose errors say where they lead.
 pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
         .routes(routes!(pairing::pairings, pairing::invite))
@@ -115,6 +116,8 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(configuration))
         .routes(routes!(tokens::tokens, tokens::add))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(hooks::hooks))
+        .routes(routes!(hooks::test_hook))
         .routes(routes!(backup))
         .routes(routes!(stop))
 }

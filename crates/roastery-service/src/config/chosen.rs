@@ -15,6 +15,11 @@ pub struct ChosenOption {
 /// The name of the options whose arguments are not shown.
 const COMMAND: &str = "command";
 
+/// The section of the hooks, and the option of theirs whose path is not shown: servers often have a
+/// secret in it.
+const HOOKS: &str = "hooks.";
+const URL: &str = "url";
+
 /// All options of a table, in the order of their names.
 pub(super) fn chosen(
     table: &toml::Table,
@@ -38,8 +43,19 @@ fn collect(
         let option = if section.is_empty() { key_shown } else { format!("{section}.{key_shown}") };
         match value {
             toml::Value::Table(table) => collect(&option, table, variable, all),
+            toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
+                for (number, table) in items.iter().filter_map(toml::Value::as_table).enumerate() {
+                    let name = table.get("name").and_then(toml::Value::as_str);
+                    let name = name.map_or_else(|| number.to_string(), str::to_owned);
+                    collect(&format!("{option}.{name}"), table, variable, all);
+                }
+            }
             value => {
-                let value = if key == COMMAND { program(value) } else { value.to_string() };
+                let value = match key.as_str() {
+                    COMMAND => program(value),
+                    URL if section.starts_with(HOOKS) => server(value),
+                    _ => value.to_string(),
+                };
                 all.push(ChosenOption { variable: variable(&option), option, value });
             }
         }
@@ -55,6 +71,15 @@ fn program(command: &toml::Value) -> String {
         Some([program]) => program.to_string(),
         _ => String::new(),
     }
+}
+
+/// A URL without its path.
+fn server(url: &toml::Value) -> String {
+    let url = url.as_str().unwrap_or("");
+    let end = url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at);
+    let (server, path) = url.split_at(end);
+    let more = if path.is_empty() { "" } else { " and a path" };
+    format!("{}{more}", toml::Value::from(server))
 }
 
 #[cfg(test)]
@@ -95,6 +120,23 @@ mod tests {
             "[policy]\napproval = \"command\"\ncommand = [\"ask\", \"--token\", \"s3cret\"]\n";
         let shown = shown(text, |_| None);
         assert!(shown.contains(&"policy.command = \"ask\" and 2 arguments (the file)".to_owned()));
+        assert!(!shown.concat().contains("s3cret"), "{shown:?}");
+    }
+
+    #[test]
+    fn of_a_hook_neither_arguments_nor_the_path_of_its_server_are_shown() {
+        let text = "[[hooks]]\nname = \"phone\"\non = [\"signed\"]\n\
+            command = [\"tell\", \"ntfys://s3cret@ntfy.example\"]\n\
+            [[hooks]]\nname = \"ops\"\non = [\"signed\"]\n\
+            url = \"https://ops.example/s3cret\"\nsecret_file = \"ops.secret\"\n";
+        let shown = shown(text, |_| None);
+        for line in [
+            "hooks.phone.command = \"tell\" and 1 arguments (the file)",
+            "hooks.ops.url = \"https://ops.example\" and a path (the file)",
+            "hooks.ops.secret_file = \"ops.secret\" (the file)",
+        ] {
+            assert!(shown.contains(&line.to_owned()), "{line}: {shown:?}");
+        }
         assert!(!shown.concat().contains("s3cret"), "{shown:?}");
     }
 }

@@ -151,6 +151,23 @@ announce = {announce}
 # search_depth = 1000
 # [group.treasury.policy]
 # approval = "automatic"
+
+# Whom this node tells what happens: programs that it runs, servers that it calls. At most 16. roastery hooks shows them.
+# [[hooks]]
+# name = "phone"
+# Of what: request-waiting, signed, cannot-succeed, member-gone:5m (or 90s, 2h), fault-proven, unhealthy, operator-changed.
+# on = ["request-waiting", "fault-proven", "unhealthy"]
+# How much: "none": what has happened, the group's name and the request's id. "summary": also amounts, names and reasons. "full":
+# also the whole request. Other people's servers see it.
+# detail = "none"
+# A program and its arguments, without a shell. {title} and {body} stand for what is told; all of it is JSON on its standard input.
+# command = ["apprise", "-t", "{title}", "-b", "{body}", "ntfys://ntfy.example/treasury"]
+# [[hooks]]
+# name = "ops"
+# on = ["signed"]
+# A server that takes Standard Webhooks, and the file of the secret that it shares with this node (mode 0600).
+# url = "https://ops.example/roastery"
+# secret_file = "ops.secret"
 "#;
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ mod chosen;
 mod default_file;
 mod error;
 mod groups;
+mod hooks;
+pub(crate) mod names;
 mod policy;
 mod wallet;
 
@@ -21,6 +23,7 @@ pub use self::{
     default_file::default_file,
     error::ConfigError,
     groups::GroupSettings,
+    hooks::{HookConfig, HookDetail, HookEvent, HookTarget, MAX_HOOKS},
     policy::{ApprovalMode, ChangeRules, PolicyConfig, ProofApproval, SubjectKind},
     wallet::{ChainSource, WalletConfig},
 };
@@ -63,6 +66,9 @@ pub struct Config {
     /// The options that file or environment set, for people. Setting them here has no effect.
     #[serde(skip)]
     pub chosen: Vec<ChosenOption>,
+    /// Whom the node tells what happens.
+    #[serde(deserialize_with = "hooks::all")]
+    pub hooks: Vec<HookConfig>,
 }
 
 /// How a node connects to its peers.
@@ -171,6 +177,7 @@ impl Default for Config {
             policy: PolicyConfig::default(),
             group: BTreeMap::new(),
             chosen: Vec::new(),
+            hooks: Vec::new(),
         }
     }
 }

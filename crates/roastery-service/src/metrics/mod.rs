@@ -1,6 +1,7 @@
 //! The metrics of a node, in Prometheus' format. No metric needs an answer of the protocol.
 
 mod groups;
+mod hooks;
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -15,8 +16,11 @@ use prometheus_client::{
 use roastery_node::bus::mux::MuxStats;
 use roastery_protocol::member::machine::StopReason;
 
-use self::groups::Groups;
-pub(crate) use self::groups::{GroupNow, MemberNow};
+use self::{groups::Groups, hooks::Hooks};
+pub(crate) use self::{
+    groups::{GroupNow, MemberNow},
+    hooks::HookOutcome,
+};
 use crate::{limits::Limits, view::ProblemCode};
 
 /// What is measured when the metrics are queried.
@@ -32,6 +36,8 @@ pub(crate) struct Measured {
     pub(crate) syncs: u64,
     /// How many acts are recorded; `None` if the store does not respond.
     pub(crate) acts: Option<u64>,
+    /// How many notices wait for each hook; `None` if the store does not respond.
+    pub(crate) notices: Option<Vec<(String, u64)>>,
 }
 
 /// The counters of a node.
@@ -45,6 +51,7 @@ pub struct Metrics {
     proposals: Family<Group, Counter>,
     requests_refused: Family<Code, Counter>,
     groups: Groups,
+    hooks: Hooks,
     healthy: Gauge,
     peers: Peers,
     refused_connections: Family<Code, Gauge>,
@@ -163,6 +170,7 @@ impl Default for Metrics {
         registry.register("build_info", "The version of the program; always 1", build.clone());
         build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
         let groups = Groups::new(&mut registry);
+        let hooks = Hooks::new(&mut registry);
         let limits = Arc::new(Limits::new(&mut registry));
         Self {
             registry,
@@ -173,6 +181,7 @@ impl Default for Metrics {
             proposals,
             requests_refused,
             groups,
+            hooks,
             healthy,
             peers,
             refused_connections,
@@ -230,6 +239,16 @@ impl Metrics {
         self.requests_refused.get_or_create(&Code { reason: code }).inc();
     }
 
+    /// A hook is there, and nothing was told yet.
+    pub(crate) fn hook_begins(&self, hook: &str) {
+        self.hooks.begin(hook);
+    }
+
+    /// Counts what became of notices of a hook, or of attempts to tell them.
+    pub(crate) fn notified(&self, hook: &str, outcome: HookOutcome, times: u64) {
+        self.hooks.count(hook, outcome, times);
+    }
+
     /// All metrics as text, in Prometheus' format.
     pub(crate) fn text(&self, measured: Measured) -> String {
         self.take(&measured.stats);
@@ -238,6 +257,9 @@ impl Metrics {
         self.store_syncs.inner().store(measured.syncs, Ordering::Relaxed);
         if let Some(acts) = measured.acts {
             self.acts.set(acts.cast_signed());
+        }
+        if let Some(notices) = &measured.notices {
+            self.hooks.set_waiting(notices);
         }
         let lost = crate::log::lost_lines();
         self.log_lines_lost.inc_by(lost.saturating_sub(self.log_lines_lost.get()));
@@ -288,7 +310,7 @@ mod tests {
     fn every_metric_and_every_limit_is_in_the_manual() {
         let manual = include_str!("../../../../docs/operators.md");
         let begin = concat!("registry.", "register");
-        let files = [include_str!("mod.rs"), include_str!("groups.rs")];
+        let files = [include_str!("mod.rs"), include_str!("groups.rs"), include_str!("hooks.rs")];
         let names = files.iter().flat_map(|file| file.split(begin).skip(1));
         let names: Vec<&str> = names.filter_map(|rest| rest.split('"').nth(1)).collect();
         assert!(names.len() >= 12, "{names:?}");

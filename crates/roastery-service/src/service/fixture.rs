@@ -23,7 +23,6 @@ use roastery_wallet::LiveView;
 use crate::{
     config::{PolicyConfig, SubjectKind},
     files::Folder,
-    metrics::Metrics,
     policy::{Key, PolicyEngine, WalletSettings},
     service::{
         asking::{Asking, Rejecting},
@@ -32,6 +31,7 @@ use crate::{
             service::{Called, GroupService, key_of},
         },
         now,
+        outbox::Hooks,
         shared::Shared,
     },
 };
@@ -103,6 +103,15 @@ impl TestNode {
         config: PolicyConfig,
         chain: Option<Arc<LiveView>>,
     ) -> Self {
+        Self::telling(config, chain, Hooks::default()).await
+    }
+
+    /// The same, with these hooks.
+    pub(in crate::service) async fn telling(
+        config: PolicyConfig,
+        chain: Option<Arc<LiveView>>,
+        hooks: Hooks,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let words = Passphrase::new("a few words".to_owned());
         let cost = PassphraseCost::new(8, 1, 1).unwrap();
@@ -110,8 +119,7 @@ impl TestNode {
         let (writer, writing) = StoreWriter::new(store.clone());
         std::thread::spawn(move || writing.run());
         let (at, runtime) = (Folder::new(folder.path()), tokio::runtime::Handle::current());
-        let shared =
-            Arc::new(Shared::new(at, store, writer, Arc::new(Metrics::default()), runtime));
+        let shared = Arc::new(Shared::new(at, store, writer, Arc::default(), hooks, runtime));
         shared.rejections.are_complete().unwrap();
 
         let keys = Fixture::new(2, 2);

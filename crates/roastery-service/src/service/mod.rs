@@ -13,9 +13,11 @@ mod event;
 pub(crate) mod fixture;
 mod group;
 mod groups;
+mod hooks;
 mod host_key;
 mod keygen;
 mod lifecycle;
+mod outbox;
 mod pairing;
 mod rejections;
 mod requests;
@@ -74,6 +76,7 @@ pub use self::{
         timeline::{Step, StepKind},
         warning::RequestWarning,
     },
+    hooks::{HookStatus, HookTest},
     keygen::status::{KeygenPhase, KeygenStatus},
     pairing::{
         asking::NewPairing,

@@ -20,6 +20,7 @@ use crate::{
         bars::Bars,
         coins::CoinsOfKeys,
         host_key::HostKeyReader,
+        outbox::Hooks,
         rejections::{files::Rejections, messages::RejectedMessages},
         store_state::StoreState,
         tokens::Tokens,
@@ -66,6 +67,8 @@ pub(in crate::service) struct Shared {
     pub(in crate::service) tokens: Tokens,
     /// Held while the chain of acts and shares is computed: it reads all of both.
     pub(in crate::service) checking: tokio::sync::Mutex<()>,
+    /// Through whom is told what happens.
+    pub(in crate::service) hooks: Arc<Hooks>,
     /// Where every bound that is reached is reported.
     pub(in crate::service) limits: Arc<Limits>,
     /// The runtime of tasks that outlive the calls that start them.
@@ -81,6 +84,7 @@ impl Shared {
         store: Arc<Store>,
         writer: StoreWriter,
         metrics: Arc<Metrics>,
+        hooks: Hooks,
         runtime: tokio::runtime::Handle,
     ) -> Self {
         let (events, _) = broadcast::channel(1024);
@@ -101,6 +105,7 @@ impl Shared {
             bars: Bars::default(),
             tokens: Tokens::default(),
             checking: tokio::sync::Mutex::default(),
+            hooks: Arc::new(hooks),
             limits,
             runtime,
             supervisor: Supervisor::default(),
@@ -163,6 +168,7 @@ impl Shared {
         let ended = |_| ServiceError::Internal("the store's thread has ended".into());
         let done = outcome.await.map_err(ended)?;
         self.store_state.saw(&done);
+        self.hooks.wake();
         Ok(done?)
     }
 

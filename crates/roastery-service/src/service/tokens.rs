@@ -9,15 +9,19 @@ use bitcoin::{
     hashes::{Hash as _, sha256},
     hex::DisplayHex as _,
 };
-use roastery_store::{ContentError, Durability, KeptToken, MAX_TOKENS, Principal, StoreError};
+use roastery_store::{
+    ContentError, Durability, KeptToken, MAX_TOKENS, NoticeKind, Principal, StoreError,
+};
 use subtle::ConstantTimeEq as _;
 use tokio::{sync::watch, time::timeout};
 use zeroize::Zeroizing;
 
-use crate::service::{Service, ServiceError, asking::asked, now, role::Role, shared::Shared};
-
-/// The longest name of a token, in bytes.
-const MAX_NAME: usize = 24;
+use crate::{
+    config::names::{LABEL_RULE, is_label},
+    service::{
+        Service, ServiceError, asking::asked, now, outbox::Told, role::Role, shared::Shared,
+    },
+};
 
 /// The longest life of a token that ends, in seconds: ten years.
 const LONGEST_LIFE: u64 = 3650 * 24 * 60 * 60;
@@ -85,19 +89,10 @@ fn counts(token: &KeptToken, at: u64) -> bool {
 }
 
 fn check_name(name: &str) -> Result<(), ServiceError> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let ends = |c: char| c != '-' && allowed(c);
-    let fits = (1..=MAX_NAME).contains(&name.len())
-        && name.chars().all(allowed)
-        && name.starts_with(ends)
-        && name.ends_with(ends);
-    if fits {
+    if is_label(name) {
         return Ok(());
     }
-    let reason = format!(
-        "the name of a token has 1 to {MAX_NAME} small letters, digits and hyphens, no hyphen first or last"
-    );
-    Err(ServiceError::Invalid(reason.into()))
+    Err(ServiceError::Invalid(format!("the name of a token has {LABEL_RULE}").into()))
 }
 
 impl Shared {
@@ -106,11 +101,14 @@ impl Shared {
         let role = if token.acts { Role::Operator } else { Role::Reader };
         let about = format!("{}, {role}", token.name);
         let (kept, act) = (token.clone(), asked(by, "token add", &about));
+        let (hooks, metrics) = (self.hooks.clone(), self.metrics.clone());
+        let told = Told::here(NoticeKind::OperatorChanged, format!("a new token: {about}"));
         let added = self
             .write(Durability::Synced, move |change| {
                 let added = change.keep_token(&kept)?;
                 if added {
                     change.append_act(&act)?;
+                    hooks.put(change, &told, &metrics)?;
                 }
                 Ok(added)
             })
@@ -144,10 +142,13 @@ impl Shared {
             all.len() < before
         });
         let (kept, act) = (name.to_owned(), asked(by, "token revoke", name));
+        let (hooks, metrics) = (self.hooks.clone(), self.metrics.clone());
+        let told = Told::here(NoticeKind::OperatorChanged, format!("a token is revoked: {name}"));
         let removed = self.write(Durability::Synced, move |change| {
             let removed = change.remove_token(&kept)?;
             if removed {
                 change.append_act(&act)?;
+                hooks.put(change, &told, &metrics)?;
             }
             Ok(removed)
         });
@@ -243,6 +244,7 @@ mod tests {
     use roastery_store::Deed;
 
     use super::*;
+    use crate::config::names::MAX_LABEL;
     use crate::service::fixture::TestNode;
 
     const USER: Principal = Principal::User(1000);
@@ -325,7 +327,7 @@ mod tests {
         for name in ["a", "payout", "payout-2", "7"] {
             check_name(name).unwrap();
         }
-        let long = "a".repeat(MAX_NAME + 1);
+        let long = "a".repeat(MAX_LABEL + 1);
         // A token of the configuration is called by a name with a point.
         for name in ["", "-a", "a-", "A", "a b", "a.b", "api.token_file", "\u{e4}", long.as_str()] {
             assert!(check_name(name).is_err(), "{name:?}");

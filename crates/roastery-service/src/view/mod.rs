@@ -6,6 +6,7 @@ mod audit;
 mod change;
 mod epochs;
 mod event;
+mod hook;
 mod keygen;
 mod pairing;
 mod problem;
@@ -34,6 +35,7 @@ pub use self::{
         HoldingKind, HostKeyVerdict, LowerEpoch, SecondCopy, Word,
     },
     event::ServiceEvent,
+    hook::{HookFailure, HookStatus, HookTest},
     keygen::{KeygenState, KeygenStatus},
     pairing::{
         ComparedWord, HeardWord, Invite, JoinLine, PairAgain, Pairing, PairingMember, PairingState,

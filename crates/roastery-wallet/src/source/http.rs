@@ -11,12 +11,38 @@ use ureq::{
 
 use super::{Deadline, SourceError};
 
-/// A server that is asked by HTTP. No proxy is used, and no redirect is followed: what is asked for
-/// stays with the host that is configured.
+/// A server that is asked by HTTP. What is asked for stays with the host that is configured.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
     agent: Agent,
     base: String,
+}
+
+/// What calls the server of this URL by HTTP, which may take so long for an answer. No proxy is
+/// used, no redirect is followed, and an answer of any status is none of its errors. Over TLS the
+/// certificates of the system count.
+pub fn http_agent(url: &str, answer: Duration) -> Agent {
+    let mut config = Agent::config_builder()
+        .timeout_global(Some(answer))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .user_agent("roastery");
+    if url.starts_with("https:") {
+        // The certificates of the system, so that an operator's own authority counts.
+        let certificates = rustls_native_certs::load_native_certs().certs;
+        let roots: Vec<_> = certificates
+            .iter()
+            .map(|certificate| Certificate::from_der(certificate).to_owned())
+            .collect();
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+            .root_certs(RootCerts::from(roots))
+            .build();
+        config = config.tls_config(tls);
+    }
+    config.build().into()
 }
 
 /// An answer, of any status.
@@ -34,27 +60,7 @@ impl HttpAnswer {
 
 impl Http {
     pub(super) fn new(url: &str, answer: Duration) -> Self {
-        let mut config = Agent::config_builder()
-            .timeout_global(Some(answer))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .user_agent("roastery");
-        if url.starts_with("https:") {
-            // The certificates of the system, so that an operator's own authority counts.
-            let certificates = rustls_native_certs::load_native_certs().certs;
-            let roots: Vec<_> = certificates
-                .iter()
-                .map(|certificate| Certificate::from_der(certificate).to_owned())
-                .collect();
-            let tls = TlsConfig::builder()
-                .provider(TlsProvider::Rustls)
-                .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-                .root_certs(RootCerts::from(roots))
-                .build();
-            config = config.tls_config(tls);
-        }
-        Self { agent: config.build().into(), base: url.trim_end_matches('/').to_owned() }
+        Self { agent: http_agent(url, answer), base: url.trim_end_matches('/').to_owned() }
     }
 
     /// Gets what is at this path, of at most this many bytes.

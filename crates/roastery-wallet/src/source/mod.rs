@@ -22,6 +22,7 @@ use bdk_wallet::{
 use self::{bitcoind::Bitcoind, electrum::Electrum, esplora::Esplora};
 pub use self::{
     error::SourceError,
+    http::http_agent,
     settings::{Login, SourceKind, SourceSettings, UrlError},
 };
 use crate::amount::MOST_FEE_RATE;

@@ -10,6 +10,7 @@ mod decide;
 mod doctor;
 mod epochs;
 mod group;
+mod hooks;
 mod hwi;
 mod init;
 mod invite;
@@ -148,6 +149,7 @@ pub(crate) enum Command {
     Log(log::Log),
     Audit(audit::Audit),
     Token(token::Command),
+    Hooks(hooks::Options),
     Evidence(EvidenceList),
     Backup(store::Backup),
     Restore(store::Restore),
@@ -165,6 +167,7 @@ pub(crate) use self::{
     doctor::Options as DoctorOptions,
     epochs::HostKeyCommand,
     group::Keygen as KeygenOptions,
+    hooks::Options as HooksOptions,
     hwi::Options as HwiOptions,
     init::Options as InitOptions,
     invite::Options as InviteOptions,
@@ -211,6 +214,7 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Log(options) => log::log(at, &options),
         Command::Audit(options) => audit::audit(at, &options),
         Command::Token(command) => token::run(at, &command),
+        Command::Hooks(options) => hooks::run(at, &options),
         Command::Evidence(options) => client::evidence(at, &options),
         Command::Backup(options) => store::backup(at, &options),
         Command::Restore(options) => store::restore(at, &options),

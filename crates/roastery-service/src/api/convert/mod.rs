@@ -5,6 +5,7 @@ mod audit_line;
 mod change;
 mod draft;
 mod epochs;
+mod hook;
 mod keygen;
 mod pairing;
 mod records;

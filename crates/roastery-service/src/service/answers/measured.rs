@@ -21,17 +21,18 @@ impl Service {
     /// The metrics, in Prometheus' format. It takes at most two seconds; what does not respond in
     /// that time is left out.
     pub async fn metrics_text(&self) -> String {
-        let (waiting, problems, acts) = join!(self.waiting(), self.health(), self.recorded());
+        let (waiting, problems, acts, notices) =
+            join!(self.waiting(), self.health(), self.recorded(), self.notices());
         let stats = self.mux.stats();
         let current = self.current();
         let groups = current.iter().map(|group| self.measured(group, &stats, &waiting)).collect();
         let (healthy, syncs) = (problems.is_empty(), self.shared.store.syncs());
-        self.shared.metrics.text(Measured { stats, groups, healthy, syncs, acts })
+        self.shared.metrics.text(Measured { stats, groups, healthy, syncs, acts, notices })
     }
 
     /// The groups of the latest epochs that run here: in an older one of a key nothing new is
     /// signed, and its members that have left are not missed.
-    fn current(&self) -> Vec<Arc<GroupService>> {
+    pub(in crate::service) fn current(&self) -> Vec<Arc<GroupService>> {
         let mut groups = self.groups();
         let mut latest = BTreeMap::new();
         for group in &groups {
@@ -82,6 +83,12 @@ impl Service {
     async fn recorded(&self) -> Option<u64> {
         let head = self.shared.store(|store| store.chain_head());
         Some(timeout(PATIENCE, head).await.ok()?.ok()?.acts)
+    }
+
+    /// How many notices wait for each hook; `None` if the store does not respond.
+    async fn notices(&self) -> Option<Vec<(String, u64)>> {
+        let hooks = timeout(PATIENCE, self.hooks()).await.ok()?.ok()?;
+        Some(hooks.into_iter().map(|hook| (hook.config.name, hook.waiting)).collect())
     }
 
     /// What waits in each group; empty if the store does not respond.

@@ -101,13 +101,17 @@ impl GroupService {
         left.iter().for_each(|why| self.summaries.note_left(session, why.clone()));
         let left = left.filter(|_| mode != ApprovalMode::Manual);
         match (mode, left) {
-            (_, Some(text)) => self.tell(session, "pending", text),
+            (_, Some(text)) => {
+                self.tell(session, "pending", text);
+                self.tell_waiting(session).await;
+            }
             (ApprovalMode::Automatic, None) => {
                 self.approve_or_refuse(&kept, &examined, Decider::Rules).await?;
             }
             (ApprovalMode::Command, None) => self.ask_command(kept, examined).await?,
             (ApprovalMode::Manual, None) => {
                 self.tell(session, "pending", "waits to be approved here".to_owned());
+                self.tell_waiting(session).await;
             }
         }
         Ok(())

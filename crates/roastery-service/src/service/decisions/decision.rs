@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use roastery_protocol::SessionId;
-use roastery_store::{Act, Change, Decider, Durability, KeptRequest, MAX_TEXT, RequestState};
+use roastery_store::{
+    Act, Change, Decider, Durability, KeptRequest, MAX_TEXT, NoticeKind, RequestState,
+};
 
 use crate::{
     limits::Limit,
@@ -12,6 +14,7 @@ use crate::{
         ServiceError,
         group::{service::GroupService, shown::Seen, state::state_of},
         now,
+        outbox::Told,
     },
 };
 
@@ -78,7 +81,22 @@ impl GroupService {
         act: Option<Act>,
         decide: impl FnOnce(&KeptRequest) -> Option<RequestState> + Send + 'static,
     ) -> Result<Change, ServiceError> {
+        self.change_and_tell(session, durability, act, None, decide).await
+    }
+
+    /// The same, and what is told of it once, whether it changes or not. That a request has its
+    /// signatures is told in any case.
+    pub(in crate::service) async fn change_and_tell(
+        &self,
+        session: SessionId,
+        durability: Durability,
+        act: Option<Act>,
+        told: Option<Told>,
+        decide: impl FnOnce(&KeptRequest) -> Option<RequestState> + Send + 'static,
+    ) -> Result<Change, ServiceError> {
         let (at, holdings) = (now(), self.holdings.clone());
+        let (hooks, metrics) = (self.shared.hooks.clone(), self.shared.metrics.clone());
+        let signed = Told::of(NoticeKind::Signed, self.group.id(), session);
         let changed = self
             .shared
             .write(durability, move |change| {
@@ -86,7 +104,11 @@ impl GroupService {
                 if let Change::Made(kept) = &changed {
                     act.iter().try_for_each(|act| change.append_act(act))?;
                     holdings.note(kept);
+                    if matches!(kept.state, RequestState::Signed(_)) {
+                        hooks.put(change, &signed, &metrics)?;
+                    }
                 }
+                told.iter().try_for_each(|told| hooks.put_once(change, told, &metrics))?;
                 Ok(changed)
             })
             .await;

@@ -134,10 +134,10 @@ mod tests {
     use super::*;
     use crate::{
         files::Folder,
-        metrics::Metrics,
         service::{
             decisions::parts::tests::{draft, node, spend},
             fixture::{TestNode, asking},
+            outbox::Hooks,
         },
     };
 
@@ -209,7 +209,7 @@ mod tests {
         let (writer, writing) = StoreWriter::new(store.clone());
         std::thread::spawn(move || writing.run());
         let (at, runtime) = (Folder::new(folder.path()), tokio::runtime::Handle::current());
-        let shared = Shared::new(at, store, writer, Arc::new(Metrics::default()), runtime);
+        let shared = Shared::new(at, store, writer, Arc::default(), Hooks::default(), runtime);
         let state = taken_over(&shared, &kept, "not this").await;
         let RequestState::Refused(rejection) = state else { panic!("{state:?}") };
         assert_eq!(rejection.text, "not this");

@@ -10,4 +10,5 @@ pub(super) mod operator;
 pub(super) mod parts;
 pub(super) mod refusal;
 pub(super) mod rejecting;
+mod told;
 pub(super) mod twins;

@@ -12,14 +12,20 @@ use roastery_protocol::{
     SessionId, group::Group, member::machine::Record, request::SigningRequest,
 };
 use roastery_store::{
-    AuditEntry, Decision, Durability, Release, Spending, StoreError, StoreWriter, Transaction,
+    AuditEntry, Decision, Durability, NoticeKind, Release, Spending, StoreError, StoreWriter,
+    Transaction,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::{
     metrics::Metrics,
     policy::{Caps, Examined, Key, Ledger, Now, Refusal},
-    service::{now_ms, shared::Shared, store_state::StoreState},
+    service::{
+        now_ms,
+        outbox::{Hooks, Told},
+        shared::Shared,
+        store_state::StoreState,
+    },
 };
 
 /// The sessions whose shares are recorded.
@@ -66,6 +72,7 @@ pub(in crate::service) struct AuditWriter {
     state: StoreState,
     ledger: Arc<Ledger>,
     metrics: Arc<Metrics>,
+    hooks: Arc<Hooks>,
     /// Whether the last write has failed.
     fails: Arc<AtomicBool>,
 }
@@ -74,7 +81,8 @@ impl AuditWriter {
     pub(in crate::service) fn new(shared: &Shared) -> Self {
         let (writer, ledger) = (shared.writer.clone(), shared.ledger.clone());
         let (state, metrics) = (shared.store_state.clone(), shared.metrics.clone());
-        Self { writer, state, ledger, metrics, fails: Arc::default() }
+        let hooks = shared.hooks.clone();
+        Self { writer, state, ledger, metrics, hooks, fails: Arc::default() }
     }
 
     /// Whether the last write has failed: then no share leaves.
@@ -143,9 +151,10 @@ impl AuditWriter {
         change: impl FnOnce(&mut Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
         ack: JournalAck,
     ) {
-        let state = self.state.clone();
+        let (state, hooks) = (self.state.clone(), self.hooks.clone());
         self.writer.write(Durability::Synced, change, move |done| {
             state.saw(&done);
+            hooks.wake();
             match done {
                 Ok(()) => ack.kept(),
                 // The ack is dropped: what depends on the record stays.
@@ -221,9 +230,18 @@ impl Journal for GroupJournal {
                 return self.writer.keep(keep, ack);
             }
             Record::Proof(proof) => {
-                let group = self.group.clone();
-                let keep =
-                    move |change: &mut Transaction<'_>| change.keep_proof(&group, &proof).map(drop);
+                let (group, metrics) = (self.group.clone(), self.writer.metrics.clone());
+                let hooks = self.writer.hooks.clone();
+                let keep = move |change: &mut Transaction<'_>| {
+                    let known = change.has_proof(&group, &proof)?;
+                    let fault = change.keep_proof(&group, &proof)?;
+                    if known {
+                        return Ok(());
+                    }
+                    let told = Told::of(NoticeKind::FaultProven, group.id(), fault.session);
+                    let told = told.about(fault.accused).saying(fault.fault.to_string());
+                    hooks.put(change, &told, &metrics)
+                };
                 return self.writer.keep(keep, ack);
             }
         };

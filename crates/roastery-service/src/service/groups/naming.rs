@@ -160,6 +160,7 @@ impl Service {
             )
         });
         let more = self.epoch_warnings().into_iter().chain(self.chain_warning());
+        let more = more.chain(self.hook_warnings());
         unknown.chain(unnamed).chain(more).collect()
     }
 }

@@ -17,8 +17,8 @@ use crate::{
     metrics::Metrics,
     own_card::{self, OwnCard, OwnKeys},
     service::{
-        Service, ServiceError, group::journal::AuditWriter, now_ms, pairing::running::PairingsHere,
-        shared::Shared, wallet::Wallets, whereabouts::AddressBook,
+        Service, ServiceError, group::journal::AuditWriter, now_ms, outbox::Hooks,
+        pairing::running::PairingsHere, shared::Shared, wallet::Wallets, whereabouts::AddressBook,
     },
 };
 
@@ -41,7 +41,9 @@ impl Service {
         let metrics = Arc::new(Metrics::default());
         let runtime = tokio::runtime::Handle::current();
         let (writer, writing) = StoreWriter::new(store.clone());
-        let shared = Arc::new(Shared::new(folder, store, writer, metrics, runtime));
+        let hooks = Hooks::open(&config.hooks, &folder)?;
+        config.hooks.iter().for_each(|hook| metrics.hook_begins(&hook.name));
+        let shared = Arc::new(Shared::new(folder, store, writer, metrics, hooks, runtime));
         let thread = move || writing.run();
         shared.supervisor.essential_thread("the store", "store", thread).map_err(|error| {
             ServiceError::Internal(format!("no thread for the store: {error}").into())
@@ -129,6 +131,8 @@ impl Service {
         }
         service.shared.essential("pairings", service.clone().pair(pair_events));
         service.shared.essential("the beat", service.clone().beat());
+        service.shared.essential("hooks", service.clone().tell_hooks());
+        service.shared.essential("what hooks are told of", service.clone().watch_for_hooks());
         service.read_chain()?;
         let part = "what opens the store again";
         service.shared.essential(part, service.clone().keep_store_open());

@@ -85,6 +85,7 @@ mod tests {
             healthy: true,
             syncs: 0,
             acts: None,
+            notices: None,
         });
         for line in [
             "roastery_limited_total{limit=\"inbound_queue\",who=\"07\"} 5\n",

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use roastery_node::driver::News;
 use roastery_protocol::{Seat, SessionId, request::RefusalReason};
-use roastery_store::{Change, Durability, KeptRequest, Listing, RequestState, StateKind};
+use roastery_store::{
+    Change, Durability, KeptRequest, Listing, NoticeKind, RequestState, StateKind,
+};
 use tokio::sync::mpsc;
 
 use crate::service::{
     ServiceError,
     group::{service::GroupService, timeline::StepKind},
     now,
+    outbox::Told,
 };
 
 /// The most requests that are watched again after a restart, those that changed last.
@@ -93,7 +96,8 @@ impl GroupService {
         self.timelines.add(session, StepKind::Refused, Some(seat));
         let Some(text) = self.why_it_fails(session) else { return Ok(()) };
         let stopped = text.clone();
-        self.change(session, Durability::Deferred, move |known| {
+        let told = Told::of(NoticeKind::CannotSucceed, self.group.id(), session).saying(&text);
+        self.change_and_tell(session, Durability::Deferred, None, Some(told), move |known| {
             (known.state == RequestState::Proposed).then_some(RequestState::Stopped(stopped))
         })
         .await?;

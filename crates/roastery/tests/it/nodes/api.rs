@@ -288,6 +288,8 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("GET", "/v1/tokens", "/v1/tokens", &none, 200),
         ("POST", "/v1/tokens", "/v1/tokens", &none, 422),
         ("POST", "/v1/tokens/{name}/revoke", "/v1/tokens/none/revoke", &none, 404),
+        ("GET", "/v1/hooks", "/v1/hooks", &none, 200),
+        ("POST", "/v1/hooks/{name}/test", "/v1/hooks/none/test", &none, 404),
         ("GET", "/v1/backup", "/v1/backup", &none, 200),
         ("GET", "/v1/openapi.json", "/v1/openapi.json", &none, 200),
         ("GET", "/health", "/health", &none, 200),

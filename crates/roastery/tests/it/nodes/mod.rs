@@ -21,6 +21,7 @@ mod files;
 mod folder;
 mod founding;
 mod heavy;
+mod hooks;
 mod hwi;
 mod manager;
 mod naming;

@@ -29,7 +29,7 @@ pub(super) fn pay(client: &Client, make: MakeTransaction, how: &How) -> anyhow::
     let path = format!("/v1/wallets/{}/transactions", encoded(&group));
     let made: MadeTransaction = post(client, &path, &make)?;
     if !how.until.json || !how.yes {
-        made.report.lines().for_each(|line| remark(&visible(line)));
+        made.report.lines().for_each(remark);
     }
     // What was paid before is paid once more by those who say so.
     let said = |warning: &&Warning| again && warning.code == "paid_before";

@@ -247,6 +247,8 @@ fn what_is_wrong_with_a_payment_is_said_before_anything_is_proposed() {
         (&["send", &other, "0.0001", "--fee-rate", "5000"], "1 to 1000 sat/vB"),
         // What a person is stopped at no script approves.
         (&["send", &other, "0.0001", "--fee-rate", "400"], "without --yes, on a terminal"),
+        // And what it is about is shown in columns, as psbt show has it.
+        (&["send", &other, "0.0001", "--fee-rate", "400"], "\nFee           0.00"),
         (&["send", &other, "0.0001", "--input", &coin], "is no unspent coin of this wallet"),
         (&["send", &other, "0.0001", "--input", "x"], "allowed is TXID:INDEX"),
         (&["bump", &none], "is not one of this wallet"),

@@ -1,15 +1,21 @@
 //! A real Bitcoin Core beside the nodes of a group. `BITCOIND` names the program, and `bitcoin-cli`
 //! is beside it; without that these tests say that they are skipped.
 
+mod electrum;
+mod kinds;
+mod limits;
+mod payments;
+mod signer;
+
 use std::{
     env,
-    fs::{self, File},
-    path::{Path, PathBuf},
+    fs::File,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::nodes::support::{Group, TestFolder, free_ports, fresh_folder, until};
 
@@ -119,15 +125,19 @@ impl Drop for Core {
     }
 }
 
+/// The configuration of a node whose chain source is this Core.
+fn source_of(core: &Core) -> [(&'static str, String); 4] {
+    [
+        ("ROASTERY_BITCOIN_NETWORK", "regtest".to_owned()),
+        ("ROASTERY_WALLET_SOURCE", "bitcoind".to_owned()),
+        ("ROASTERY_WALLET_URL", format!("http://127.0.0.1:{}", core.port)),
+        ("ROASTERY_WALLET_COOKIE_FILE", core.cookie().to_str().unwrap().to_owned()),
+    ]
+}
+
 fn group_on(core: &Core, name: &str) -> Group {
-    let url = format!("http://127.0.0.1:{}", core.port);
-    let cookie = core.cookie();
-    let source = [
-        ("ROASTERY_BITCOIN_NETWORK", "regtest"),
-        ("ROASTERY_WALLET_SOURCE", "bitcoind"),
-        ("ROASTERY_WALLET_URL", &url),
-        ("ROASTERY_WALLET_COOKIE_FILE", cookie.to_str().unwrap()),
-    ];
+    let source = source_of(core);
+    let source: Vec<_> = source.iter().map(|(name, value)| (*name, value.as_str())).collect();
     Group::start_with(name, 3, 2, &source)
 }
 
@@ -181,138 +191,4 @@ fn approved(group: &Group, arguments: &[&str]) -> String {
 
 fn is_in_mempool(core: &Core, txid: &str) -> bool {
     core.try_to(&["getmempoolentry", txid]).is_ok()
-}
-
-#[test]
-fn payments_and_bumps_are_mined_and_the_balance_is_that_of_core_also_after_a_reorganisation() {
-    let Some(core) = Core::start("core-send", &[]) else { return };
-    core.begin();
-    let group = group_on(&core, "core-wallet");
-    core.watch(&group);
-    for amount in ["1.5", "0.25"] {
-        let address = group.tell(0, &["wallet", "address", "--new"]).well();
-        core.to(&["-rpcwallet=miner", "sendtoaddress", address.trim(), amount]);
-    }
-    assert_eq!(both(&core, &group), (0, 175_000_000));
-    core.mine(1);
-    assert_eq!(both(&core, &group), (175_000_000, 0));
-
-    let to = core.to(&["-rpcwallet=miner", "getnewaddress"]);
-    let send = ["wallet", "send", &to, "0.3", "--fee-rate", "2", "--yes"];
-    let txid = approved(&group, &send).trim().to_owned();
-    assert!(is_in_mempool(&core, &txid));
-    let (_, pending) = both(&core, &group);
-    assert!(pending > 0);
-    let bump = ["wallet", "bump", &txid, "--fee-rate", "20", "--yes"];
-    let bumped = approved(&group, &bump).trim().to_owned();
-    assert!(is_in_mempool(&core, &bumped) && !is_in_mempool(&core, &txid));
-    core.mine(1);
-    let (after, pending) = both(&core, &group);
-    assert_eq!(pending, 0);
-    assert_eq!(core.to(&["-rpcwallet=miner", "getreceivedbyaddress", &to]), "0.30000000");
-    let history = group.tell(0, &["wallet", "history", "--json"]).json();
-    assert_eq!(history[0]["txid"], bumped);
-    let fee = history[0]["fee"].as_u64().unwrap();
-    assert_eq!(after, 175_000_000 - 30_000_000 - fee);
-
-    // Its block is replaced by two others that do not have it.
-    let block = core.to(&["getbestblockhash"]);
-    core.to(&["invalidateblock", &block]);
-    let elsewhere = core.to(&["-rpcwallet=miner", "getnewaddress"]);
-    for _ in 0..2 {
-        core.to(&["generateblock", &elsewhere, "[]"]);
-    }
-    let (confirmed, pending) = both(&core, &group);
-    assert_eq!(confirmed + pending, after);
-    assert!(pending > 0);
-    core.mine(1);
-    assert_eq!(both(&core, &group), (after, 0));
-
-    // A transaction that Core makes is signed by the group and mined.
-    let outputs = json!([{ &to: 0.1 }]).to_string();
-    let made = core.json(&[
-        "-rpcwallet=watch",
-        "walletcreatefundedpsbt",
-        "[]",
-        &outputs,
-        "0",
-        "{\"fee_rate\":3}",
-    ]);
-    let (file, out) = (group.path("core.psbt"), group.path("signed.psbt"));
-    fs::write(Path::new(&file), made["psbt"].as_str().unwrap()).unwrap();
-    approved(&group, &["psbt", "sign", &file, "--group", "local", "--out", &out]);
-    let signed = fs::read_to_string(&out).unwrap();
-    let finished = core.json(&["finalizepsbt", signed.trim()]);
-    assert_eq!(finished["complete"], true);
-    core.to(&["sendrawtransaction", finished["hex"].as_str().unwrap()]);
-    core.mine(1);
-    both(&core, &group);
-
-    // Everything is paid out.
-    approved(&group, &["wallet", "sweep", &to, "--fee-rate", "2", "--yes"]);
-    core.mine(1);
-    assert_eq!(both(&core, &group), (0, 0));
-}
-
-#[test]
-fn core_sends_and_bumps_through_the_group_as_its_signer() {
-    // The nodes are there first: Core is given their folder.
-    if env::var_os("BITCOIND").is_none() {
-        eprintln!("skipped: BITCOIND does not name Bitcoin Core's bitcoind");
-        return;
-    }
-    let group = Group::start_with("core-signer", 3, 2, &[("ROASTERY_BITCOIN_NETWORK", "regtest")]);
-    let (program, folder) = (env!("CARGO_BIN_EXE_roastery"), group.node(0));
-    // The nodes of a test have their network from the environment, which Core does not pass on.
-    let signer = format!(
-        "-signer=env ROASTERY_BITCOIN_NETWORK=regtest {program} hwi --folder {}",
-        folder.display()
-    );
-    let Some(core) = Core::start("core-hwi", &[signer]) else { return };
-    core.begin();
-    let signers = core.json(&["enumeratesigners"]);
-    assert_eq!(signers["signers"][0]["name"], "roastery local", "{signers}");
-    core.to(&[
-        "-named",
-        "createwallet",
-        "wallet_name=treasury",
-        "disable_private_keys=true",
-        "external_signer=true",
-    ]);
-    let address =
-        core.to(&["-rpcwallet=treasury", "-named", "getnewaddress", "address_type=bech32m"]);
-    let shown = core.json(&["-rpcwallet=treasury", "walletdisplayaddress", &address]);
-    assert_eq!(shown["address"], address.as_str());
-    core.to(&["-rpcwallet=miner", "sendtoaddress", &address, "1"]);
-    core.mine(1);
-    let to = core.to(&["-rpcwallet=miner", "getnewaddress"]);
-    let outputs = json!([{ &to: 0.4 }]).to_string();
-    let while_approved = |arguments: &[&str]| {
-        thread::scope(|scope| {
-            let running = scope.spawn(|| core.json(arguments));
-            approve_next(&group);
-            running.join().unwrap()
-        })
-    };
-    let sent = while_approved(&[
-        "-rpcwallet=treasury",
-        "-named",
-        "send",
-        &format!("outputs={outputs}"),
-        "fee_rate=2",
-    ]);
-    assert_eq!(sent["complete"], true, "{sent}");
-    let txid = sent["txid"].as_str().unwrap();
-    assert!(is_in_mempool(&core, txid));
-    let bumped = while_approved(&[
-        "-rpcwallet=treasury",
-        "-named",
-        "bumpfee",
-        &format!("txid={txid}"),
-        "fee_rate=20",
-    ]);
-    let bumped = bumped["txid"].as_str().unwrap();
-    assert!(is_in_mempool(&core, bumped) && !is_in_mempool(&core, txid));
-    core.mine(1);
-    assert_eq!(core.to(&["-rpcwallet=miner", "getreceivedbyaddress", &to]), "0.40000000");
 }

@@ -49,8 +49,8 @@ book:
 package:
     scripts/timed cargo package --workspace --no-verify --allow-dirty --quiet
 
-# The tests with a real Bitcoin Core, which BITCOIND names (scripts/bitcoin-core builds one); not
-# part of ci.
+# The tests with a real Bitcoin Core, which BITCOIND names (scripts/bitcoin-core builds one), and
+# with a real Electrum server, which ELECTRUMX names (pip install "e-x[leveldb]"); not part of ci.
 bitcoin-core:
     if [ -n "${BITCOIND:-}" ]; then scripts/timed cargo test -p roastery --test it nodes::bitcoin_core; else echo "skipped: BITCOIND names no bitcoind (scripts/bitcoin-core FOLDER builds one)"; fi
 

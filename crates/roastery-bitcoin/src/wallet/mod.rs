@@ -170,6 +170,11 @@ impl Wallet {
         })
     }
 
+    /// The tree of scripts as it was given to [`Self::with_scripts`].
+    pub fn scripts(&self) -> Option<&str> {
+        self.tree.as_ref().map(|tree| tree.given())
+    }
+
     /// Checks that the keys of the script tree are those of this kind of network: a descriptor with
     /// keys of both is none.
     ///

@@ -19,6 +19,8 @@ const SORTED: &str = "sorted";
 /// places that are sorted are kept beside it.
 #[derive(Debug)]
 pub(super) struct Tree {
+    /// As it was given.
+    given: String,
     text: String,
     /// For each `multi_a` of the text, in its order, whether its keys are sorted.
     sorted: Vec<bool>,
@@ -30,11 +32,17 @@ impl Tree {
         if text.len() > MAX_SCRIPT_TREE {
             return Err(WalletError::TreeTooLong { length: text.len() });
         }
+        let given = text.to_owned();
         let text = text.replace("/**", "/<0;1>/*");
         let sorted = text.match_indices(MULTI_A).map(|(at, _)| text[..at].ends_with(SORTED));
         let sorted: Vec<bool> = sorted.collect();
         let text = text.replace(&[SORTED, MULTI_A].concat(), MULTI_A);
-        Ok(Self { text, sorted })
+        Ok(Self { given, text, sorted })
+    }
+
+    /// The text as it was given.
+    pub(super) fn given(&self) -> &str {
+        &self.given
     }
 
     /// The text, with this key in place of `@0`.

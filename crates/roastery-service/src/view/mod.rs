@@ -71,6 +71,9 @@ pub struct Status {
     pub now: Time,
     /// How long it has been running, in seconds.
     pub uptime_seconds: u64,
+    /// The network of its addresses: main, test, testnet4, signet or regtest.
+    #[serde(default)]
+    pub network: String,
     /// The other nodes.
     pub peers: Vec<PeerStatus>,
     /// The groups of which it is a member.
@@ -134,6 +137,10 @@ pub struct GroupStatus {
     /// derived.
     #[serde(default)]
     pub address: Option<String>,
+    /// The tree of scripts of its wallet, as the node has read it at its start; absent if there is
+    /// none.
+    #[serde(default)]
+    pub scripts: Option<String>,
     /// The sessions that are running.
     pub sessions: Vec<SessionStatus>,
     /// The number of requests that wait for approval here; absent if it cannot be determined.

@@ -17,7 +17,6 @@ use roastery_bitcoin::{
 use roastery_protocol::{group::Group, request::MAX_LIFETIME_SECONDS};
 use roastery_service::{
     api::Client,
-    config::Config,
     text::to_json,
     view::{GroupStatus, SignedTransaction, State, Status, TakeUpSignatures},
 };
@@ -96,14 +95,17 @@ fn answer(at: &At, options: Options) -> anyhow::Result<Value> {
             ));
         }
     };
-    let (_, config) = at.config()?;
-    let network = config.network()?;
+    let client = at.client()?;
+    // What the node runs with, and not what its configuration says by now.
+    let status: Status = get(&client, "/v1/status")?;
+    let network = chain(&status.network).map_err(|_| {
+        anyhow!("the node says no network that is known here: stop it and start it again with this program")
+    })?;
     if let Some(chain) = options.chain.filter(|chain| *chain != network) {
         let (asked, own) = (chain.to_core_arg(), network.to_core_arg());
         return Err(anyhow!("the chain is {asked}, and the node's network is {own}"));
     }
-    let client = at.client()?;
-    let signers = signers(&client, &config, network)?;
+    let signers = signers(&client, status.groups, network)?;
     if matches!(command, Command::Enumerate) {
         let shown = signers.iter().map(|Signer { status, wallet }| {
             let model = format!("roastery {}", status.name);
@@ -145,21 +147,23 @@ fn read_command() -> anyhow::Result<Command> {
     }
 }
 
-/// All groups of the node, with the scripts that its configuration gives them.
-fn signers(client: &Client, config: &Config, network: Network) -> anyhow::Result<Vec<Signer>> {
-    let status: Status = get(client, "/v1/status")?;
+/// These groups of the node, with the scripts of their wallets.
+fn signers(
+    client: &Client,
+    groups: Vec<GroupStatus>,
+    network: Network,
+) -> anyhow::Result<Vec<Signer>> {
     let signer = |status: GroupStatus| {
         let file = ask(client, &format!("/v1/groups/{}/file", encoded(&status.id)))?;
         let group = Arc::new(Group::decode(&file)?);
-        let settings = config.settings_of(Some(&status.name), group.id())?;
-        let wallet = match settings.scripts {
+        let wallet = match &status.scripts {
             None => Wallet::new(group)?,
-            Some(tree) => Wallet::with_scripts(group, &tree)?,
+            Some(tree) => Wallet::with_scripts(group, tree)?,
         };
         wallet.check_network(NetworkKind::from(network))?;
         Ok(Signer { status, wallet })
     };
-    status.groups.into_iter().map(signer).collect()
+    groups.into_iter().map(signer).collect()
 }
 
 fn chosen(signers: Vec<Signer>, fingerprint: Option<&str>) -> anyhow::Result<Signer> {

@@ -5,8 +5,8 @@ use crate::{GroupStatus, NodeStatus, PeerStatus, PolicyStatus, SessionStatus, Ti
 
 impl From<NodeStatus> for view::Status {
     fn from(status: NodeStatus) -> Self {
-        let NodeStatus { name, peer, now, uptime, peers, groups, keygens, chain, warnings } =
-            status;
+        let NodeStatus { name, peer, now, uptime, network, peers, groups, .. } = status;
+        let (keygens, chain, warnings) = (status.keygens, status.chain, status.warnings);
         Self {
             name: name.to_string(),
             peer: peer_id(&peer),
@@ -14,6 +14,7 @@ impl From<NodeStatus> for view::Status {
             pid: std::process::id(),
             now: Time::from_seconds(now),
             uptime_seconds: uptime.as_secs(),
+            network: network.to_core_arg().to_owned(),
             peers: peers.into_iter().map(Into::into).collect(),
             groups: groups.into_iter().map(Into::into).collect(),
             keygens: keygens.into_iter().map(Into::into).collect(),
@@ -44,7 +45,8 @@ impl From<GroupStatus> for view::GroupStatus {
     fn from(status: GroupStatus) -> Self {
         let sessions = status.sessions.iter().map(|session| session_of(&status, session));
         let sessions = sessions.collect();
-        let GroupStatus { name, group, seats, members, address, pending, policy, .. } = status;
+        let GroupStatus { name, group, seats, members, address, scripts, pending, .. } = status;
+        let policy = status.policy;
         let reachable = members.iter().filter(|member| member.reachable).count();
         let members = group.seats().zip(group.members()).zip(members);
         let members = members.map(|((seat, member), status)| view::MemberStatus {
@@ -65,6 +67,7 @@ impl From<GroupStatus> for view::GroupStatus {
             members: members.collect(),
             reachable,
             address,
+            scripts,
             sessions,
             pending,
             policy: policy.into(),

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bitcoin::Network;
 use futures_util::future::join_all;
 use roastery_bitcoin::wallet::Branch;
 use roastery_libp2p::DialAddress;
@@ -48,6 +49,8 @@ pub struct NodeStatus {
     pub now: u64,
     /// How long it has been running.
     pub uptime: Duration,
+    /// The network of its addresses.
+    pub network: Network,
     /// The other nodes.
     pub peers: Vec<PeerStatus>,
     /// The groups of which it is a member.
@@ -91,6 +94,8 @@ pub struct GroupStatus {
     /// The first address of its wallet, the same at every member with the same script tree; `None`
     /// if it cannot be derived.
     pub address: Option<String>,
+    /// The tree of scripts of its wallet, as the node has read it at its start.
+    pub scripts: Option<String>,
     /// The sessions that are running.
     pub sessions: Vec<SessionStatus>,
     /// The number of requests that wait for approval here; `None` if the store does not answer.
@@ -168,6 +173,7 @@ impl Service {
             peer: self.peer.clone(),
             now: now(),
             uptime: self.started.elapsed(),
+            network: self.wallets.network,
             peers: peers.collect(),
             groups,
             // A finished key generation is shown as a group.
@@ -322,6 +328,7 @@ impl Service {
             seats: group.seats.clone(),
             members: members.collect(),
             address: first_address(&group.policy),
+            scripts: group.policy.wallet().scripts().map(str::to_owned),
             sessions,
             pending,
             policy: PolicyStatus {

@@ -28,7 +28,7 @@ use crate::service::{Service, ServiceError, group::service::GroupService};
 #[derive(Debug)]
 pub(in crate::service) struct Wallets {
     source: Option<SourceSettings>,
-    network: Network,
+    pub(in crate::service) network: Network,
     /// By their descriptor for receiving.
     all: Mutex<BTreeMap<String, Arc<GroupWallet>>>,
     reading: Mutex<Reading>,

@@ -75,6 +75,31 @@ fn internal_key(wallet: &Wallet, path: &[u32]) -> XOnlyPublicKey {
 }
 
 #[test]
+fn the_network_and_the_scripts_are_those_that_the_node_runs_with() {
+    let group = Group::start_with("hwi-running", 2, 2, &[("ROASTERY_BITCOIN_NETWORK", "regtest")]);
+    let own = hwi(&group, &["enumerate"])[0]["fingerprint"].as_str().unwrap().to_owned();
+    let describe = |chain| {
+        hwi(&group, &["--fingerprint", &own, "--chain", chain, "getdescriptors", "--account", "0"])
+    };
+    let before = describe("regtest");
+    assert!(before["receive"][0].as_str().is_some_and(|one| one.contains("]tpub")), "{before}");
+    let refused = describe("main")["error"].as_str().unwrap().to_owned();
+    assert!(refused.contains("the chain is main, and the node's network is regtest"), "{refused}");
+
+    // A section that was written since has an effect when the node is started again.
+    let scripts = "and_v(v:pk(@0/<2;3>/*),older(144))";
+    let config = group.node(0).join("roastery.toml");
+    let mut text = fs::read_to_string(&config).unwrap();
+    text.push_str(&format!("\n[group.local]\nscripts = \"{scripts}\"\n"));
+    fs::write(&config, text).unwrap();
+    assert_eq!(describe("regtest"), before);
+    group.stop(0);
+    group.restart(0, &[("ROASTERY_BITCOIN_NETWORK", "regtest")]);
+    let after = describe("regtest");
+    assert!(after["receive"][0].as_str().is_some_and(|one| one.contains("older(144)")), "{after}");
+}
+
+#[test]
 fn core_lists_the_group_imports_its_descriptors_and_has_it_sign_what_it_sends() {
     let group = Group::start("hwi", 3, 2);
     let wallet = wallet(&group);

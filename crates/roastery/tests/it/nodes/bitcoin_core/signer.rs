@@ -16,11 +16,7 @@ fn core_sends_and_bumps_through_the_group_as_its_signer() {
     }
     let group = Group::start_with("core-signer", 3, 2, &[("ROASTERY_BITCOIN_NETWORK", "regtest")]);
     let (program, folder) = (env!("CARGO_BIN_EXE_roastery"), group.node(0));
-    // The nodes of a test have their network from the environment, which Core does not pass on.
-    let signer = format!(
-        "-signer=env ROASTERY_BITCOIN_NETWORK=regtest {program} hwi --folder {}",
-        folder.display()
-    );
+    let signer = format!("-signer={program} hwi --folder {}", folder.display());
     let Some(core) = Core::start("core-hwi", &[signer]) else { return };
     core.begin();
     let signers = core.json(&["enumeratesigners"]);

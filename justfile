@@ -1,5 +1,8 @@
 # `just` lists these; `just NAME` runs one. Without just: the lines below a name are the commands.
 
+# What the tests build, and scripts try: it checks more than a release build does.
+program := absolute_path(env("CARGO_TARGET_DIR", "target") / "debug/roastery")
+
 default:
     @just --list
 
@@ -27,6 +30,11 @@ dependencies:
 # All tests: the README's test command.
 test:
     scripts/timed cargo test --workspace
+
+# The program of the tests.
+[private]
+program:
+    @cargo test --workspace --no-run --quiet
 
 # A program with a bus, a journal and an engine of its own; the tests have built it.
 embedding:
@@ -88,7 +96,6 @@ demo:
 
 # The README's commands.
 readme:
-    scripts/timed cargo build --release
     scripts/readme
 
 # Each fault that use and attack have found, and what is seen now.
@@ -104,34 +111,28 @@ epochs:
     scripts/timed cargo test --workspace --test it five_epochs -- --ignored --nocapture
 
 # The manual's commands.
-manual:
-    cargo build --release
-    scripts/timed scripts/walkthrough
+manual: program
+    scripts/timed scripts/walkthrough {{program}}
 
 # The API, asked by its own description.
-api:
-    cargo build --release
-    scripts/timed scripts/schemathesis
+api: program
+    scripts/timed scripts/schemathesis {{program}}
 
 # The console in a real Chromium, where it is installed; pictures in target/browser.
-browser:
-    cargo build --release
-    scripts/timed scripts/browser
+browser: program
+    ROASTERY={{program}} scripts/timed scripts/browser
 
 # The alert rules and the dashboard, with a real Prometheus where it is installed.
-alerts:
-    cargo build --release
-    scripts/timed scripts/prometheus
+alerts: program
+    scripts/timed scripts/prometheus {{program}}
 
 # Five nodes with addresses of their own: cut off, and over a bad network.
-namespaces:
-    cargo build --release
-    scripts/timed scripts/namespaces
+namespaces: program
+    scripts/timed scripts/namespaces {{program}}
 
 # Three people found groups at terminals: what they type, and kills in each state of a pairing.
-founding:
-    cargo build --release
-    scripts/timed scripts/founding
+founding: program
+    scripts/timed scripts/founding {{program}}
 
 # Random groups, networks and coalitions in virtual time.
 simulate runs="500":
@@ -142,8 +143,8 @@ simulate runs="500":
     for cheat in roster chat stolen-line altered-card grinding breaking-off; do scripts/timed cargo run --release -p roastery-sim -- pairing --runs 200 --cheat $cheat; done
 
 # Bad input to the demo.
-refusals:
-    scripts/timed scripts/refusals
+refusals: program
+    scripts/timed scripts/refusals {{program}}
 
 # One fuzz target, with nightly Rust and cargo-fuzz.
 fuzz target seconds="60":

@@ -226,7 +226,7 @@
     if (again) soon();
   };
 
-  const place = () => find("#approve, #reject", frame)?.getBoundingClientRect().top;
+  const place = () => find("#approve, #reject, #propose", frame)?.getBoundingClientRect().top;
 
   const replace = (text) => {
     const fresh = parse(text);
@@ -371,7 +371,7 @@
     if (Date.now() < opensAt) return;
     if (acting) return notice("Another decision is on its way. This one was not sent.");
     const input = (name) => form.elements[name]?.value ?? "";
-    const about = `Request ${form.dataset.act.split("/")[2].slice(0, 8)}: `;
+    const about = `${form.dataset.about ?? "Request"} ${form.dataset.act.split("/")[2].slice(0, 8)}: `;
     const body = { seen: form.dataset.seen, typed: input("typed"), reason: input("reason") };
     asking?.abort();
     const mine = ++turn;
@@ -415,6 +415,9 @@
       return mark();
     }
     answered(answer.status, begun);
+    // A draft that was proposed is a request.
+    const to = answer.headers.get("X-Roastery-Place");
+    if (to) history.replaceState(null, "", to);
     put(text);
     shut();
     const decide = find("#decide", frame);
@@ -472,7 +475,26 @@
     reply(answer.headers.get("Content-Type")?.startsWith("text/html") ? parse(text) : text);
   };
 
+  // Fetches what is to be saved as a file.
+  const save = async (button) => {
+    button.disabled = true;
+    let answer, text;
+    try {
+      answer = await call(button.dataset.file);
+      text = await answer.text();
+    } catch {
+      answer = null;
+    }
+    button.disabled = false;
+    if (!token) return;
+    if (answer?.status === 401) return close(text);
+    if (!answer?.ok) return notice(`Not saved: ${answer ? text : "there is no answer"}`);
+    document.dispatchEvent(new CustomEvent("save", { detail: { base64: text, name: button.dataset.name } }));
+  };
+
   document.addEventListener("click", (click) => {
+    const button = click.target.closest?.("button[data-file]");
+    if (button) return save(button);
     const link = click.target.closest?.("a[href]");
     if (!link || click.button || click.metaKey || click.ctrlKey || click.shiftKey || click.altKey) return;
     if (link.dataset.skip !== undefined) {
@@ -502,7 +524,7 @@
       press.preventDefault();
       return;
     }
-    if (!token || press.metaKey || press.ctrlKey || press.altKey || press.target.closest?.("input, dialog")) return;
+    if (!token || press.metaKey || press.ctrlKey || press.altKey || press.target.closest?.("input, textarea, dialog")) return;
     const key = press.key;
     const wasG = after === "g";
     after = key;

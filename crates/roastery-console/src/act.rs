@@ -59,7 +59,7 @@ pub(crate) async fn decide(
     };
     let status = told.status;
     let place = Place::Request(session.to_owned());
-    let (shown, markup) = pages::page(&shared.client, &place, clock, Some(told)).await;
+    let (shown, markup) = pages::page(shared, &place, clock, Some(told)).await;
     // What became of the decision counts, unless the page says more.
     (if shown == StatusCode::OK { status } else { shown }, markup)
 }
@@ -110,7 +110,7 @@ async fn decided(
     }
 }
 
-fn changed() -> Told {
+pub(crate) fn changed() -> Told {
     let text = "It has changed since it was shown to you: nothing was decided. Below it stands as \
         it is now.";
     Told::not_done(StatusCode::CONFLICT, text)
@@ -118,7 +118,7 @@ fn changed() -> Told {
 
 /// Whether a decision that was answered so may be in effect all the same: the node goes on without
 /// a reader of its answer.
-fn may_be_in_effect(error: &ClientError) -> bool {
+pub(crate) fn may_be_in_effect(error: &ClientError) -> bool {
     match error {
         ClientError::NoNode { .. } => false,
         ClientError::Problem(problem) => matches!(

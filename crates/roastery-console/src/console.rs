@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc};
 
 use crate::{
     door::{Door, Entered, SessionId},
+    drafts::Drafts,
     guard::Hosts,
     watch::{Change, Watch},
 };
@@ -80,6 +81,7 @@ pub(crate) struct Shared {
     pub(crate) hosts: Hosts,
     pub(crate) watch: Watch,
     door: Mutex<Door>,
+    drafts: Mutex<Drafts>,
     notices: mpsc::Sender<Notice>,
     streams: Arc<Semaphore>,
     of_session: Mutex<Vec<SessionId>>,
@@ -100,6 +102,7 @@ impl Console {
             hosts: Hosts::new(port)?,
             watch: Watch::new(CHANGES),
             door: Mutex::default(),
+            drafts: Mutex::default(),
             notices,
             streams: Arc::new(Semaphore::new(STREAMS)),
             of_session: Mutex::default(),
@@ -138,6 +141,11 @@ impl Shared {
             let _ = self.notices.try_send(notice);
         }
         Ok(entered)
+    }
+
+    /// What was examined and not proposed.
+    pub(crate) fn drafts(&self) -> MutexGuard<'_, Drafts> {
+        lock(&self.drafts)
     }
 
     /// The session of a token.

@@ -15,6 +15,8 @@ pub(crate) enum Place {
     Group(String),
     /// The wallet of a group, by the group's id.
     Wallet(String),
+    /// A transaction that is not proposed yet, by the console's id of it.
+    Draft(String),
     /// The audit log before these entries, or its end.
     Log(Option<Before>),
     /// The proofs.
@@ -60,6 +62,7 @@ impl Place {
             ("requests", Some(session), None) => Self::Request(id(session)?),
             ("groups", Some(group), None) => Self::Group(id(group)?),
             ("wallets", Some(group), None) => Self::Wallet(id(group)?),
+            ("drafts", Some(draft), None) => Self::Draft(id(draft)?),
             ("evidence", None, None) => Self::Evidence,
             ("settings", None, None) => Self::Settings,
             _ => return None,

@@ -13,7 +13,7 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt as _, stream};
 use maud::Markup;
-use roastery_service::words::Clock;
+use roastery_service::{api::MAX_BODY, text::visible, view::SignedTransaction, words::Clock};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::{interval, timeout};
 use tokio_stream::wrappers::BroadcastStream;
@@ -27,6 +27,7 @@ use crate::{
     guard::{guard, one},
     pages,
     place::{Place, id},
+    propose::{self, Answered},
     watch::Change,
 };
 
@@ -35,6 +36,12 @@ const SESSION: HeaderName = HeaderName::from_static("x-roastery-session");
 
 /// The header of a request that the page makes by itself: it is no use by a person.
 const REFRESH: HeaderName = HeaderName::from_static("x-roastery-refresh");
+
+/// The header that says at which address the page of an answer is.
+const PLACE: HeaderName = HeaderName::from_static("x-roastery-place");
+
+/// The longest body of a request with a PSBT, in bytes: what the node takes in one call.
+const MOST_OF_PSBT: usize = MAX_BODY;
 
 /// The longest body of a request, in bytes.
 const MOST_OF_BODY: usize = 16 * 1024;
@@ -47,6 +54,7 @@ const PING: Duration = Duration::from_secs(5);
 
 const STYLE: &str = include_str!("../assets/app.css");
 const SCRIPT: &str = include_str!("../assets/app.js");
+const FILES: &str = include_str!("../assets/files.js");
 const ICON: &str = include_str!("../assets/icon.svg");
 
 /// Everything that a console answers.
@@ -56,12 +64,16 @@ pub(crate) fn router(console: Console) -> Router {
         .route("/fragment/{*path}", get(fragment))
         .route("/fragment/", get(fragment))
         .route("/events", get(events))
-        .route("/requests/{session}/{act}", post(decide))
+        .route("/requests/{session}/{act}", post(decide).get(signed))
+        .route("/wallets/{group}/pay", post(pay))
+        .route("/wallets/{group}/psbt", post(read_psbt))
+        .route("/drafts/{id}/propose", post(propose_draft))
         .route("/log/check", post(check_log))
         .route_layer(middleware::from_fn_with_state(shared.clone(), authorise));
     let outside = Router::new()
         .route("/app.css", get(async || file("text/css; charset=utf-8", STYLE)))
         .route("/app.js", get(async || file("text/javascript; charset=utf-8", SCRIPT)))
+        .route("/files.js", get(async || file("text/javascript; charset=utf-8", FILES)))
         .route("/icon.svg", get(async || file("image/svg+xml", ICON)))
         .route("/sessions", post(enter))
         .fallback(get(shell));
@@ -105,8 +117,7 @@ async fn authorise(
 
 /// Whether a person has asked for this, and not the page by itself.
 fn is_use(request: &Request) -> bool {
-    let asked =
-        request.uri().path().starts_with("/fragment/") && !request.headers().contains_key(&REFRESH);
+    let asked = request.uri().path() != "/events" && !request.headers().contains_key(&REFRESH);
     asked || request.method() == Method::POST
 }
 
@@ -125,7 +136,7 @@ struct Enter {
 }
 
 async fn enter(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
-    let Enter { code } = match read(&headers, body).await {
+    let Enter { code } = match read(&headers, body, MOST_OF_BODY).await {
         Ok(body) => body,
         Err(refused) => return refused,
     };
@@ -154,7 +165,7 @@ async fn fragment(State(shared): State<Arc<Shared>>, request: Request) -> Respon
     let path = uri.path().strip_prefix("/fragment").unwrap_or_default();
     let clock = Clock::system();
     match Place::at(path, uri.query().unwrap_or_default()) {
-        Some(place) => page(pages::page(&shared.client, &place, &clock, None).await),
+        Some(place) => page(pages::page(&shared, &place, &clock, None).await),
         None => page(pages::nowhere(&shared.client).await),
     }
 }
@@ -166,13 +177,82 @@ async fn decide(
     body: Body,
 ) -> Response {
     let (Some(session), Some(act)) = (id(&session), act::Act::of(&act)) else {
-        return said(StatusCode::NOT_FOUND, "there is no such act");
+        return nowhere();
     };
-    let decision: Decision = match read(&headers, body).await {
+    let decision: Decision = match read(&headers, body, MOST_OF_BODY).await {
         Ok(decision) => decision,
         Err(refused) => return refused,
     };
     page(act::decide(&shared, &session, act, &decision, &Clock::system()).await)
+}
+
+async fn pay(
+    State(shared): State<Arc<Shared>>,
+    axum::extract::Path(group): axum::extract::Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(group) = id(&group) else { return nowhere() };
+    match read(&headers, body, MOST_OF_BODY).await {
+        Ok(payment) => answered(propose::pay(&shared, &group, payment).await),
+        Err(refused) => refused,
+    }
+}
+
+async fn read_psbt(
+    State(shared): State<Arc<Shared>>,
+    axum::extract::Path(group): axum::extract::Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(group) = id(&group) else { return nowhere() };
+    match read(&headers, body, MOST_OF_PSBT).await {
+        Ok(pasted) => answered(propose::read(&shared, &group, pasted).await),
+        Err(refused) => refused,
+    }
+}
+
+async fn propose_draft(
+    State(shared): State<Arc<Shared>>,
+    axum::extract::Path(draft): axum::extract::Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(draft) = id(&draft) else { return nowhere() };
+    let decision: Decision = match read(&headers, body, MOST_OF_BODY).await {
+        Ok(decision) => decision,
+        Err(refused) => return refused,
+    };
+    let (status, place, markup) =
+        propose::propose(&shared, &draft, &decision, &Clock::system()).await;
+    (place.map(|place| [(PLACE, place)]), page((status, markup))).into_response()
+}
+
+fn answered(answered: Answered) -> Response {
+    match answered {
+        Answered::Place(place) => ([(PLACE, place)], said(StatusCode::OK, "")).into_response(),
+        Answered::Said(status, markup) => html(status, markup),
+    }
+}
+
+fn nowhere() -> Response {
+    said(StatusCode::NOT_FOUND, "there is no such act")
+}
+
+/// The signed PSBT of a request, in base64, which the page makes a file of.
+async fn signed(
+    State(shared): State<Arc<Shared>>,
+    axum::extract::Path((session, what)): axum::extract::Path<(String, String)>,
+) -> Response {
+    let (Some(session), "psbt") = (id(&session), what.as_str()) else { return nowhere() };
+    let path = format!("/v1/requests/{session}/signed?finalise=true");
+    match shared.client.get::<SignedTransaction>(&path).await {
+        Ok(SignedTransaction { psbt, .. }) => said(StatusCode::OK, &psbt),
+        Err(error) => {
+            let (status, _) = pages::refused(&error);
+            said(status, &visible(&error.to_string()))
+        }
+    }
 }
 
 /// A form without fields.
@@ -181,7 +261,7 @@ async fn decide(
 struct Nothing {}
 
 async fn check_log(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
-    match read(&headers, body).await {
+    match read(&headers, body, MOST_OF_BODY).await {
         Ok(Nothing {}) => page(check::check(&shared).await),
         Err(refused) => refused,
     }
@@ -219,13 +299,20 @@ fn lines(place: StreamPlace) -> impl Stream<Item = Result<Bytes, Infallible>> {
 }
 
 /// The body of a request, which must be JSON.
-async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Response> {
+async fn read<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+) -> Result<T, Response> {
     if one(headers, &header::CONTENT_TYPE) != Some("application/json") {
         return Err(said(StatusCode::UNSUPPORTED_MEDIA_TYPE, "allowed is JSON"));
     }
-    let bytes = match timeout(BODY_TIME, to_bytes(body, MOST_OF_BODY)).await {
+    let bytes = match timeout(BODY_TIME, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => bytes,
-        Ok(Err(_)) => return Err(said(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")),
+        Ok(Err(_)) => {
+            let text = format!("That is too long: at most {} KiB are allowed.", most / 1024);
+            return Err(said(StatusCode::PAYLOAD_TOO_LARGE, &text));
+        }
         Err(_) => return Err(said(StatusCode::REQUEST_TIMEOUT, "the body has not come in time")),
     };
     serde_json::from_slice(&bytes)

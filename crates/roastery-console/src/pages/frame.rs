@@ -6,7 +6,7 @@ use roastery_service::{
     view::{Health, RequestCounts, Status},
 };
 
-use super::{Done, Told, foreign, pill, problem};
+use super::{Done, Told, foreign, link_to, pill, problem};
 use crate::place::Place;
 
 /// What every page shows of the node.
@@ -81,7 +81,7 @@ fn notice(told: &Told) -> Markup {
         Done::No => ("notice bad", "alert", "no"),
         Done::Unknown => ("notice bad", "alert", "unknown"),
     };
-    html! { p #told class=(class) role=(role) data-done=(done) tabindex="-1" { bdi { (told.text) } } }
+    html! { p #told class=(class) role=(role) data-done=(done) tabindex="-1" { bdi { (told.text) } @if let Some(other) = &told.other { " " (link_to(other)) } } }
 }
 
 /// The page where the node does not answer.
@@ -108,6 +108,7 @@ pub(crate) fn shell() -> Markup {
                 link rel="icon" href="/icon.svg" type="image/svg+xml";
                 link rel="stylesheet" href="/app.css";
                 script src="/app.js" defer {}
+                script src="/files.js" defer {}
             }
             body {
                 a.skip href="#main" data-skip { "Skip to the content" }

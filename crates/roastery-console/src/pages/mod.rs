@@ -3,6 +3,7 @@
 //! Maud escapes every text. Texts of members also go through [`foreign`], which shows what is
 //! invisible or turns the order of the text around it.
 
+mod draft;
 mod evidence;
 mod flow;
 mod frame;
@@ -12,6 +13,7 @@ mod log;
 mod overview;
 mod payment;
 mod problem;
+mod propose;
 mod qr;
 mod request;
 mod requests;
@@ -24,11 +26,11 @@ use maud::{Markup, html};
 use roastery_service::{
     Time,
     api::{Client, ClientError},
-    text::visible,
-    words::{Clock, span},
+    text::{shorten, visible},
+    words::{Clock, short_id, span},
 };
 
-use crate::place::Place;
+use crate::{console::Shared, place::Place};
 
 pub(crate) use self::frame::shell;
 
@@ -46,15 +48,17 @@ pub(crate) struct Told {
     pub(crate) status: StatusCode,
     done: Done,
     text: String,
+    /// A request that it is about, by its session.
+    other: Option<String>,
 }
 
 impl Told {
     pub(crate) fn done(text: &str) -> Self {
-        Self { status: StatusCode::OK, done: Done::Yes, text: text.to_owned() }
+        Self { status: StatusCode::OK, done: Done::Yes, text: text.to_owned(), other: None }
     }
 
     pub(crate) fn not_done(status: StatusCode, text: &str) -> Self {
-        Self { status, done: Done::No, text: text.to_owned() }
+        Self { status, done: Done::No, text: text.to_owned(), other: None }
     }
 
     /// There is no answer that says what became of it.
@@ -63,7 +67,23 @@ impl Told {
             "It is not known whether your decision is in effect: {}. Look at its state.",
             visible(&error.to_string())
         );
-        Self { status: problem::status(error), done: Done::Unknown, text }
+        Self { status: problem::status(error), done: Done::Unknown, text, other: None }
+    }
+
+    /// A request was proposed, and it is not known whether the node sends its transaction.
+    pub(crate) fn not_sent(here: &str, session: &str, error: &ClientError) -> Self {
+        let text = format!(
+            "{here} It is not known whether the node sends it: {}. In a terminal: roastery wallet \
+             fetch {}",
+            visible(&error.to_string()),
+            short_id(session)
+        );
+        Self { status: problem::status(error), done: Done::Yes, text, other: None }
+    }
+
+    /// The same with the request that it is about.
+    pub(crate) fn about(self, session: Option<&str>) -> Self {
+        Self { other: session.map(str::to_owned), ..self }
     }
 
     pub(crate) fn failed(error: &ClientError) -> Self {
@@ -72,25 +92,36 @@ impl Told {
     }
 }
 
+/// The most of an error below a form, in columns.
+const MOST_OF_REFUSAL: usize = 1_000;
+
+/// A link to another request.
+pub(crate) fn link_to(session: &str) -> Markup {
+    html! { a href={ "/requests/" (session) } { "Request " (short_id(session)) } }
+}
+
 /// What a form says when the node refuses what it asks for, or does not answer.
 pub(crate) fn refused(error: &ClientError) -> (StatusCode, Markup) {
-    (problem::status(error), html! { p.bad { (foreign(&error.to_string())) } })
+    (
+        problem::status(error),
+        html! { p.bad { bdi { (shorten(&error.to_string(), MOST_OF_REFUSAL)) } } },
+    )
 }
 
 /// A page with its frame, and its status.
 pub(crate) async fn page(
-    client: &Client,
+    shared: &Shared,
     place: &Place,
     clock: &Clock,
     told: Option<Told>,
 ) -> (StatusCode, Markup) {
-    let frame = match frame::Frame::load(client).await {
+    let frame = match frame::Frame::load(&shared.client).await {
         Ok(frame) => frame,
         Err(error) => {
             return (problem::status(&error), frame::without_node(&error, told.as_ref()));
         }
     };
-    let content = match content(client, place, clock, &frame).await {
+    let content = match content(shared, place, clock, &frame).await {
         Ok(content) => (StatusCode::OK, content),
         Err(error) => (problem::status(&error), problem::problem(&error)),
     };
@@ -111,11 +142,12 @@ pub(crate) async fn nowhere(client: &Client) -> (StatusCode, Markup) {
 }
 
 async fn content(
-    client: &Client,
+    shared: &Shared,
     place: &Place,
     clock: &Clock,
     frame: &frame::Frame,
 ) -> Result<Markup, ClientError> {
+    let client = &shared.client;
     Ok(match place {
         Place::Overview => overview::load(client).await?.page(frame, clock),
         Place::Requests(state, before) => {
@@ -129,6 +161,11 @@ async fn content(
         }
         Place::Group(id) => group::load(client, id).await?.page(&frame.status, clock),
         Place::Wallet(id) => wallet::load(client, id, &frame.status).await?.page(clock),
+        Place::Draft(id) => {
+            let kept = shared.drafts().get(id);
+            let draft = draft::load(client, id, kept, &frame.status).await?;
+            draft.map_or_else(draft::gone, |draft| draft.page())
+        }
         Place::Log(before) => log::load(client, *before).await?.page(clock),
         Place::Settings => settings::load(client).await?.page(frame, clock),
         Place::Evidence => evidence::page(&client.get::<Vec<_>>("/v1/evidence").await?),

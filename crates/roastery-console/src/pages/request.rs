@@ -173,6 +173,9 @@ fn result(request: &Request) -> Markup {
                 h2 #result { "Signed" }
                 @if let Some(payment) = &request.payment { p { "Transaction " span.id { (foreign(&payment.txid)) } } }
                 @if let Some(signature) = &request.text_signature { p.long { (foreign(&signature.simple)) } }
+                @if request.subject.kind == SubjectKind::Transaction {
+                    p { button type="button" data-file={ "/requests/" (request.session) "/psbt" } data-name={ (short_id(&request.session)) ".psbt" } { "Save the signed PSBT" } }
+                }
                 p { "The result, in a terminal: " code { "roastery fetch " (short_id(&request.session)) } }
             }
         }

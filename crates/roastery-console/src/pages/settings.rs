@@ -145,7 +145,7 @@ fn health(frame: &Frame) -> Markup {
         section.card.alerts aria-labelledby="health" {
             h2 #health { "Health" }
             @if frame.health.ok && problems.is_empty() {
-                p { (pill("good", "healthy")) " Store, audit log, disk and threads answer." }
+                p { (pill("good", "healthy")) " The node reports no problem." }
             }
             ul {
                 @for problem in problems { li { (pill("bad", "stop")) " " (foreign(problem)) } }

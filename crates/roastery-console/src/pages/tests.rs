@@ -18,7 +18,7 @@ pub(super) fn friday() -> Clock {
     Clock::utc(now)
 }
 
-fn payment() -> Value {
+pub(super) fn payment() -> Value {
     serde_json::from_str(roastery_testkit::PAYMENT_REQUEST).unwrap()
 }
 

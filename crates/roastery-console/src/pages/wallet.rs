@@ -8,7 +8,7 @@ use roastery_service::{
     words::{Clock, btc, short_address},
 };
 
-use super::{empty, foreign, fours, pill, qr::qr, time};
+use super::{empty, foreign, fours, pill, propose, qr::qr, time};
 
 /// The transactions of one page.
 const MOST: usize = 100;
@@ -16,6 +16,8 @@ const MOST: usize = 100;
 /// What the page needs beside its frame.
 #[derive(Clone, Debug)]
 pub(super) struct Wallet {
+    /// The id of the group.
+    pub(super) group: String,
     /// The name of the group, where it is known.
     pub(super) name: String,
     /// What the chain source shows; absent without one.
@@ -40,7 +42,7 @@ pub(super) async fn load(
     let wallet: WalletView = match client.get(&path).await {
         Ok(wallet) => wallet,
         Err(ClientError::Problem(problem)) if problem.code == ProblemCode::NotReady => {
-            return Ok(Wallet { name, known: None });
+            return Ok(Wallet { group: id.to_owned(), name, known: None });
         }
         Err(error) => return Err(error),
     };
@@ -51,7 +53,8 @@ pub(super) async fn load(
         Err(error) => return Err(error),
     };
     let history = client.get(&format!("{path}/history?limit={MOST}")).await?;
-    Ok(Wallet { name, known: Some(Known { wallet, address, history }) })
+    let known = Some(Known { wallet, address, history });
+    Ok(Wallet { group: id.to_owned(), name, known })
 }
 
 impl Wallet {
@@ -59,19 +62,20 @@ impl Wallet {
         html! {
             h1 tabindex="-1" { "Wallet of " (foreign(&self.name)) }
             @match &self.known {
-                Some(known) => (known.page(clock)),
+                Some(known) => (known.page(&self.group, clock)),
                 None => {
                     div.card {
                         (empty("This node has no chain source, so its coins are not known. Set one in the section [wallet] of roastery.toml. Without one, a wallet that has the descriptor shows them:", Some("roastery wallet --group FILE")))
                     }
                 }
             }
+            (propose::psbt(&self.group))
         }
     }
 }
 
 impl Known {
-    fn page(&self, clock: &Clock) -> Markup {
+    fn page(&self, group: &str, clock: &Clock) -> Markup {
         let Self { wallet, address, history } = self;
         html! {
             p.about {
@@ -112,6 +116,7 @@ impl Known {
                     }
                 }
             }
+            (propose::pay(group))
             section.card aria-labelledby="history" {
                 h2 #history { "History" }
                 @if history.is_empty() { (empty("Nothing was paid to or from this wallet yet.", None)) }

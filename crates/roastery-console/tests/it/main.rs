@@ -7,3 +7,4 @@ mod http;
 mod live;
 mod log;
 mod node;
+mod propose;

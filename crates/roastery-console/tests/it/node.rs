@@ -32,6 +32,10 @@ pub(crate) struct Played {
     pub(crate) decided: Mutex<Vec<(String, Value)>>,
     /// Whether it compares what was seen, as a node does.
     pub(crate) compares: Mutex<bool>,
+    /// What it says of a transaction that it examines.
+    pub(crate) examined: Mutex<Value>,
+    /// What it was asked to make, to sign or to send: the path, and the body.
+    pub(crate) asked: Mutex<Vec<(String, Value)>>,
     /// The number of acts that it says it has recorded.
     pub(crate) acts: Mutex<u64>,
     /// What it answers to a decision instead.
@@ -92,6 +96,14 @@ fn routes(played: Arc<Played>) -> Router {
         .route("/v1/requests/{session}", get(known))
         .route("/v1/requests/{session}/timeline", get(async || Json(json!([]))))
         .route("/v1/requests/{session}/{act}", post(decide))
+        .route("/v1/requests/{session}/broadcast", post(broadcast))
+        .route(
+            "/v1/requests/{session}/signed",
+            get(async || Json(json!({ "psbt": "cHNidP8=", "left": [] }))),
+        )
+        .route("/v1/wallets/{group}/transactions", post(make))
+        .route("/v1/groups/{group}/examine", post(examine))
+        .route("/v1/groups/{group}/requests", post(propose))
         .route("/v1/events", get(events))
         .route("/v1/audit", get(acts))
         .route("/v1/audit/chain", get(chain))
@@ -121,6 +133,53 @@ async fn decide(
     }
     played.decided.lock().unwrap().push((act, named));
     Json(request).into_response()
+}
+
+/// A transaction, as a node examines it.
+fn examined() -> Value {
+    json!({
+        "psbt": "cHNidP8=", "report": "Leaves 0.12001850", "payment": request()["payment"],
+        "warnings": [], "policy": { "allowed": true, "text": "", "by": "person" },
+        "seen": seen(1),
+    })
+}
+
+impl Played {
+    /// Notes what is asked, and returns the problem that is to be answered, if there is one.
+    fn asked(&self, path: &str, body: Value) -> Option<Response> {
+        self.asked.lock().unwrap().push((path.to_owned(), body));
+        let code = (*self.problem.lock().unwrap())?;
+        let mut problem = json!({ "code": code, "message": "request 57515554 pays the same" });
+        if code == "conflict" {
+            problem["request"] = self.request.lock().unwrap().clone();
+        }
+        Some((StatusCode::CONFLICT, Json(problem)).into_response())
+    }
+}
+
+async fn make(State(played): State<Arc<Played>>, Json(body): Json<Value>) -> Response {
+    let problem = played.asked("make", body);
+    let made = json!({ "psbt": "cHNidP8=", "txid": "a0", "report": "", "warnings": [] });
+    problem.unwrap_or_else(|| Json(made).into_response())
+}
+
+async fn examine(State(played): State<Arc<Played>>, Json(body): Json<Value>) -> Response {
+    if body["psbt"] != "cHNidP8=" {
+        let problem = json!({ "code": "invalid", "message": "<i>it is no PSBT</i>" });
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(problem)).into_response();
+    }
+    Json(played.examined.lock().unwrap().clone()).into_response()
+}
+
+async fn propose(State(played): State<Arc<Played>>, Json(body): Json<Value>) -> Response {
+    let mut request = played.request.lock().unwrap().clone();
+    request["state"] = "approved".into();
+    played.asked("propose", body).unwrap_or_else(|| Json(request).into_response())
+}
+
+async fn broadcast(State(played): State<Arc<Played>>) -> Json<Value> {
+    played.asked.lock().unwrap().push(("broadcast".to_owned(), Value::Null));
+    Json(json!({ "session": SESSION, "state": "waiting", "txid": null, "text": "" }))
 }
 
 fn cuts() -> Value {
@@ -173,6 +232,8 @@ impl World {
             request: Mutex::new(request()),
             decided: Mutex::default(),
             compares: Mutex::new(true),
+            examined: Mutex::new(examined()),
+            asked: Mutex::default(),
             acts: Mutex::default(),
             problem: Mutex::default(),
             events: broadcast::Sender::new(8),

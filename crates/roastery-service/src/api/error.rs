@@ -58,7 +58,7 @@ impl From<ServiceError> for ApiError {
             E::NotFound { .. } => (StatusCode::NOT_FOUND, ProblemCode::NotFound),
             E::Ambiguous { .. } => (StatusCode::CONFLICT, ProblemCode::Ambiguous),
             E::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, ProblemCode::Invalid),
-            E::Conflict(_) => (StatusCode::CONFLICT, ProblemCode::Conflict),
+            E::Conflict(_) | E::AlreadyPaid { .. } => (StatusCode::CONFLICT, ProblemCode::Conflict),
             E::Changed => (StatusCode::CONFLICT, ProblemCode::Changed),
             E::NameTaken { .. } => (StatusCode::CONFLICT, ProblemCode::NameTaken),
             E::Expired => (StatusCode::CONFLICT, ProblemCode::Expired),

@@ -23,6 +23,7 @@ mod keygen;
 mod listening;
 mod operations;
 mod pairing;
+mod proposing;
 mod query;
 mod routes;
 mod serve;

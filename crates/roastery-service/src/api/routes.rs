@@ -15,13 +15,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    NEXT_BEFORE, audit, change,
-    convert::draft_of,
-    epochs,
+    NEXT_BEFORE, audit, change, epochs,
     error::{ApiError, Body, File, Path, Query},
     events, hooks,
     json::SafeJson as Json,
-    keygen, pairing,
+    keygen, pairing, proposing,
     query::{Answer, At, Bytes, MAX_NUMBER, bytes, within},
     signed, timeline, tokens, wallet,
 };
@@ -31,8 +29,7 @@ use crate::{
     service::MOST_LISTED,
     view::{
         AddCard, Bar, Configuration, Evidence, GroupStatus, Health, PeerAddresses, Problem,
-        ProblemCode, Propose, Reject, Rename, Request, RequestCounts, State as RequestState,
-        Status,
+        ProblemCode, Reject, Rename, Request, RequestCounts, State as RequestState, Status,
     },
 };
 
@@ -103,7 +100,8 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(recover))
         .routes(routes!(rename))
         .routes(routes!(bar))
-        .routes(routes!(propose))
+        .routes(routes!(proposing::examine))
+        .routes(routes!(proposing::propose))
         .routes(routes!(approve))
         .routes(routes!(reject))
         .routes(routes!(signed::take_up_signatures))
@@ -216,20 +214,6 @@ async fn recovery_file(State(service): At, Path(name): Path<String>) -> Result<R
         ApiError::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, reason)
     })?;
     Ok(bytes(file))
-}
-
-/// Asks the group to sign a text, a transaction or hashes. The request is approved here by this
-/// call, and proposed to the others.
-#[utoipa::path(post, path = "/v1/groups/{name}/requests",
-    params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)), request_body = Propose,
-    responses((status = 200, description = "Done", body = Request)))]
-async fn propose(
-    State(service): At,
-    Extension(by): Extension<Principal>,
-    Path(name): Path<String>,
-    Body(what): Body<Propose>,
-) -> Answer<Request> {
-    Ok(Json(service.propose(&name, draft_of(what)?, by).await?.into()))
 }
 
 /// A query for requests.

@@ -8,6 +8,7 @@ use super::{
     convert::{history_of, transaction_of, wallet_of},
     error::{ApiError, Body, Path, Query},
     json::SafeJson as Json,
+    proposing::answer_paying,
     query::{Answer, At, within},
 };
 use crate::view::{
@@ -97,7 +98,8 @@ pub(super) async fn make(
     Path(group): Path<String>,
     Body(what): Body<MakeTransaction>,
 ) -> Answer<MadeTransaction> {
-    Ok(Json(service.draft_transaction(&group, transaction_of(what)?).await?.into()))
+    let made = service.draft_transaction(&group, transaction_of(what)?).await;
+    answer_paying(&service, made.map(Into::into)).await
 }
 
 /// The labels of a wallet, by BIP-329.

@@ -102,17 +102,32 @@ impl Coins {
             .filter_map(|known| known.spent.get(&session))
             .flatten()
             .collect();
-        let others: BTreeSet<SessionId> = coins
-            .into_iter()
-            .flat_map(|coin| [seen.spenders.get(coin), approved.spenders.get(coin)])
-            .flatten()
-            .flatten()
-            .copied()
-            .collect();
-        let mut others: Vec<_> = others.into_iter().filter(|other| *other != session).collect();
-        others.sort_by_key(|other| !approved.spent.contains_key(other));
+        let mut others = spenders(&seen, &approved, coins);
+        others.retain(|other| *other != session);
         others
     }
+
+    /// The requests that spend one of these coins, in the same order.
+    pub(in crate::service) fn spenders(&self, coins: &[Coin]) -> Vec<SessionId> {
+        spenders(&lock(&self.seen), &lock(&self.approved), coins)
+    }
+}
+
+fn spenders<'a>(
+    seen: &Known,
+    approved: &Known,
+    coins: impl IntoIterator<Item = &'a Coin>,
+) -> Vec<SessionId> {
+    let spenders: BTreeSet<SessionId> = coins
+        .into_iter()
+        .flat_map(|coin| [seen.spenders.get(coin), approved.spenders.get(coin)])
+        .flatten()
+        .flatten()
+        .copied()
+        .collect();
+    let mut spenders: Vec<_> = spenders.into_iter().collect();
+    spenders.sort_by_key(|session| !approved.spent.contains_key(session));
+    spenders
 }
 
 fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {

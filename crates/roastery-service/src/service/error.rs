@@ -52,6 +52,14 @@ pub enum ServiceError {
     /// It conflicts with the current state.
     #[error(transparent)]
     Conflict(BoxError),
+    /// Another request, with this session, makes the same payment.
+    #[error("{reason}")]
+    AlreadyPaid {
+        /// The session.
+        session: String,
+        /// Why it is not made again, and how it is all the same.
+        reason: String,
+    },
     /// It is not what was seen any more: the decision has no effect.
     #[error("the request is not what was seen any more: look at it again")]
     Changed,

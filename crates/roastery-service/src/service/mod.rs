@@ -82,7 +82,10 @@ pub use self::{
         asking::NewPairing,
         status::{PairingMember, PairingPhase, PairingStatus},
     },
-    requests::proposing::{DraftSubject, RequestDraft},
+    requests::{
+        examining::ExaminedTransaction,
+        proposing::{DraftSubject, RequestDraft},
+    },
     role::Role,
     supervision::{Failure, FailureKind},
     tokens::Brought,

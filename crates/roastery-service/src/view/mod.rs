@@ -312,6 +312,36 @@ pub struct Propose {
     /// amount to the same address.
     #[schema(default = false)]
     pub once: bool,
+    /// For a transaction: the `seen` of its examination. If it is shown otherwise now, nothing is
+    /// asked for, and the answer is `changed`.
+    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
+    pub seen: Option<String>,
+}
+
+/// A transaction that is to be examined.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Examine {
+    /// The transaction: a PSBT in base64.
+    #[schema(max_length = 1048576, pattern = "^[A-Za-z0-9+/]+={0,2}$")]
+    pub psbt: String,
+}
+
+/// A transaction that was examined. No member is asked to sign it by that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ExaminedTransaction {
+    /// The PSBT, in base64.
+    pub psbt: String,
+    /// The description for people, in lines.
+    pub report: String,
+    /// What it pays; absent if it is a proof of funds.
+    pub payment: Option<PaymentDetails>,
+    /// The warnings to read before it is asked for.
+    pub warnings: Vec<Warning>,
+    /// What this node's policy says of it now.
+    pub policy: Ruling,
+    /// The hash of what is shown here. A proposal that names it is about this and nothing else.
+    pub seen: String,
 }
 
 /// The rejection of a request.

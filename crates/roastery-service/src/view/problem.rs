@@ -12,7 +12,8 @@ pub struct Problem {
     pub code: ProblemCode,
     /// The error in one line, for people.
     pub message: String,
-    /// With `changed`: the request as it is now.
+    /// With `changed`: the request as it is now. With `conflict`, if another request makes the same
+    /// payment: that one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Box<Request>>,
 }

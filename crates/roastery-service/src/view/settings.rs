@@ -20,7 +20,7 @@ pub struct Configuration {
 pub struct SetOption {
     /// Its name, with its sections.
     pub option: String,
-    /// Its value, as TOML; of a command the program without its arguments.
+    /// Its value, as TOML; of a command the program only, of the URL of a hook the host.
     pub value: String,
     /// The environment variable that sets it; absent for the file.
     pub variable: Option<String>,

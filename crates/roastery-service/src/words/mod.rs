@@ -9,10 +9,10 @@ mod turns;
 pub use self::{
     acts::{Piece, Users, act, chain, group_of, line, principal, share},
     clock::{Clock, span},
-    request::{About, about, prospect, ruling, state, title, typed, word, words},
+    request::{About, about, prospect, ruling, state, title, typed, typed_for, word, words},
     shown::{
-        Lines, MOST_ALIKE, MOST_OF_SCRIPT, MOST_OUTPUTS, by_code, cut, hides, is_cut, lines, stops,
-        to_others,
+        Lines, MOST_ALIKE, MOST_OF_SCRIPT, MOST_OUTPUTS, by_code, cut, hides, hides_of, is_cut,
+        lines, stops, to_others,
     },
     turns::{Turns, member},
 };

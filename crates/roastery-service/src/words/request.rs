@@ -5,8 +5,8 @@ use crate::{
     config::SubjectKind,
     text::visible,
     view::{
-        Approver, Decided, Level, MemberDecision, Part, Progress, Request, Ruling, State, Summary,
-        Warning,
+        Approver, Decided, Level, MemberDecision, Part, PaymentDetails, Progress, Request, Ruling,
+        State, Summary, Warning,
     },
 };
 
@@ -110,8 +110,13 @@ pub fn state(request: &Request, clock: &Clock) -> String {
 /// What has to be typed to approve a request with warnings of level stop, where a letter does not
 /// do: the amount that leaves, if it is a payment.
 pub fn typed(request: &Request) -> Option<String> {
-    let stops = request.warnings.iter().any(|warning| warning.level == Level::Stop);
-    let leaves = request.payment.as_ref().map(|payment| btc(payment.leaves));
+    typed_for(&request.warnings, request.payment.as_ref())
+}
+
+/// The same of a transaction with these warnings, which pays this.
+pub fn typed_for(warnings: &[Warning], payment: Option<&PaymentDetails>) -> Option<String> {
+    let stops = warnings.iter().any(|warning| warning.level == Level::Stop);
+    let leaves = payment.map(|payment| btc(payment.leaves));
     stops.then(|| leaves.unwrap_or_else(|| "yes, all the same".to_owned()))
 }
 

@@ -78,10 +78,13 @@ pub fn is_cut(to: &str) -> bool {
 
 /// Whether something that a request pays to others is shown among the details only.
 pub fn hides(request: &Request) -> bool {
-    request.payment.as_ref().is_some_and(|payment| {
-        let others = to_others(payment);
-        others.len() > MOST_OUTPUTS || others.iter().any(|output| is_cut(&output.to))
-    })
+    request.payment.as_ref().is_some_and(hides_of)
+}
+
+/// The same of what a transaction pays.
+pub fn hides_of(payment: &PaymentDetails) -> bool {
+    let others = to_others(payment);
+    others.len() > MOST_OUTPUTS || others.iter().any(|output| is_cut(&output.to))
 }
 
 /// A line of a text, or blank lines as one.

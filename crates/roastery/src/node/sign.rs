@@ -60,6 +60,7 @@ pub(super) fn sign(at: &At, options: Sign) -> anyhow::Result<ExitCode> {
         untweaked: options.untweaked,
         expires_in: options.expires_in,
         once: false,
+        seen: None,
     };
     let request = propose(&client, &options.group, what)?;
     tell(&see_through(&client, request, options.waiting.wait)?, &options.waiting)

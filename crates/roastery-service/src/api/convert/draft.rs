@@ -1,11 +1,16 @@
 use bitcoin::hex::FromHex as _;
 use roastery_protocol::request::{Derivation, Taproot};
 
-use crate::{DraftSubject, RequestDraft, api::error::ApiError, view::Propose};
+use crate::{DraftSubject, NotSeen, RequestDraft, api::error::ApiError, view::Propose};
 
 /// Reads what a client asks the group to sign.
 pub(in crate::api) fn draft_of(what: Propose) -> Result<RequestDraft, ApiError> {
-    let Propose { text, psbt, hashes, path, untweaked, expires_in, once } = what;
+    let Propose { text, psbt, hashes, path, untweaked, expires_in, once, seen } = what;
+    let seen = seen.map(|seen| seen.parse().map_err(|error: NotSeen| error.to_string()));
+    let seen = seen.transpose().map_err(ApiError::invalid)?;
+    if seen.is_some() && psbt.is_none() {
+        return Err(ApiError::invalid("seen is for a transaction that was examined"));
+    }
     let taproot = if untweaked { Taproot::Untweaked } else { Taproot::KeyPathOnly };
     let derivation = Derivation { path: read_path(&path)?, taproot };
     let subject = match (text, psbt, hashes) {
@@ -31,7 +36,7 @@ pub(in crate::api) fn draft_of(what: Propose) -> Result<RequestDraft, ApiError> 
             return Err(ApiError::invalid(reason));
         }
     };
-    Ok(RequestDraft { subject, life: expires_in, once })
+    Ok(RequestDraft { subject, life: expires_in, once, seen })
 }
 
 /// Reads "m/0/7", "0/7" or nothing.

@@ -9,8 +9,8 @@ use roastery_store::RequestState;
 
 use super::numbers;
 use crate::{
-    KnownRequest, MemberDecision, MemberDecisions, PaidOutput, Payment, PaymentDetails,
-    RequestCounts, RequestDetails, RequestWarning, Ruling, State, Summary, Time,
+    ExaminedTransaction, KnownRequest, MemberDecision, MemberDecisions, PaidOutput, Payment,
+    PaymentDetails, RequestCounts, RequestDetails, RequestWarning, Ruling, State, Summary, Time,
     config::{ApprovalMode, SubjectKind},
     view,
 };
@@ -109,6 +109,20 @@ fn taproot(taproot: &Taproot) -> String {
         Taproot::Untweaked => "untweaked".to_owned(),
         Taproot::KeyPathOnly => "key-path-only".to_owned(),
         Taproot::ScriptRoot(root) => root.to_lower_hex_string(),
+    }
+}
+
+impl From<ExaminedTransaction> for view::ExaminedTransaction {
+    fn from(examined: ExaminedTransaction) -> Self {
+        let ExaminedTransaction { psbt, report, payment, warnings, ruling, seen } = examined;
+        Self {
+            psbt: BASE64_STANDARD.encode(psbt),
+            report,
+            payment: payment.map(Into::into),
+            warnings: warnings.into_iter().map(Into::into).collect(),
+            policy: ruling.into(),
+            seen: seen.to_string(),
+        }
     }
 }
 

@@ -40,14 +40,30 @@ pub(in crate::service) struct CoinsElsewhere {
     unread: usize,
 }
 
+impl CoinsElsewhere {
+    /// So many, of which none was read.
+    pub(in crate::service) fn unread(unread: usize) -> Self {
+        Self { known: Vec::new(), unread }
+    }
+}
+
 impl GroupService {
     /// The other requests that spend a coin of this one; `read` gives a request from the store.
     pub(in crate::service) fn elsewhere<E>(
         &self,
         kept: &KeptRequest,
+        read: impl FnMut(SessionId) -> Result<Option<KeptRequest>, E>,
+    ) -> Result<CoinsElsewhere, E> {
+        self.elsewhere_among(kept, self.coins.others(kept.request.session_id()), read)
+    }
+
+    /// The same of these other requests.
+    pub(in crate::service) fn elsewhere_among<E>(
+        &self,
+        kept: &KeptRequest,
+        others: Vec<SessionId>,
         mut read: impl FnMut(SessionId) -> Result<Option<KeptRequest>, E>,
     ) -> Result<CoinsElsewhere, E> {
-        let others = self.coins.others(kept.request.session_id());
         let unread = others.len().saturating_sub(MOST_READ);
         let mut known = Vec::new();
         for other in others.into_iter().take(MOST_READ) {
@@ -60,7 +76,7 @@ impl GroupService {
     /// The same where the store does not answer.
     pub(in crate::service) fn elsewhere_unread(&self, kept: &KeptRequest) -> CoinsElsewhere {
         let unread = self.coins.others(kept.request.session_id()).len();
-        CoinsElsewhere { known: Vec::new(), unread }
+        CoinsElsewhere::unread(unread)
     }
 
     /// Warnings about other requests that are open or signed and spend the same coins, or were

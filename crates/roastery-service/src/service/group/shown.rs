@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr};
 use bitcoin::hex::{DisplayHex as _, FromHex as _};
 use roastery_bitcoin::spend::{Level, Spend};
 use roastery_frost::hash::tagged_hash;
-use roastery_protocol::request::{SigningRequest, Subject};
+use roastery_protocol::{
+    GroupId,
+    request::{SigningRequest, Subject},
+};
 use roastery_store::{Examination, KeptRequest, StoreError, Transaction};
 use thiserror::Error;
 
@@ -21,6 +24,7 @@ use crate::{
 };
 
 const SUBJECT: &str = "roastery/service/1/seen/subject";
+const DRAFT: &str = "roastery/service/1/seen/draft";
 const WHOLE: &str = "roastery/service/1/seen";
 
 /// The length of each half of [`Seen`], in bytes.
@@ -37,6 +41,12 @@ impl Seen {
     /// Its bytes.
     pub(in crate::service) fn to_bytes(self) -> [u8; 2 * HALF] {
         self.0
+    }
+
+    /// The same of a transaction that is not asked for yet: it has no request.
+    fn of_draft(group: GroupId, subject: &Subject) -> [u8; HALF] {
+        let Subject::Transaction(psbt) = subject else { return [0; HALF] };
+        first_half(tagged_hash(DRAFT, &[group.as_bytes(), psbt]))
     }
 
     fn of_subject(request: &SigningRequest, subject: &Subject) -> [u8; HALF] {
@@ -103,7 +113,7 @@ pub(in crate::service) struct Shown {
 
 impl Shown {
     fn new(
-        kept: &KeptRequest,
+        (subject, revision): ([u8; HALF], u64),
         state: State,
         mut warnings: Vec<RequestWarning>,
         conflicts: Conflicts,
@@ -112,7 +122,7 @@ impl Shown {
         let mut compared = warnings.clone();
         compared.extend(conflicts.decided.iter().cloned());
         let [look, stop] = conflicts.proposed();
-        let of = |proposed| seen(kept, state, &compared, proposed, ruling.as_ref());
+        let of = |proposed| seen(subject, revision, state, &compared, proposed, ruling.as_ref());
         let also = [[true, stop], [look, true], [true, true]].into_iter();
         let also = also.filter(|more| *more != [look, stop]).map(of).collect();
         let seen = of([look, stop]);
@@ -120,21 +130,22 @@ impl Shown {
         Self { warnings, ruling, seen, also }
     }
 
-    fn is(&self, seen: Seen) -> bool {
+    /// Whether it is what was seen.
+    pub(in crate::service) fn is(&self, seen: Seen) -> bool {
         self.seen == seen || self.also.contains(&seen)
     }
 }
 
 fn seen(
-    kept: &KeptRequest,
+    subject: [u8; HALF],
+    revision: u64,
     state: State,
     warnings: &[RequestWarning],
     proposed: [bool; 2],
     ruling: Option<&Ruling>,
 ) -> Seen {
-    let subject = Seen::of_subject(&kept.request, &kept.subject);
     let mut bytes = subject.to_vec();
-    bytes.extend(kept.revision.to_le_bytes());
+    bytes.extend(revision.to_le_bytes());
     put(&mut bytes, &state.to_string());
     bytes.extend(length(warnings.len()));
     for RequestWarning { code, level, text } in warnings {
@@ -176,6 +187,31 @@ impl GroupService {
         examined: &Result<Examined, Refusal>,
         elsewhere: &CoinsElsewhere,
     ) -> Shown {
+        let subject = Seen::of_subject(&kept.request, &kept.subject);
+        self.shown_about((subject, kept.revision), kept, spend, examined, elsewhere)
+    }
+
+    /// The same of a transaction that is not asked for yet. It does not depend on the request that
+    /// was made of it for its examination.
+    pub(in crate::service) fn shown_as_draft(
+        &self,
+        kept: &KeptRequest,
+        spend: &Spend,
+        examined: &Result<Examined, Refusal>,
+        elsewhere: &CoinsElsewhere,
+    ) -> Shown {
+        let subject = Seen::of_draft(self.group.id(), &kept.subject);
+        self.shown_about((subject, 0), kept, Some(spend), examined, elsewhere)
+    }
+
+    fn shown_about(
+        &self,
+        about: ([u8; HALF], u64),
+        kept: &KeptRequest,
+        spend: Option<&Spend>,
+        examined: &Result<Examined, Refusal>,
+        elsewhere: &CoinsElsewhere,
+    ) -> Shown {
         let warnings = spend.map(warnings_of).unwrap_or_default();
         let state = self.current_state(kept).state;
         let ruling = (!is_decided(state)).then(|| {
@@ -189,7 +225,7 @@ impl GroupService {
             };
             Ruling { refused, by: self.approval_mode(), left }
         });
-        Shown::new(kept, state, warnings, self.conflicts(kept, elsewhere), ruling)
+        Shown::new(about, state, warnings, self.conflicts(kept, elsewhere), ruling)
     }
 
     /// Whether a request that was examined still shows what was seen: the request of this change,
@@ -234,6 +270,10 @@ mod tests {
         RequestWarning { code: "spent_twice", level: Level::Stop, text: "look".to_owned() }
     }
 
+    fn about(kept: &KeptRequest) -> ([u8; HALF], u64) {
+        (Seen::of_subject(&kept.request, &kept.subject), kept.revision)
+    }
+
     fn ruling() -> Ruling {
         Ruling { refused: None, by: ApprovalMode::Manual, left: None }
     }
@@ -242,7 +282,7 @@ mod tests {
     fn what_was_seen_is_one_subject_revision_state_warning_and_ruling() {
         let kept = request();
         let seen = |kept: &KeptRequest, state, warnings: &[RequestWarning], ruling| {
-            Shown::new(kept, state, warnings.to_vec(), Conflicts::default(), ruling).seen
+            Shown::new(about(kept), state, warnings.to_vec(), Conflicts::default(), ruling).seen
         };
         let other = KeptRequest { subject: Subject::Transaction(vec![1]), ..kept.clone() };
         let later = KeptRequest { revision: 1, ..kept.clone() };
@@ -356,7 +396,7 @@ mod tests {
         let shown = |proposed: &[RequestWarning], unread| {
             let conflicts =
                 Conflicts { proposed: proposed.to_vec(), unread, ..Conflicts::default() };
-            Shown::new(&kept, State::Proposed, Vec::new(), conflicts, Some(ruling()))
+            Shown::new(about(&kept), State::Proposed, Vec::new(), conflicts, Some(ruling()))
         };
         let look = RequestWarning { level: Level::Look, ..warning() };
         let (none, one) = (shown(&[], 0), shown(&[warning()], 0));

@@ -18,7 +18,7 @@ use crate::{
         Service, ServiceError,
         answers::known::KnownRequest,
         asking::{Asking, act},
-        group::{service::GroupService, turns::Lane},
+        group::{service::GroupService, shown::Seen, turns::Lane},
         now,
     },
 };
@@ -36,6 +36,9 @@ pub struct RequestDraft {
     /// Whether it is refused if a transaction that is under way pays the same. It takes a chain
     /// source.
     pub once: bool,
+    /// What was seen of it when it was examined, if it is a transaction: if it is shown otherwise
+    /// now, it is not asked for.
+    pub seen: Option<Seen>,
 }
 
 /// What a client asks the group to sign.
@@ -53,11 +56,11 @@ pub enum DraftSubject {
 }
 
 /// A request that a client asks for, read and examined, and not stored.
-struct NewRequest {
-    kept: KeptRequest,
-    examined: Result<Examined, Refusal>,
+pub(super) struct NewRequest {
+    pub(super) kept: KeptRequest,
+    pub(super) examined: Result<Examined, Refusal>,
     /// Its transaction, if it is one.
-    spend: Option<Arc<Spend>>,
+    pub(super) spend: Option<Arc<Spend>>,
 }
 
 impl Service {
@@ -98,7 +101,14 @@ impl GroupService {
         what: RequestDraft,
         asking: Asking,
     ) -> Result<KnownRequest, ServiceError> {
-        let NewRequest { kept, examined, spend } = self.read_proposal(what).await?;
+        let seen = what.seen;
+        let new = self.read_proposal(what).await?;
+        if let Some(seen) = seen
+            && !self.shown_before(&new).await.is_some_and(|shown| shown.is(seen))
+        {
+            return Err(ServiceError::Changed);
+        }
+        let NewRequest { kept, examined, spend } = new;
         if let Some(spend) = spend
             && let Some(parts) = self.requests_for(&kept, &spend).await?
             && let Some(first) = parts.first()
@@ -141,8 +151,11 @@ impl GroupService {
 
     /// Reads the input: its subject, its messages, and what is found in it. A transaction is parsed
     /// here and not again.
-    async fn read_proposal(&self, what: RequestDraft) -> Result<NewRequest, ServiceError> {
-        let RequestDraft { subject, life, once: _ } = what;
+    pub(super) async fn read_proposal(
+        &self,
+        what: RequestDraft,
+    ) -> Result<NewRequest, ServiceError> {
+        let RequestDraft { subject, life, once: _, seen: _ } = what;
         let life = life.unwrap_or(USUAL_LIFE);
         if !(1..=MAX_LIFETIME_SECONDS).contains(&life) {
             let reason = format!("expires_in is {life}; 1 to {MAX_LIFETIME_SECONDS} are allowed");

@@ -97,7 +97,7 @@ fn believed(rate: FeeRate) -> Result<FeeRate, String> {
     }
     let rate = rate.to_sat_per_vb_ceil();
     Err(format!(
-        "the chain source estimates {rate} sat/vB, and at most {MOST_BELIEVED} are taken from it: give --fee-rate"
+        "the chain source estimates {rate} sat/vB, and at most {MOST_BELIEVED} are taken from it: give a fee rate (--fee-rate)"
     ))
 }
 
@@ -207,9 +207,9 @@ impl Service {
         let under_way = self.under_way(&group, &wallet, &view).await?;
         if let Draft::Pay { to, amount, inputs } = &what
             && let paying = (Paying { amount: *amount, to, again, inputs })
-            && let Some(reason) = already_paid(&under_way, paying, &view)
+            && let Some(paid) = already_paid(&under_way, paying, &view)
         {
-            return Err(ServiceError::Conflict(reason.into()));
+            return Err(paid.into());
         }
         let (avoid, open) = (coins_of(&under_way), open_coins_of(&under_way));
         let proposed = self.proposed_coins(&group, &view).await?;
@@ -284,7 +284,7 @@ impl Service {
     /// The source's estimate of the fee rate.
     async fn estimate(&self) -> Result<FeeRate, ServiceError> {
         let not_ready = |reason: String| ServiceError::NotReady(reason.into());
-        let give = "give --fee-rate";
+        let give = "give a fee rate (--fee-rate)";
         let source = self.wallets.source();
         let source = source.ok_or_else(|| not_ready("there is no chain source".to_owned()))?;
         let rate = self.shared.runtime.spawn_blocking(move || source.fee_rate()).await;
@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(believed(rate(100)), Ok(rate(100)));
         let refused = believed(rate(101)).unwrap_err();
         assert!(
-            refused.contains("101 sat/vB") && refused.ends_with("give --fee-rate"),
+            refused.contains("101 sat/vB") && refused.ends_with("give a fee rate (--fee-rate)"),
             "{refused}"
         );
     }

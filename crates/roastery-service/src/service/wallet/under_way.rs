@@ -28,7 +28,8 @@ use crate::{
     },
 };
 
-fn coin_of(outpoint: &OutPoint) -> Coin {
+/// A coin, as the store names it.
+pub(in crate::service) fn coin_of(outpoint: &OutPoint) -> Coin {
     Coin { transaction: outpoint.txid.to_byte_array(), output: outpoint.vout }
 }
 
@@ -134,6 +135,19 @@ pub(super) struct Paying<'a> {
     pub(super) inputs: &'a [OutPoint],
 }
 
+/// Another request that pays the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AlreadyPaid {
+    session: SessionId,
+    reason: String,
+}
+
+impl From<AlreadyPaid> for ServiceError {
+    fn from(AlreadyPaid { session, reason }: AlreadyPaid) -> Self {
+        Self::AlreadyPaid { session: session.to_string(), reason }
+    }
+}
+
 /// Why a payment is not made as it is asked for: one that is under way pays the same. `None` if
 /// none does, or if what was said allows it: that it is paid once more and, where the other may
 /// still come true and has a coin that is free, from a coin of that one, so that only one of both
@@ -142,7 +156,7 @@ pub(super) fn already_paid(
     under_way: &[UnderWay],
     paying: Paying<'_>,
     view: &View,
-) -> Option<String> {
+) -> Option<AlreadyPaid> {
     let Paying { amount, to, again, inputs } = paying;
     let same = || under_way.iter().filter(|one| one.pays(amount, to));
     // One coin of each that has one, as far as none is given.
@@ -155,20 +169,23 @@ pub(super) fn already_paid(
     if again && needed.is_empty() {
         return None;
     }
-    let id = &same().next()?.session.to_string()[..8];
+    let session = same().next()?.session;
+    let id = &session.to_string()[..8];
     let same = format!("request {id} pays the same amount to the same address and is in no block");
     if needed.is_empty() {
-        return Some(format!(
+        let reason = format!(
             "{same} yet: roastery wallet fetch {id} sends it and says how far it is; with --again it is paid once more"
-        ));
+        );
+        return Some(AlreadyPaid { session, reason });
     }
     let coins: Vec<String> = needed.iter().map(|coin| format!("--input {coin}")).collect();
-    Some(format!(
+    let reason = format!(
         "{same}. Its request has ended, and others may still have it signed and sent: roastery wallet fetch {id} sends it \
          if it is signed. To pay it once more give --again {}, coins of what is replaced by it, so that one of them is \
          confirmed and not both",
         coins.join(" ")
-    ))
+    );
+    Some(AlreadyPaid { session, reason })
 }
 
 /// The transactions of requests in one state that changed within these seconds, by their ids.
@@ -268,7 +285,7 @@ impl Service {
             already_paid(&under_way, Paying { amount, to, again: false, inputs: &[] }, &view)
         };
         match others.find_map(paid) {
-            Some(reason) => Err(ServiceError::Conflict(reason.into())),
+            Some(paid) => Err(paid.into()),
             None => Ok(()),
         }
     }

@@ -227,6 +227,13 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("GET", "/v1/groups/{name}/file", "/v1/groups/local/file", &none, 200),
         ("GET", "/v1/groups/{name}/recovery", "/v1/groups/local/recovery", &none, 200),
         ("POST", "/v1/groups/{name}/requests", "/v1/groups/local/requests", &propose, 200),
+        (
+            "POST",
+            "/v1/groups/{name}/examine",
+            "/v1/groups/local/examine",
+            &json!({ "psbt": "none" }),
+            422,
+        ),
         ("GET", "/v1/requests", "/v1/requests?group=local&state=approved", &none, 200),
         ("GET", "/v1/requests/counts", "/v1/requests/counts?group=local", &none, 200),
         ("GET", "/v1/requests/{session}", &request, &none, 200),

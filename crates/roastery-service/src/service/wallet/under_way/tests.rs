@@ -70,7 +70,7 @@ async fn asked(node: &TestNode) -> (SigningRequest, Transaction) {
     let wallet = Wallet::new(node.members().clone()).unwrap();
     let spend = spend_of(ordinary(&wallet), &wallet);
     let subject = DraftSubject::Transaction(spend.document().bytes().to_vec());
-    let draft = RequestDraft { subject, life: None, once: false };
+    let draft = RequestDraft { subject, life: None, once: false, seen: None };
     let request = node.group.propose(draft, asking(0)).await.unwrap().kept.request;
     (request, spend.transaction().clone())
 }
@@ -144,6 +144,7 @@ async fn a_payment_is_found_by_its_amount_and_payee_and_by_nothing_less() {
     let view = View { coins: [(coin, free)].into(), ..View::default() };
     let paid = |one: &UnderWay, amount, to: &Script, again, inputs: &[OutPoint]| {
         already_paid(std::slice::from_ref(one), Paying { amount, to, again, inputs }, &view)
+            .map(|paid| paid.reason)
     };
     let stopped = paid(&one, amount, &to, false, &[coin]).unwrap();
     assert!(stopped.contains("with --again it is paid once more"), "{stopped}");
@@ -164,7 +165,8 @@ async fn a_payment_is_found_by_its_amount_and_payee_and_by_nothing_less() {
         let paying = Paying { amount, to: &to, again: true, inputs: &[] };
         assert_eq!(already_paid(std::slice::from_ref(&one), paying, &View::default()), None);
         let paying = Paying { again: false, ..paying };
-        let stopped = already_paid(std::slice::from_ref(&one), paying, &View::default()).unwrap();
+        let stopped =
+            already_paid(std::slice::from_ref(&one), paying, &View::default()).unwrap().reason;
         assert!(stopped.contains("with --again it is paid once more"), "{stopped}");
     }
 }

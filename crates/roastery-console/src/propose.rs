@@ -1,0 +1,203 @@
+//! Asking the group for a signature, in two acts: a transaction is examined and shown, and what was
+//! shown is proposed, or nothing.
+
+use axum::http::StatusCode;
+use maud::{Markup, html};
+use roastery_service::{
+    api::ClientError,
+    view::{
+        Broadcast, Examine, ExaminedTransaction, MadeTransaction, MakeTransaction, ProblemCode,
+        Propose, Request, State,
+    },
+    words::{Clock, typed_for},
+};
+use serde::Deserialize;
+
+use crate::{
+    act::{Decision, changed, may_be_in_effect},
+    console::Shared,
+    drafts::Draft,
+    pages::{self, Told},
+    place::Place,
+};
+
+/// What a form is answered: another page, or something below it.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    Place(String),
+    Said(StatusCode, Markup),
+}
+
+/// A payment, as the form has it. All of it is text: what is an amount, the node says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Payment {
+    address: String,
+    amount: String,
+    fee_rate: String,
+    /// The coins to spend, apart by white space; any if there are none.
+    coins: String,
+    /// Whether it is paid once more.
+    again: bool,
+}
+
+/// A PSBT, as the form has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Pasted {
+    psbt: String,
+}
+
+fn invalid(text: &str) -> Answered {
+    Answered::Said(StatusCode::UNPROCESSABLE_ENTITY, html! { p.bad { (text) } })
+}
+
+/// Makes a payment, which no member is asked to sign yet.
+pub(crate) async fn pay(shared: &Shared, group: &str, payment: Payment) -> Answered {
+    let Payment { address, amount, fee_rate, coins, again } = payment;
+    let given = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let (Some(address), Some(amount)) = (given(address), given(amount)) else {
+        // To the node an address alone means everything.
+        return invalid("Nothing was made: an address and an amount in BTC are needed.");
+    };
+    let make = MakeTransaction {
+        address: Some(address),
+        amount: Some(amount),
+        fee_rate: given(fee_rate),
+        inputs: coins.split_whitespace().map(str::to_owned).collect(),
+        again,
+        bump: None,
+    };
+    let path = format!("/v1/wallets/{group}/transactions");
+    let psbt = match shared.client.post::<MadeTransaction>(&path, &make).await {
+        Ok(MadeTransaction { psbt, .. }) => psbt,
+        Err(error) => return refused(&error),
+    };
+    let group = group.to_owned();
+    keep(shared, Draft { group, psbt, once: !again, sends: true, proposed: None })
+}
+
+/// Has the node read a PSBT, which no member is asked to sign yet.
+pub(crate) async fn read(shared: &Shared, group: &str, Pasted { psbt }: Pasted) -> Answered {
+    let psbt = psbt.trim().to_owned();
+    if psbt.is_empty() {
+        return invalid(
+            "Nothing was read: a PSBT in base64 or hexadecimal digits, or a file, is needed.",
+        );
+    }
+    let path = format!("/v1/groups/{group}/examine");
+    let examined = shared.client.post::<ExaminedTransaction>(&path, &Examine { psbt }).await;
+    let psbt = match examined {
+        Ok(examined) => examined.psbt,
+        Err(error) => return refused(&error),
+    };
+    let group = group.to_owned();
+    keep(shared, Draft { group, psbt, once: false, sends: false, proposed: None })
+}
+
+fn keep(shared: &Shared, draft: Draft) -> Answered {
+    match shared.drafts().add(draft) {
+        Ok(id) => Answered::Place(format!("/drafts/{id}")),
+        Err(error) => {
+            let text = format!("the system gives no random numbers: {error}");
+            Answered::Said(StatusCode::INTERNAL_SERVER_ERROR, html! { p.bad { (text) } })
+        }
+    }
+}
+
+/// Why nothing was made, with the other request where that makes the same payment.
+fn refused(error: &ClientError) -> Answered {
+    let (status, markup) = pages::refused(error);
+    let Some(other) = other(error) else { return Answered::Said(status, markup) };
+    let markup = html! {
+        (markup)
+        p { (pages::link_to(other)) " To pay it once more, tick “Pay once more”; the coins that are named, if there are some, go into “Coins to spend”." }
+    };
+    Answered::Said(status, markup)
+}
+
+/// The request that makes the same payment, if an error names one.
+fn other(error: &ClientError) -> Option<&str> {
+    match error {
+        ClientError::Problem(problem) if problem.code == ProblemCode::Conflict => {
+            problem.request.as_ref().map(|request| request.session.as_str())
+        }
+        _ => None,
+    }
+}
+
+/// Proposes a draft as it was shown, and returns what has become of it: the request's page, or the
+/// draft's.
+pub(crate) async fn propose(
+    shared: &Shared,
+    id: &str,
+    decision: &Decision,
+    clock: &Clock,
+) -> (StatusCode, Option<String>, Markup) {
+    let told = match proposed(shared, id, decision).await {
+        Ok(told) => told,
+        Err(error) => Told::failed(&error).about(other(&error)),
+    };
+    let status = told.status;
+    let became = shared.drafts().get(id).and_then(|draft| draft.proposed);
+    let (place, address) = match became {
+        Some(session) => {
+            let address = format!("/requests/{session}");
+            (Place::Request(session), Some(address))
+        }
+        None => (Place::Draft(id.to_owned()), None),
+    };
+    let (shown, markup) = pages::page(shared, &place, clock, Some(told)).await;
+    (if shown == StatusCode::OK { status } else { shown }, address, markup)
+}
+
+async fn proposed(shared: &Shared, id: &str, decision: &Decision) -> Result<Told, ClientError> {
+    let Some(draft) = shared.drafts().get(id) else {
+        let text = "This draft is not kept any more: nothing was proposed. Make it again.";
+        return Ok(Told::not_done(StatusCode::NOT_FOUND, text));
+    };
+    if draft.proposed.is_some() {
+        return Ok(Told::done("It was proposed before; this is its request."));
+    }
+    let path = format!("/v1/groups/{}/examine", draft.group);
+    let examine = Examine { psbt: draft.psbt.clone() };
+    let examined: ExaminedTransaction = shared.client.post(&path, &examine).await?;
+    // The node compares it once more when it takes the proposal.
+    if examined.seen != decision.seen {
+        return Ok(changed());
+    }
+    if let Some(amount) = typed_for(&examined.warnings, examined.payment.as_ref())
+        && decision.typed.trim() != amount
+    {
+        let text = format!(
+            "Nothing was proposed: what is marked as a stop needs the amount that leaves, typed as \
+             it stands here: {amount}"
+        );
+        return Ok(Told::not_done(StatusCode::UNPROCESSABLE_ENTITY, &text));
+    }
+    let (psbt, seen) = (Some(draft.psbt), Some(decision.seen.clone()));
+    let what = Propose { psbt, seen, once: draft.once, ..Propose::default() };
+    let path = format!("/v1/groups/{}/requests", draft.group);
+    let request: Request = match shared.deciding.post(&path, &what).await {
+        Ok(request) => request,
+        Err(ClientError::Problem(problem)) if problem.code == ProblemCode::Changed => {
+            return Ok(changed());
+        }
+        Err(error) if may_be_in_effect(&error) => return Ok(Told::unknown(&error)),
+        Err(error) => return Err(error),
+    };
+    shared.drafts().note_proposed(id, &request.session);
+    let here = match request.state {
+        State::Proposed => "You have asked for it: this node's approval command decides first.",
+        _ => "You have proposed it: it is approved here, and the others are asked.",
+    };
+    if !draft.sends {
+        return Ok(Told::done(here));
+    }
+    // From here on the node sends it, also if the console ends.
+    let path = format!("/v1/requests/{}/broadcast", request.session);
+    Ok(match shared.deciding.post::<Broadcast>(&path, &()).await {
+        Ok(_) => Told::done(&format!("{here} The node sends it when it is signed.")),
+        Err(error) => Told::not_sent(here, &request.session, &error),
+    })
+}

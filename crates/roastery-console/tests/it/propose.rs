@@ -1,0 +1,221 @@
+//! Transactions that are examined, and proposed as they were shown.
+
+use serde_json::{Value, json};
+
+use crate::{
+    http::Answer,
+    node::{SESSION, World, seen},
+};
+
+const PSBT: &str = "cHNidP8=";
+
+fn group() -> String {
+    "ab".repeat(32)
+}
+
+async fn post(world: &World, token: &str, path: &str, body: &Value) -> Answer {
+    world.call("POST", path).token(token).json(body).send().await
+}
+
+async fn pay(world: &World, token: &str, body: &Value) -> Answer {
+    post(world, token, &format!("/wallets/{}/pay", group()), body).await
+}
+
+/// The address of a draft of a payment.
+async fn draft(world: &World, token: &str) -> String {
+    let made = pay(world, token, &json!({ "address": "bc1qto", "amount": "0.12" })).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    made.header("x-roastery-place").unwrap().to_owned()
+}
+
+async fn propose(world: &World, token: &str, draft: &str, decision: &Value) -> Answer {
+    post(world, token, &format!("{draft}/propose"), decision).await
+}
+
+/// What the node was asked to do, in order.
+fn asked(world: &World) -> Vec<String> {
+    world.played.asked.lock().unwrap().iter().map(|(path, _)| path.clone()).collect()
+}
+
+#[tokio::test]
+async fn a_payment_is_made_and_shown_and_proposed_by_a_second_act_as_it_was_shown() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let draft = draft(&world, &token).await;
+    assert_eq!(asked(&world), ["make"], "no member is asked for anything yet");
+    let page = world.call("GET", &format!("/fragment{draft}")).token(&token).send().await;
+    assert!(page.body.contains("0.12001850"), "{page:?}");
+    assert!(page.body.contains(&format!("data-seen=\"{}\"", seen(1))), "{page:?}");
+    assert_eq!(asked(&world), ["make"], "a look makes nothing anew");
+    let done = propose(&world, &token, &draft, &json!({ "seen": seen(1) })).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    assert!(done.body.contains("The node sends it when it is signed."), "{done:?}");
+    let place = format!("/requests/{SESSION}");
+    assert_eq!(done.header("x-roastery-place"), Some(place.as_str()));
+    assert_eq!(asked(&world), ["make", "propose", "broadcast"]);
+    let what = world.played.asked.lock().unwrap()[1].1.clone();
+    assert_eq!((&what["psbt"], &what["once"]), (&PSBT.into(), &true.into()), "{what}");
+    assert_eq!(what["seen"], seen(1), "{what}");
+
+    // The same form once more, as from another window.
+    let again = propose(&world, &token, &draft, &json!({ "seen": seen(1) })).await;
+    assert!(again.body.contains("It was proposed before"), "{again:?}");
+    assert_eq!(asked(&world).len(), 3, "nothing is asked for twice");
+    let page = world.call("GET", &format!("/fragment{draft}")).token(&token).send().await;
+    assert!(page.body.contains("This draft was proposed"), "{page:?}");
+    assert!(!page.body.contains("<form"), "{page:?}");
+}
+
+#[tokio::test]
+async fn what_has_changed_since_a_draft_was_shown_is_shown_anew_and_not_proposed() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let draft = draft(&world, &token).await;
+    world.played.examined.lock().unwrap()["seen"] = seen(2).into();
+    for stale in [seen(1), String::new(), "g".repeat(64)] {
+        let answer = propose(&world, &token, &draft, &json!({ "seen": stale })).await;
+        assert_eq!(answer.status, 409, "{answer:?}");
+        assert!(answer.body.contains("It has changed since it was shown"), "{answer:?}");
+        assert!(answer.body.contains(&format!("data-seen=\"{}\"", seen(2))), "{answer:?}");
+    }
+    // What the node itself finds changed when it takes the proposal.
+    *world.played.problem.lock().unwrap() = Some("changed");
+    let answer = propose(&world, &token, &draft, &json!({ "seen": seen(2) })).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    assert_eq!(asked(&world), ["make", "propose"]);
+    // Another draft has another address, and one that is not kept proposes nothing.
+    let gone = format!("/drafts/{}", "0".repeat(64));
+    let answer = propose(&world, &token, &gone, &json!({ "seen": seen(2) })).await;
+    assert_eq!(answer.status, 404, "{answer:?}");
+    assert!(answer.body.contains("not kept any more"), "{answer:?}");
+    assert_eq!(asked(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn a_draft_at_which_something_stops_is_proposed_with_the_amount_that_leaves_only() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let draft = draft(&world, &token).await;
+    world.played.examined.lock().unwrap()["warnings"] =
+        json!([{ "code": "spent_twice", "level": "stop", "text": "a coin" }]);
+    for typed in ["", "0.12", "0.12001851", "12001850"] {
+        let decision = json!({ "seen": seen(1), "typed": typed });
+        let answer = propose(&world, &token, &draft, &decision).await;
+        assert_eq!(answer.status, 422, "{answer:?}");
+        assert!(answer.body.contains("Nothing was proposed"), "{answer:?}");
+    }
+    assert_eq!(asked(&world), ["make"]);
+    let decision = json!({ "seen": seen(1), "typed": "0.12001850 " });
+    assert_eq!(propose(&world, &token, &draft, &decision).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_payment_that_is_made_already_is_refused_with_a_link_to_the_other_request() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let first = draft(&world, &token).await;
+    let link = format!("href=\"/requests/{SESSION}\"");
+    *world.played.problem.lock().unwrap() = Some("conflict");
+    let refused = pay(&world, &token, &json!({ "address": "bc1qto", "amount": "0.12" })).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert!(refused.body.contains("pays the same") && refused.body.contains(&link), "{refused:?}");
+    // Another one has made it since this one was shown.
+    let refused = propose(&world, &token, &first, &json!({ "seen": seen(1) })).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert!(refused.body.contains("pays the same") && refused.body.contains(&link), "{refused:?}");
+    assert!(!asked(&world).contains(&"broadcast".to_owned()));
+    *world.played.problem.lock().unwrap() = None;
+    let more =
+        json!({ "address": "bc1qto", "amount": "0.12", "again": true, "coins": "aa:0\nbb:1" });
+    let made = pay(&world, &token, &more).await;
+    let place = made.header("x-roastery-place").unwrap().to_owned();
+    propose(&world, &token, &place, &json!({ "seen": seen(1) })).await;
+    let all = world.played.asked.lock().unwrap().clone();
+    let [.., (_, make), (_, propose), _] = &all[..] else { panic!("{all:?}") };
+    assert_eq!((&make["again"], &make["inputs"]), (&true.into(), &json!(["aa:0", "bb:1"])));
+    assert_eq!(propose["once"], false);
+}
+
+#[tokio::test]
+async fn an_address_without_an_amount_is_no_payment_of_everything() {
+    let world = World::new().await;
+    let token = world.token().await;
+    for body in [
+        json!({ "address": "bc1qto" }),
+        json!({ "address": "bc1qto", "amount": " \n" }),
+        json!({ "amount": "0.12" }),
+        json!({}),
+    ] {
+        let refused = pay(&world, &token, &body).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert!(refused.body.contains("an address and an amount"), "{refused:?}");
+    }
+    for bad in [json!({ "address": 1 }), json!({ "to": "bc1q" })] {
+        assert_eq!(pay(&world, &token, &bad).await.status, 400, "{bad}");
+    }
+    assert_eq!(asked(&world), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_psbt_is_read_and_proposed_and_is_not_sent_and_what_is_none_is_refused() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let path = format!("/wallets/{}/psbt", group());
+    let read = async |psbt: &str| post(&world, &token, &path, &json!({ "psbt": psbt })).await;
+    let refused = read("garbage").await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert!(refused.body.contains("&lt;i&gt;it is no PSBT"), "{refused:?}");
+    assert_eq!(read(" ").await.status, 422);
+    // A body of 1 MiB is taken, one that is longer is not.
+    let most = 1024 * 1024 - json!({ "psbt": "" }).to_string().len();
+    assert_eq!(read(&"A".repeat(most)).await.status, 422);
+    let long = read(&"A".repeat(most + 1)).await;
+    assert_eq!(long.status, 413, "{long:?}");
+    assert!(long.body.contains("at most 1024 KiB"), "{long:?}");
+    let taken = read(&format!("\n{PSBT}\n")).await;
+    let draft = taken.header("x-roastery-place").unwrap().to_owned();
+    let done = propose(&world, &token, &draft, &json!({ "seen": seen(1) })).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    assert_eq!(asked(&world), ["propose"]);
+    let saved = world.call("GET", &format!("/requests/{SESSION}/psbt")).token(&token).send().await;
+    assert_eq!((saved.status, saved.body.as_str()), (200, PSBT));
+}
+
+#[tokio::test]
+async fn a_proposal_without_an_answer_is_not_said_to_be_undone() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let draft = draft(&world, &token).await;
+    for code in ["no_answer", "internal", "unrecorded", "a_newer_word"] {
+        *world.played.problem.lock().unwrap() = Some(code);
+        let answer = propose(&world, &token, &draft, &json!({ "seen": seen(1) })).await;
+        assert!(answer.body.contains("data-done=\"unknown\""), "{code}: {answer:?}");
+        assert!(!answer.body.contains("Not done"), "{code}: {answer:?}");
+    }
+    assert!(!asked(&world).contains(&"broadcast".to_owned()));
+}
+
+#[tokio::test]
+async fn without_a_token_or_from_another_page_nothing_is_made_and_nothing_is_proposed() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let draft = draft(&world, &token).await;
+    let group = group();
+    for (method, path) in [
+        ("POST", format!("/wallets/{group}/pay")),
+        ("POST", format!("/wallets/{group}/psbt")),
+        ("POST", format!("{draft}/propose")),
+        ("GET", format!("/fragment{draft}")),
+        ("GET", format!("/requests/{SESSION}/psbt")),
+    ] {
+        let body = json!({ "seen": seen(1) });
+        let bare = world.call(method, &path).json(&body).send().await;
+        assert_eq!(bare.status, 401, "{path}: {bare:?}");
+        let other = world.call(method, &path).token(&token).with("origin", "http://evil.example");
+        assert_eq!(other.json(&body).send().await.status, 403, "{path}");
+        let form = world.call(method, &path).token(&token);
+        let form = form.body("application/x-www-form-urlencoded", "seen=1").send().await;
+        assert!(method == "GET" || form.status == 415, "{path}: {form:?}");
+    }
+    assert_eq!(asked(&world), ["make"]);
+}

@@ -145,3 +145,68 @@ impl Hooks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+    use roastery_store::{Durability, Passphrase, PassphraseCost, Store};
+
+    use super::*;
+    use crate::{config::Config, files::Folder};
+
+    fn hooks(folder: &Folder) -> Hooks {
+        let text = "[[hooks]]\nname = \"phone\"\non = [\"signed\"]\ncommand = [\"tell\"]\n\
+            [[hooks]]\nname = \"ops\"\non = [\"signed\", \"unhealthy\"]\ncommand = [\"tell\"]\n";
+        Hooks::open(&Config::parse(text, |_| None).unwrap().hooks, folder).unwrap()
+    }
+
+    fn signed(session: u8) -> Told {
+        let session = SessionId::from_bytes([session; 32]);
+        Told::of(NoticeKind::Signed, GroupId::from_bytes([2; 32]), session)
+    }
+
+    #[test]
+    fn what_is_told_of_a_request_has_one_id_for_each_hook_and_all_else_has_a_new_one() {
+        let id = |told: &Told, hook: &str| told.notice(hook).id;
+        assert_eq!(id(&signed(1), "phone"), id(&signed(1), "phone"));
+        assert_ne!(id(&signed(1), "phone"), id(&signed(2), "phone"));
+        assert_ne!(id(&signed(1), "phone"), id(&signed(1), "ops"));
+        let waits = Told { kind: NoticeKind::RequestWaiting, ..signed(1) };
+        assert_ne!(id(&signed(1), "phone"), id(&waits, "phone"));
+        let sick = Told::here(NoticeKind::Unhealthy, "no room".to_owned());
+        assert_ne!(id(&sick, "phone"), id(&sick, "phone"));
+        let long = Told::here(NoticeKind::Unhealthy, "é".repeat(MAX_TEXT));
+        assert_eq!(long.notice("phone").text.len(), MAX_TEXT);
+    }
+
+    #[test]
+    fn an_outbox_that_is_damaged_loses_a_notice_and_nothing_else_that_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, words) = (folder.path().join("store"), Passphrase::new("words".to_owned()));
+        let store = Store::create(&path, &words, PassphraseCost::new(8, 1, 1).unwrap()).unwrap();
+        let hooks = hooks(&Folder::new(folder.path()));
+        let metrics = Metrics::default();
+        let put = |store: &Store, told: &Told| {
+            store.write(Durability::Synced, |change| hooks.put(change, told, &metrics)).unwrap();
+        };
+        put(&store, &signed(1));
+        assert_eq!(store.next_notice("phone").unwrap().unwrap().notice.kind, NoticeKind::Signed);
+        drop(store);
+        let rows: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("hooks");
+        let database = Database::open(&path).unwrap();
+        let reading = database.begin_read().unwrap().open_table(rows).unwrap();
+        let all = reading.iter().unwrap().map(|row| row.unwrap().0.value().to_vec());
+        let all: Vec<Vec<u8>> = all.collect();
+        drop(reading);
+        let writing = database.begin_write().unwrap();
+        for row in &all {
+            writing.open_table(rows).unwrap().insert(row.as_slice(), &[7; 60][..]).unwrap();
+        }
+        writing.commit().unwrap();
+        drop(database);
+        let store = Store::open(&path, &words).unwrap();
+        put(&store, &signed(2));
+        assert!(store.hooks().is_err());
+        assert!(hooks.all.iter().all(|hook| hook.recent().lost == 1));
+    }
+}

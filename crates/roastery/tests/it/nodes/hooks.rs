@@ -288,8 +288,10 @@ fn a_member_that_is_missing_and_a_new_token_are_told_and_a_hook_that_is_gone_is_
     group.restart(0, &[]);
     let other = hook(&group, 0);
     assert_eq!((&other["name"], &other["waiting"]), (&json!("other"), &json!(0)), "{other}");
-    let log = fs::read_to_string(group.node(0).join("log")).unwrap_or_default();
-    assert!(log.is_empty() || log.contains("notices are dropped"), "{log}");
+    group.stop(0);
+    group.edit(0, "\n[[hooks]]\nname = \"other\"", "\n[[hooks]]\nname = \"phone\"");
+    group.restart(0, &[]);
+    assert_eq!(hook(&group, 0)["waiting"], 0, "it was dropped");
 }
 
 #[test]
@@ -313,4 +315,45 @@ fn a_secret_that_others_can_read_keeps_the_node_from_starting_and_says_why() {
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     let said = group.run(0, &[]);
     assert!(said.status == 2 && said.err.contains("24 to 64 bytes"), "{said:?}");
+}
+
+#[test]
+fn what_is_decided_before_it_could_be_told_is_not_told_to_be_waiting() {
+    let group = Group::start("hook-moot", 2, 2);
+    fs::write(group.node(1).join("phone"), "exit 1\n").unwrap();
+    configure(&group, 1, &command("phone", "\"request-waiting\", \"signed\"", "full"));
+    let session = propose(&group, 0, "decided soon");
+    until("it fails", || hook(&group, 1)["failure"].is_object().then_some(()));
+    group.approve(1, &session);
+    group.request_in(1, &session, "signed");
+    fs::write(group.node(1).join("phone"), KEEPS).unwrap();
+    let all = until("the program is told", || Some(told(&group, 1)).filter(|all| !all.is_empty()));
+    let kinds: Vec<&Value> = all.iter().map(|(_, _, message)| &message["type"]).collect();
+    assert_eq!(kinds, ["signed"]);
+    // With all detail it has the request as the API has it.
+    let request = &all[0].2["data"]["request"];
+    assert_eq!((&request["session"], &request["state"]), (&json!(session), &json!("signed")));
+    let status =
+        until("it is counted", || Some(hook(&group, 1)).filter(|hook| hook["delivered"] == 1));
+    assert_eq!((&status["waiting"], &status["given_up"]), (&json!(0), &json!(0)), "{status}");
+}
+
+#[test]
+fn that_the_store_takes_nothing_is_told_from_memory() {
+    let group = Group::start("hook-sick", 2, 2);
+    let port = free_ports(1);
+    let receiver = Receiver::start(port, |_| Answer::Status(200));
+    configure(&group, 1, &webhook(&group, 1, port, "\"unhealthy\""));
+    group.stop(1);
+    group.restart_ignoring_file_limits(1);
+    group.limit_files(1, "0");
+    propose(&group, 0, "not kept there");
+    let sick = until("it is told", || receiver.got().pop());
+    sick.check();
+    assert_eq!(sick.body["type"], "unhealthy");
+    assert_eq!(sick.body["data"]["title"], "Roastery: the node does not do its work");
+    assert!(!group.tell(1, &["health"]).out.contains("works"), "it is sick still");
+    group.limit_files(1, "unlimited");
+    until("it is well again", || (group.tell(1, &["health"]).status == 0).then_some(()));
+    assert_eq!(receiver.got().len(), 1, "it is told once");
 }

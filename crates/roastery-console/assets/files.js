@@ -1,7 +1,7 @@
 "use strict";
 // Files: one that is chosen becomes the text of a field, and an answer becomes a file.
 (() => {
-  const MOST = 1048576; // bytes of a file
+  const MOST = 1047500; // characters of a PSBT, which is text on its way to the node
   const FORGET = 10000; // ms until the address of a file that was saved is no more
 
   // The text stays in its field as what is typed does; a chosen file would not.
@@ -14,6 +14,8 @@
       input.value = "";
       says.replaceChildren(text);
     };
+    // What was there before is not what is looked at next.
+    field.value = "";
     if (file.size > MOST) return refuse(`This file has ${file.size} bytes; at most ${MOST} are allowed.`);
     let bytes;
     try {
@@ -24,7 +26,9 @@
     let text = "";
     for (const byte of bytes) text += String.fromCharCode(byte);
     // The fifth byte of a binary PSBT is in no text.
-    field.value = bytes[4] === 0xff ? btoa(text) : text.trim();
+    text = bytes[4] === 0xff ? btoa(text) : text.trim();
+    if (text.length > MOST) return refuse(`As text this file has ${text.length} characters; at most ${MOST} are allowed.`);
+    field.value = text;
     input.value = "";
     says.replaceChildren();
   };

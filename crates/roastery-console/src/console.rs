@@ -82,6 +82,8 @@ pub(crate) struct Shared {
     pub(crate) watch: Watch,
     door: Mutex<Door>,
     drafts: Mutex<Drafts>,
+    /// Drafts are proposed one after the other.
+    pub(crate) proposing: tokio::sync::Mutex<()>,
     notices: mpsc::Sender<Notice>,
     streams: Arc<Semaphore>,
     of_session: Mutex<Vec<SessionId>>,
@@ -103,6 +105,7 @@ impl Console {
             watch: Watch::new(CHANGES),
             door: Mutex::default(),
             drafts: Mutex::default(),
+            proposing: tokio::sync::Mutex::default(),
             notices,
             streams: Arc::new(Semaphore::new(STREAMS)),
             of_session: Mutex::default(),

@@ -6,8 +6,8 @@ use maud::{Markup, html};
 use roastery_service::{
     api::ClientError,
     view::{
-        Broadcast, Examine, ExaminedTransaction, MadeTransaction, MakeTransaction, ProblemCode,
-        Propose, Request, State,
+        Examine, ExaminedTransaction, MadeTransaction, MakeTransaction, ProblemCode, Propose,
+        Request, State,
     },
     words::{Clock, typed_for},
 };
@@ -152,6 +152,8 @@ pub(crate) async fn propose(
 }
 
 async fn proposed(shared: &Shared, id: &str, decision: &Decision) -> Result<Told, ClientError> {
+    // Of two windows the second is told what the first has asked for.
+    let _proposing = shared.proposing.lock().await;
     let Some(draft) = shared.drafts().get(id) else {
         let text = "This draft is not kept any more: nothing was proposed. Make it again.";
         return Ok(Told::not_done(StatusCode::NOT_FOUND, text));
@@ -176,7 +178,9 @@ async fn proposed(shared: &Shared, id: &str, decision: &Decision) -> Result<Told
         return Ok(Told::not_done(StatusCode::UNPROCESSABLE_ENTITY, &text));
     }
     let (psbt, seen) = (Some(draft.psbt), Some(decision.seen.clone()));
-    let what = Propose { psbt, seen, once: draft.once, ..Propose::default() };
+    // From then on the node sends it, also if the console ends.
+    let (once, send) = (draft.once, draft.sends);
+    let what = Propose { psbt, seen, once, send, ..Propose::default() };
     let path = format!("/v1/groups/{}/requests", draft.group);
     let request: Request = match shared.deciding.post(&path, &what).await {
         Ok(request) => request,
@@ -188,16 +192,13 @@ async fn proposed(shared: &Shared, id: &str, decision: &Decision) -> Result<Told
     };
     shared.drafts().note_proposed(id, &request.session);
     let here = match request.state {
-        State::Proposed => "You have asked for it: this node's approval command decides first.",
-        _ => "You have proposed it: it is approved here, and the others are asked.",
+        State::Proposed => {
+            "You have asked for it, and it is not approved here yet: this page says what it waits \
+             for."
+        }
+        State::Approved => "You have proposed it: it is approved here, and the others are asked.",
+        _ => "You have asked for it; this page says what has become of it.",
     };
-    if !draft.sends {
-        return Ok(Told::done(here));
-    }
-    // From here on the node sends it, also if the console ends.
-    let path = format!("/v1/requests/{}/broadcast", request.session);
-    Ok(match shared.deciding.post::<Broadcast>(&path, &()).await {
-        Ok(_) => Told::done(&format!("{here} The node sends it when it is signed.")),
-        Err(error) => Told::not_sent(here, &request.session, &error),
-    })
+    let sends = if send { " The node sends it when it is signed." } else { "" };
+    Ok(Told::done(&format!("{here}{sends}")))
 }

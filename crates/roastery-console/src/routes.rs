@@ -40,8 +40,9 @@ const REFRESH: HeaderName = HeaderName::from_static("x-roastery-refresh");
 /// The header that says at which address the page of an answer is.
 const PLACE: HeaderName = HeaderName::from_static("x-roastery-place");
 
-/// The longest body of a request with a PSBT, in bytes: what the node takes in one call.
-const MOST_OF_PSBT: usize = MAX_BODY;
+/// The longest body of a request with a PSBT, in bytes: what the node takes in one call, less what
+/// stands beside the PSBT when it is proposed.
+const MOST_OF_PSBT: usize = MAX_BODY - 1024;
 
 /// The longest body of a request, in bytes.
 const MOST_OF_BODY: usize = 16 * 1024;
@@ -223,8 +224,13 @@ async fn propose_draft(
         Ok(decision) => decision,
         Err(refused) => return refused,
     };
-    let (status, place, markup) =
-        propose::propose(&shared, &draft, &decision, &Clock::system()).await;
+    // It goes on if the page is closed, so that the draft knows what became of it.
+    let act = tokio::spawn(async move {
+        propose::propose(&shared, &draft, &decision, &Clock::system()).await
+    });
+    let Ok((status, place, markup)) = act.await else {
+        return said(StatusCode::INTERNAL_SERVER_ERROR, "it broke off: look at the requests");
+    };
     (place.map(|place| [(PLACE, place)]), page((status, markup))).into_response()
 }
 

@@ -38,8 +38,8 @@ pub use self::{
         RecordedActs, RecordedIn, RequestCounts, RequestDetails, RequestDraft, RequestFilter,
         RequestPage, RequestWarning, Role, Ruling, Seen, Sending, SendingState, Service,
         ServiceError, ServiceEvent, SessionStatus, SettingsInForce, SignedForm, State, Step,
-        StepKind, Summary, TextSigner, WalletDraft, WalletStatus, approval_text, nothing_to_cut,
-        too_young,
+        StepKind, Summary, TextSigner, WalletDraft, WalletStatus, approval_text, check_hooks,
+        nothing_to_cut, too_young,
     },
     time::Time,
 };

@@ -144,7 +144,8 @@ pub fn renew(
 }
 
 fn read(folder: &Folder) -> Result<NodeCard, String> {
-    let text = Folder::read_text(&folder.card(), MAX_CARD).map_err(|error| error.to_string())?;
+    let text =
+        Folder::read_own_text(&folder.card(), MAX_CARD).map_err(|error| error.to_string())?;
     NodeCard::parse(&text).map_err(|error| error.to_string())
 }
 

@@ -225,7 +225,12 @@ fn check_requests(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
 fn is_left_out(table: Table) -> bool {
     matches!(
         table,
-        Table::Pairings | Table::NewEpochKeys | Table::Tokens | Table::Outbox | Table::Hooks
+        Table::Pairings
+            | Table::NewEpochKeys
+            | Table::Tokens
+            | Table::Outbox
+            | Table::Hooks
+            | Table::Told
     )
 }
 

@@ -18,6 +18,9 @@ const MAX_HOOK: usize = 64;
 /// The levels, the lowest first.
 const LEVELS: usize = 3;
 
+/// The level of what is told before all that is below it.
+const URGENT: u8 = 2;
+
 /// What has happened. Its byte in the file is its place here.
 ///
 /// Exhaustive: a further variant is a breaking change.
@@ -217,7 +220,7 @@ impl Store {
     pub fn next_notice(&self, hook: &str) -> Result<Option<KeptNotice>, StoreError> {
         let snapshot = self.vault.snapshot()?;
         let Some(head) = snapshot.get::<HookRecord>(hook.as_bytes())? else { return Ok(None) };
-        let mut next: Option<(u64, Place, NoticeRecord)> = None;
+        let mut next: Option<((bool, u64), Place, NoticeRecord)> = None;
         for (level, line) in (0..).zip(head.lines) {
             if line.len() == 0 {
                 continue;
@@ -225,8 +228,10 @@ impl Store {
             let place = Place { level, number: line.begin };
             let record: NoticeRecord =
                 snapshot.get(&notice_key(hook, place))?.ok_or_else(damaged)?;
-            if next.as_ref().is_none_or(|(order, ..)| record.order < *order) {
-                next = Some((record.order, place, record));
+            // What is urgent waits for nothing that is not.
+            let order = (level < URGENT, record.order);
+            if next.as_ref().is_none_or(|(first, ..)| order < *first) {
+                next = Some((order, place, record));
             }
         }
         let read = |(_, place, record): (_, _, NoticeRecord)| {

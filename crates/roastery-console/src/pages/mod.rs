@@ -70,17 +70,6 @@ impl Told {
         Self { status: problem::status(error), done: Done::Unknown, text, other: None }
     }
 
-    /// A request was proposed, and it is not known whether the node sends its transaction.
-    pub(crate) fn not_sent(here: &str, session: &str, error: &ClientError) -> Self {
-        let text = format!(
-            "{here} It is not known whether the node sends it: {}. In a terminal: roastery wallet \
-             fetch {}",
-            visible(&error.to_string()),
-            short_id(session)
-        );
-        Self { status: problem::status(error), done: Done::Yes, text, other: None }
-    }
-
     /// The same with the request that it is about.
     pub(crate) fn about(self, session: Option<&str>) -> Self {
         Self { other: session.map(str::to_owned), ..self }

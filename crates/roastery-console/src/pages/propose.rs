@@ -44,7 +44,7 @@ pub(super) fn psbt(group: &str) -> Markup {
                     input #psbt-file type="file" data-into="psbt";
                     label for="psbt" { "Or as text: base64 or hexadecimal digits" }
                     textarea #psbt name="psbt" rows="4" autocomplete="off" spellcheck="false" required aria-describedby="psbt-help" {}
-                    p.quiet #psbt-help { "Version 0 or 2, at most 1 MiB." }
+                    p.quiet #psbt-help { "Version 0 or 2, at most 1,047,500 characters as text." }
                     button.primary type="submit" { "Look at it" }
                     p.quiet { "It is read and shown. No member is asked for anything by this." }
                 }

@@ -96,7 +96,6 @@ fn routes(played: Arc<Played>) -> Router {
         .route("/v1/requests/{session}", get(known))
         .route("/v1/requests/{session}/timeline", get(async || Json(json!([]))))
         .route("/v1/requests/{session}/{act}", post(decide))
-        .route("/v1/requests/{session}/broadcast", post(broadcast))
         .route(
             "/v1/requests/{session}/signed",
             get(async || Json(json!({ "psbt": "cHNidP8=", "left": [] }))),
@@ -175,11 +174,6 @@ async fn propose(State(played): State<Arc<Played>>, Json(body): Json<Value>) -> 
     let mut request = played.request.lock().unwrap().clone();
     request["state"] = "approved".into();
     played.asked("propose", body).unwrap_or_else(|| Json(request).into_response())
-}
-
-async fn broadcast(State(played): State<Arc<Played>>) -> Json<Value> {
-    played.asked.lock().unwrap().push(("broadcast".to_owned(), Value::Null));
-    Json(json!({ "session": SESSION, "state": "waiting", "txid": null, "text": "" }))
 }
 
 fn cuts() -> Value {

@@ -17,7 +17,6 @@ const COMMAND: &str = "command";
 
 /// The section of the hooks, and the option of theirs whose path is not shown: servers often have a
 /// secret in it.
-const HOOKS: &str = "hooks.";
 const URL: &str = "url";
 
 /// All options of a table, in the order of their names.
@@ -53,7 +52,7 @@ fn collect(
             value => {
                 let value = match key.as_str() {
                     COMMAND => program(value),
-                    URL if section.starts_with(HOOKS) => server(value),
+                    URL => server(value),
                     _ => value.to_string(),
                 };
                 all.push(ChosenOption { variable: variable(&option), option, value });
@@ -73,12 +72,13 @@ fn program(command: &toml::Value) -> String {
     }
 }
 
-/// A URL without its path.
+/// A URL without its path and its query, in which some servers have their keys.
 fn server(url: &toml::Value) -> String {
     let url = url.as_str().unwrap_or("");
-    let end = url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at);
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
     let (server, path) = url.split_at(end);
-    let more = if path.is_empty() { "" } else { " and a path" };
+    let more = if path.trim_matches('/').is_empty() { "" } else { " and a path" };
     format!("{}{more}", toml::Value::from(server))
 }
 
@@ -124,15 +124,20 @@ mod tests {
     }
 
     #[test]
-    fn of_a_hook_neither_arguments_nor_the_path_of_its_server_are_shown() {
+    fn of_a_hook_no_arguments_and_of_a_server_neither_path_nor_query_are_shown() {
         let text = "[[hooks]]\nname = \"phone\"\non = [\"signed\"]\n\
             command = [\"tell\", \"ntfys://s3cret@ntfy.example\"]\n\
             [[hooks]]\nname = \"ops\"\non = [\"signed\"]\n\
-            url = \"https://ops.example/s3cret\"\nsecret_file = \"ops.secret\"\n";
+            url = \"https://ops.example/s3cret\"\nsecret_file = \"ops.secret\"\n\
+            [[hooks]]\nname = \"bare\"\non = [\"signed\"]\n\
+            url = \"https://ops.example?key=s3cret/b\"\nsecret_file = \"ops.secret\"\n\
+            [wallet]\nsource = \"esplora\"\nurl = \"https://esplora.example/s3cret/api\"\n";
         let shown = shown(text, |_| None);
         for line in [
             "hooks.phone.command = \"tell\" and 1 arguments (the file)",
             "hooks.ops.url = \"https://ops.example\" and a path (the file)",
+            "hooks.bare.url = \"https://ops.example\" and a path (the file)",
+            "wallet.url = \"https://esplora.example\" and a path (the file)",
             "hooks.ops.secret_file = \"ops.secret\" (the file)",
         ] {
             assert!(shown.contains(&line.to_owned()), "{line}: {shown:?}");

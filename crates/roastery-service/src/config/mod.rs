@@ -268,7 +268,7 @@ impl Config {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
         let path = folder.config();
-        let text = Folder::read_text(&path, MAX_CONFIG)?;
+        let text = Folder::read_own_text(&path, MAX_CONFIG)?;
         let read = Self::parse(&text, &environment).map_err(|error| match error {
             ConfigError::Form { reason, .. } => ConfigError::Form { path, reason },
             other => other,

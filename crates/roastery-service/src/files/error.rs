@@ -34,6 +34,12 @@ pub enum FolderError {
         /// The most bytes.
         most: usize,
     },
+    /// What has the name of a file is a folder, a pipe or a device.
+    #[error("{}: no regular file, and a regular file is needed here", path.display())]
+    NoFile {
+        /// Its path.
+        path: PathBuf,
+    },
     /// The file is not text in UTF-8.
     #[error("{}: not a text (UTF-8)", path.display())]
     NoText {

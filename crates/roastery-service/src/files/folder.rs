@@ -82,6 +82,30 @@ impl Folder {
         String::from_utf8(bytes).map_err(|_| FolderError::NoText { path: path.to_owned() })
     }
 
+    /// Reads a text of the node's own folder, of at most this many bytes. Other than a file that a
+    /// user names it must be a regular file: a pipe would be waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError`] names the file.
+    pub fn read_own_text(path: &Path, most: usize) -> Result<String, FolderError> {
+        let bytes = Self::read_own(path, most)?;
+        String::from_utf8(bytes).map_err(|_| FolderError::NoText { path: path.to_owned() })
+    }
+
+    /// The same, of a file that need not be text.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError`] names the file.
+    pub fn read_own(path: &Path, most: usize) -> Result<Vec<u8>, FolderError> {
+        let found = path.metadata().map_err(|source| io_error(path, source))?;
+        if !found.is_file() {
+            return Err(FolderError::NoFile { path: path.to_owned() });
+        }
+        Self::read(path, most)
+    }
+
     /// Reads a file of at most this many bytes.
     ///
     /// # Errors

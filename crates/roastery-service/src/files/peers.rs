@@ -38,7 +38,7 @@ impl PeerFiles {
         // A file with another ending is left over from an interrupted write.
         let paths = paths.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
         paths.map(|path| {
-            let text = Folder::read_text(&path, MAX_CARD).map_err(|error| error.to_string());
+            let text = Folder::read_own_text(&path, MAX_CARD).map_err(|error| error.to_string());
             text.and_then(|text| parse(&text).map_err(|error| error.to_string()))
                 .map_err(|error| (path, error))
         })

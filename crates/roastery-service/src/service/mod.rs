@@ -78,6 +78,7 @@ pub use self::{
     },
     hooks::{HookStatus, HookTest},
     keygen::status::{KeygenPhase, KeygenStatus},
+    outbox::check_hooks,
     pairing::{
         asking::NewPairing,
         status::{PairingMember, PairingPhase, PairingStatus},

@@ -316,6 +316,10 @@ pub struct Propose {
     /// asked for, and the answer is `changed`.
     #[schema(pattern = "^[0-9a-fA-F]{64}$")]
     pub seen: Option<String>,
+    /// For a transaction, at a node with a chain source: whether this node sends it as soon as it
+    /// is signed, also after a restart.
+    #[schema(default = false)]
+    pub send: bool,
 }
 
 /// A transaction that is to be examined.

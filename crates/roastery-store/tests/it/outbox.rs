@@ -20,7 +20,7 @@ fn take(store: &Store, hook: &str, end: NoticeEnd) -> Option<u64> {
 }
 
 #[test]
-fn notices_leave_in_the_order_in_which_they_came_whatever_their_levels() {
+fn what_is_urgent_leaves_first_and_all_else_in_the_order_in_which_it_came() {
     let folder = Folder::new();
     let store = new_store(&folder);
     let kinds = [
@@ -41,10 +41,10 @@ fn notices_leave_in_the_order_in_which_they_came_whatever_their_levels() {
     store.check().unwrap();
     // One that is looked at stays until it has ended.
     for _ in 0..2 {
-        assert_eq!(store.next_notice("phone").unwrap().unwrap().notice, notice(kinds[0], 0));
+        assert_eq!(store.next_notice("phone").unwrap().unwrap().notice, notice(kinds[1], 1));
     }
     let all = (0..5).map(|number| take(&store, "phone", NoticeEnd::Delivered(number + 90)));
-    assert_eq!(all.collect::<Option<Vec<_>>>().unwrap(), [0, 1, 2, 3, 4]);
+    assert_eq!(all.collect::<Option<Vec<_>>>().unwrap(), [1, 3, 0, 2, 4]);
     assert_eq!(take(&store, "phone", NoticeEnd::GivenUp), None);
     assert_eq!(take(&store, "ops", NoticeEnd::GivenUp), Some(70));
     let [ops, phone] = &store.hooks().unwrap()[..] else { panic!("two hooks") };

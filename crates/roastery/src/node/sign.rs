@@ -61,6 +61,7 @@ pub(super) fn sign(at: &At, options: Sign) -> anyhow::Result<ExitCode> {
         expires_in: options.expires_in,
         once: false,
         seen: None,
+        send: false,
     };
     let request = propose(&client, &options.group, what)?;
     tell(&see_through(&client, request, options.waiting.wait)?, &options.waiting)

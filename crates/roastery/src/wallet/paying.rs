@@ -7,7 +7,8 @@ use roastery_service::{
     api::Client,
     text::visible,
     view::{
-        Broadcast, BroadcastState, Level, MadeTransaction, MakeTransaction, Propose, State, Warning,
+        Broadcast, BroadcastState, Examine, ExaminedTransaction, Level, MadeTransaction,
+        MakeTransaction, Propose, State, Warning,
     },
 };
 
@@ -24,15 +25,24 @@ pub(super) fn pay(client: &Client, make: MakeTransaction, how: &How) -> anyhow::
     }
     let (group, again) = (how.of.name(client)?, make.again);
     // A replacement is no further payment.
-    let once = !again && make.bump.is_none();
+    let replaces = make.bump.is_some();
+    let once = !again && !replaces;
     let make = MakeTransaction { fee_rate: how.fee_rate.clone(), ..make };
     let path = format!("/v1/wallets/{}/transactions", encoded(&group));
-    let made: MadeTransaction = post(client, &path, &make)?;
+    let MadeTransaction { psbt, .. } = post(client, &path, &make)?;
+    // With what the node knows of other requests for the same coins.
+    let path = format!("/v1/groups/{}/examine", encoded(&group));
+    let made: ExaminedTransaction = post(client, &path, &Examine { psbt })?;
     if !how.until.json || !how.yes {
         made.report.lines().for_each(remark);
     }
-    // What was paid before is paid once more by those who say so.
-    let said = |warning: &&Warning| again && warning.code == "paid_before";
+    // What was paid before is paid once more by those who say so, and what takes the place of a
+    // transaction spends its coins.
+    let said = |warning: &&Warning| match &*warning.code {
+        "paid_before" => again,
+        "spent_twice" => again || replaces,
+        _ => false,
+    };
     let stops = made.warnings.iter().filter(|warning| warning.level == Level::Stop);
     let stops: Vec<&Warning> = stops.filter(|warning| !said(warning)).collect();
     if how.yes
@@ -48,11 +58,10 @@ pub(super) fn pay(client: &Client, make: MakeTransaction, how: &How) -> anyhow::
         return Ok(ExitCode::FAILURE);
     }
     let (psbt, expires_in) = (Some(made.psbt), how.expires_in);
-    let what = Propose { psbt, expires_in, once, ..Propose::default() };
+    // What was shown, and nothing else, is asked for; the node sends it, also if this command ends.
+    let seen = Some(made.seen);
+    let what = Propose { psbt, expires_in, once, seen, send: true, ..Propose::default() };
     let request = propose(client, &group, what)?;
-    let path = format!("/v1/requests/{}/broadcast", request.session);
-    // From here on the node sends it, also if this command ends.
-    let _: Broadcast = post(client, &path, &())?;
     remark(&format!(
         "request {}; the node sends the transaction when it is signed; roastery wallet fetch {} shows how far it is",
         request.session,

@@ -5,7 +5,7 @@ use crate::{DraftSubject, NotSeen, RequestDraft, api::error::ApiError, view::Pro
 
 /// Reads what a client asks the group to sign.
 pub(in crate::api) fn draft_of(what: Propose) -> Result<RequestDraft, ApiError> {
-    let Propose { text, psbt, hashes, path, untweaked, expires_in, once, seen } = what;
+    let Propose { text, psbt, hashes, path, untweaked, expires_in, once, seen, send } = what;
     let seen = seen.map(|seen| seen.parse().map_err(|error: NotSeen| error.to_string()));
     let seen = seen.transpose().map_err(ApiError::invalid)?;
     if seen.is_some() && psbt.is_none() {
@@ -36,7 +36,7 @@ pub(in crate::api) fn draft_of(what: Propose) -> Result<RequestDraft, ApiError> 
             return Err(ApiError::invalid(reason));
         }
     };
-    Ok(RequestDraft { subject, life: expires_in, once, seen })
+    Ok(RequestDraft { subject, life: expires_in, once, seen, send })
 }
 
 /// Reads "m/0/7", "0/7" or nothing.

@@ -84,8 +84,8 @@ impl GroupService {
         self.change_and_tell(session, durability, act, None, decide).await
     }
 
-    /// The same, and what is told of it once, whether it changes or not. That a request has its
-    /// signatures is told in any case.
+    /// The same, and what is told of it once, whether it changes or not, but not of a request that
+    /// is signed. That a request has its signatures is told in any case.
     pub(in crate::service) async fn change_and_tell(
         &self,
         session: SessionId,
@@ -108,7 +108,13 @@ impl GroupService {
                         hooks.put(change, &signed, &metrics)?;
                     }
                 }
-                told.iter().try_for_each(|told| hooks.put_once(change, told, &metrics))?;
+                if let Some(told) = told
+                    && change
+                        .request(session)?
+                        .is_some_and(|known| !matches!(known.state, RequestState::Signed(_)))
+                {
+                    hooks.put_once(change, &told, &metrics)?;
+                }
                 Ok(changed)
             })
             .await;

@@ -111,7 +111,7 @@ impl Service {
                     self.not_taken(hook, &due.notice, reason);
                     match attempts.failed(begun.elapsed()) {
                         Next::Again(pause) => {
-                            tokio::time::sleep(pause).await;
+                            self.pause(hook, id, pause).await;
                             continue;
                         }
                         Next::GivenUp => NoticeEnd::GivenUp,
@@ -119,6 +119,25 @@ impl Service {
                 }
             };
             self.end(hook, due, end).await;
+        }
+    }
+
+    /// Waits until a notice is tried again, or until another one is to be told before it.
+    async fn pause(&self, hook: &HookHere, id: [u8; 16], pause: Duration) {
+        let until = Instant::now() + pause;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || timeout(left, hook.wake.notified()).await.is_err() {
+                return;
+            }
+            if std::mem::take(&mut hook.recent().again) {
+                return;
+            }
+            if let Ok(Some(due)) = self.due(hook).await
+                && due.notice.id != id
+            {
+                return;
+            }
         }
     }
 
@@ -168,16 +187,17 @@ impl Service {
 
     /// The notice leaves the outbox. Until the store takes that, no other one is told: it would be
     /// told again and again.
-    async fn end(&self, hook: &HookHere, due: Due, end: NoticeEnd) {
-        let (name, outcome) = (
-            hook.name(),
+    async fn end(self: &Arc<Self>, hook: &HookHere, due: Due, end: NoticeEnd) {
+        let (here, name, outcome) = (
+            hook,
+            hook.name().to_owned(),
             match end {
                 NoticeEnd::Delivered(_) => HookOutcome::Delivered,
                 NoticeEnd::GivenUp => HookOutcome::GivenUp,
                 NoticeEnd::Moot => HookOutcome::Overtaken,
             },
         );
-        self.shared.metrics.notified(name, outcome, 1);
+        self.shared.metrics.notified(&name, outcome, 1);
         if end == NoticeEnd::GivenUp {
             let event = event_of(due.notice.kind);
             hook.recent().lost += 1;
@@ -191,7 +211,7 @@ impl Service {
             return;
         };
         loop {
-            let (hook, kept) = (name.to_owned(), kept.clone());
+            let (hook, kept) = (name.clone(), kept.clone());
             let ended = self
                 .shared
                 .write(Durability::Deferred, move |change| change.end_notice(&hook, &kept, end));
@@ -199,9 +219,19 @@ impl Service {
                 Ok(()) => return,
                 Err(error) => {
                     tracing::warn!(hook = name, %error, "the outbox cannot be written");
+                    self.tell_unstored(here).await;
                     tokio::time::sleep(LOOK).await;
                 }
             }
+        }
+    }
+
+    /// Tells what the store has not taken, while it takes nothing.
+    async fn tell_unstored(self: &Arc<Self>, hook: &HookHere) {
+        let Some(notice) = hook.recent().unstored.clone() else { return };
+        match self.try_to_tell(hook, &notice).await {
+            Ok(_) => hook.recent().unstored = None,
+            Err(reason) => self.not_taken(hook, &notice, reason),
         }
     }
 

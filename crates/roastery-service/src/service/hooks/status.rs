@@ -10,7 +10,6 @@ use crate::{
     Time,
     config::HookConfig,
     service::{Service, ServiceError, asking::asked, now_ms},
-    text::visible,
 };
 
 /// A hook, and what became of its notices.
@@ -74,7 +73,15 @@ impl Service {
             ..Facts::default()
         };
         let message = Message::new(&facts, hook.config.detail);
-        Ok(HookTest { failure: hook.call(&self.shared, message).await.err() })
+        let failure = hook.call(&self.shared, message).await.err();
+        if failure.is_none() {
+            // What waits for the end of a pause is tried now.
+            let mut recent = hook.recent();
+            recent.failure = None;
+            recent.again = true;
+            hook.wake.notify_one();
+        }
+        Ok(HookTest { failure })
     }
 
     /// What is wrong with the hooks, each in a line.
@@ -82,10 +89,10 @@ impl Service {
         let hooks = self.shared.hooks.all.iter().map(|hook| (hook.name(), hook.recent().clone()));
         let mut warnings = Vec::new();
         for (name, recent) in hooks {
-            if let Some((at, reason)) = recent.failure {
-                let reason = visible(&reason);
+            // Why is for operators: it can say where the hook leads.
+            if let Some((at, _)) = recent.failure {
                 warnings.push(format!(
-                    "hook {name} has not taken what it was told at {at}: {reason}; roastery hooks shows what waits"
+                    "hook {name} has not taken what it was told at {at}: roastery hooks says why and shows what waits"
                 ));
             }
             if recent.lost > 0 {

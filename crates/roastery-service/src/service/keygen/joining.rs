@@ -48,7 +48,7 @@ impl Service {
         let paths = files.filter_map(Result::ok).map(|file| file.path());
         // A file with another ending is left over from an interrupted write.
         for path in paths.filter(|path| path.extension().is_some_and(|ending| ending == "toml")) {
-            let read = Folder::read_text(&path, MAX_INVITATION_FILE)
+            let read = Folder::read_own_text(&path, MAX_INVITATION_FILE)
                 .map_err(|error| error.to_string())
                 .and_then(|text| InvitationFile::parse(&text).map_err(|error| error.to_string()));
             match read {
@@ -250,7 +250,8 @@ impl Service {
         if !path.exists() {
             return name_of_invitation(invitation).map_err(|error| error.to_string());
         }
-        let text = Folder::read_text(&path, MAX_NAME_FILE).map_err(|error| error.to_string())?;
+        let text =
+            Folder::read_own_text(&path, MAX_NAME_FILE).map_err(|error| error.to_string())?;
         text.trim_end_matches('\n').parse().map_err(|error: NameError| error.to_string())
     }
 
@@ -262,7 +263,7 @@ impl Service {
         let text = file.to_text();
         // If there is another file of this name it was damaged, or has older cards: its name is the
         // hash of everything else.
-        if !Folder::read_text(&path, MAX_INVITATION_FILE).is_ok_and(|known| known == text) {
+        if !Folder::read_own_text(&path, MAX_INVITATION_FILE).is_ok_and(|known| known == text) {
             Folder::replace(&path, text.as_bytes(), Access::Owner)?;
         }
         self.know(file);

@@ -16,7 +16,7 @@ use self::secret::Secret;
 pub(in crate::service) use self::telling::Told;
 use crate::{
     Time,
-    config::{HookConfig, HookEvent, HookTarget},
+    config::{Config, HookConfig, HookEvent, HookTarget},
     files::Folder,
     service::ServiceError,
 };
@@ -51,6 +51,17 @@ pub(in crate::service) struct Recent {
     pub(in crate::service) lost: u64,
     /// What the store did not take: it is told from memory.
     pub(in crate::service) unstored: Option<Notice>,
+    /// Whether what waits is tried again without a pause: a person has seen a call succeed.
+    pub(in crate::service) again: bool,
+}
+
+/// Checks that the hooks of a configuration can be opened, as the node does when it starts.
+///
+/// # Errors
+///
+/// [`ServiceError::NotReady`] names the hook and what is wrong with its secret.
+pub fn check_hooks(config: &Config, folder: &Folder) -> Result<(), ServiceError> {
+    Hooks::open(&config.hooks, folder).map(|_| ())
 }
 
 impl Hooks {

@@ -36,7 +36,7 @@ impl Secret {
     /// Reads a secret. The error shows nothing of it.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let make = |reason: String| format!("{reason}. A new one: {MAKE}");
-        let text = Folder::read(path, MAX_FILE).map_err(|error| make(error.to_string()))?;
+        let text = Folder::read_own(path, MAX_FILE).map_err(|error| make(error.to_string()))?;
         let text = Zeroizing::new(text);
         if let Some(open) = open_to_others(path) {
             return Err(open.to_string());

@@ -81,7 +81,8 @@ impl Rejections {
                 continue;
             };
             // The existence of the file is the rejection; its text is for people.
-            let text = Folder::read_text(&path, MAX_FILE).unwrap_or_else(|_| REJECTED.to_owned());
+            let text =
+                Folder::read_own_text(&path, MAX_FILE).unwrap_or_else(|_| REJECTED.to_owned());
             rejections.lock().insert(SessionId::from_bytes(session), text);
         }
         rejections

@@ -48,7 +48,7 @@ impl Service {
     ) -> Result<ExaminedTransaction, ServiceError> {
         let group = self.find_group(group)?;
         let subject = DraftSubject::Transaction(psbt);
-        let what = RequestDraft { subject, life: None, once: false, seen: None };
+        let what = RequestDraft { subject, life: None, once: false, seen: None, send: false };
         let new = group.read_proposal(what).await?;
         let missing = || ServiceError::Internal("a transaction that was not read".into());
         let spend = new.spend.clone().ok_or_else(missing)?;
@@ -118,7 +118,7 @@ mod tests {
 
     fn draft(spend: &Spend, seen: Option<Seen>) -> RequestDraft {
         let subject = DraftSubject::Transaction(spend.document().bytes().to_vec());
-        RequestDraft { subject, life: None, once: false, seen }
+        RequestDraft { subject, life: None, once: false, seen, send: false }
     }
 
     async fn looked(node: &TestNode, spend: &Spend) -> Shown {

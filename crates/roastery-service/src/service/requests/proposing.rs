@@ -39,6 +39,8 @@ pub struct RequestDraft {
     /// What was seen of it when it was examined, if it is a transaction: if it is shown otherwise
     /// now, it is not asked for.
     pub seen: Option<Seen>,
+    /// Whether this node sends the transaction as soon as it is signed. It takes a chain source.
+    pub send: bool,
 }
 
 /// What a client asks the group to sign.
@@ -81,14 +83,33 @@ impl Service {
     ) -> Result<KnownRequest, ServiceError> {
         let asking = Asking { by, after: self.shared.rejections.last() };
         let group = self.find_group(group)?;
+        let send = what.send;
+        if send {
+            self.check_sending(&group)?;
+        }
+        let known = self.propose_in(&group, what, asking).await?;
+        if send {
+            // A request that is there and is not sent is worse than an answer that says so.
+            let session = known.kept.request.session_id();
+            self.send_when_signed(&session.to_string()).await?;
+        }
+        Ok(known)
+    }
+
+    async fn propose_in(
+        self: &Arc<Self>,
+        group: &Arc<GroupService>,
+        what: RequestDraft,
+        asking: Asking,
+    ) -> Result<KnownRequest, ServiceError> {
         if !what.once {
             return group.propose(what, asking).await;
         }
         // Of two that ask at once the second sees what the first has asked for.
-        let wallet = self.wallet_of(&group)?;
+        let wallet = self.wallet_of(group)?;
         let _paying = wallet.paying.lock().await;
         if let DraftSubject::Transaction(psbt) = &what.subject {
-            self.check_paid_once(&group, &wallet, psbt).await?;
+            self.check_paid_once(group, &wallet, psbt).await?;
         }
         group.propose(what, asking).await
     }
@@ -155,7 +176,7 @@ impl GroupService {
         &self,
         what: RequestDraft,
     ) -> Result<NewRequest, ServiceError> {
-        let RequestDraft { subject, life, once: _, seen: _ } = what;
+        let RequestDraft { subject, life, .. } = what;
         let life = life.unwrap_or(USUAL_LIFE);
         if !(1..=MAX_LIFETIME_SECONDS).contains(&life) {
             let reason = format!("expires_in is {life}; 1 to {MAX_LIFETIME_SECONDS} are allowed");

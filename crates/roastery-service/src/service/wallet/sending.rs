@@ -11,7 +11,11 @@ use super::{
     lock,
     to_send::{Sending, SendingState},
 };
-use crate::service::{Role, Service, ServiceError, group::state::State, now};
+use crate::service::{
+    Role, Service, ServiceError,
+    group::{service::GroupService, state::State},
+    now,
+};
 
 /// The most requests of a wallet whose transactions are to be sent or were; the oldest that have
 /// ended are forgotten.
@@ -60,6 +64,20 @@ impl Service {
             self.shared.store(move |store| keeping.keep_sending(store)).await?;
         }
         self.send_one(&wallet, &session).await
+    }
+
+    /// Checks that a transaction of a group could be sent, before it is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotReady`] without a chain source; [`ServiceError::Conflict`] if there are
+    /// too many.
+    pub(in crate::service) fn check_sending(
+        &self,
+        group: &GroupService,
+    ) -> Result<(), ServiceError> {
+        let wallet = self.wallet_of(group)?;
+        make_room(&mut lock(&wallet.sending))
     }
 
     /// How far the sending of a request's transaction is; `None` if it is not to be sent.

@@ -20,6 +20,7 @@ use std::{
 use clap::Args;
 use roastery_protocol::group::PeerId;
 use roastery_service::{
+    check_hooks,
     config::Config,
     files::{Folder, MAX_CARD, NodeCard},
     text::io_reason,
@@ -97,6 +98,7 @@ fn examine(folder: &Folder) -> anyhow::Result<Vec<Finding>> {
         && is_there
     {
         findings.extend(secrets(folder, config));
+        findings.push(hooks(folder, config));
     }
     // The disk is that of the folder to be.
     let disk = if is_there { Some(folder.path()) } else { above.map(|(path, _)| path) };
@@ -175,26 +177,21 @@ fn configuration(folder: &Folder) -> (Finding, Option<Config>) {
     const CHECK: &str = "configuration";
     let path = folder.config();
     let shown = path.display().to_string();
-    let (at, reads) = (path.clone(), folder.clone());
-    let read = within(DISK_TIME, move || {
-        // A pipe that is opened blocks.
-        match at.metadata() {
-            Ok(found) if found.is_file() => {
-                Some(Config::load(&reads, |name| std::env::var(name).ok()))
-            }
-            Ok(_) => None,
-            Err(error) => {
-                Some(Err(
-                    roastery_service::files::FolderError::Io { path: at, source: error }.into()
-                ))
-            }
-        }
-    });
+    let reads = folder.clone();
+    let read = within(DISK_TIME, move || Config::load(&reads, |name| std::env::var(name).ok()));
     match read {
-        Some(Some(Ok(config))) => {
-            (Finding::ok(CHECK, format!("{shown}: it can be read")), Some(config))
+        Some(Ok(config)) => (Finding::ok(CHECK, format!("{shown}: it can be read")), Some(config)),
+        Some(Err(_))
+            if Entry::at(&path).is(&Kind::Missing)
+                && !Entry::at(&folder.store()).is(&Kind::Missing) =>
+        {
+            let text = format!(
+                "{shown}: missing, and there is a node here: put it back from a copy, or write it \
+                 anew with the node's name and addresses; do not make another node"
+            );
+            (Finding::wrong(CHECK, text), None)
         }
-        Some(Some(Err(_))) if Entry::at(&path).is(&Kind::Missing) => (
+        Some(Err(_)) if Entry::at(&path).is(&Kind::Missing) => (
             Finding::ok(
                 CHECK,
                 format!(
@@ -203,15 +200,8 @@ fn configuration(folder: &Folder) -> (Finding, Option<Config>) {
             ),
             Some(Config::default()),
         ),
-        Some(Some(Err(error))) => (
+        Some(Err(error)) => (
             Finding::wrong(CHECK, format!("{error}; correct it, and see roastery config check")),
-            None,
-        ),
-        Some(None) => (
-            Finding::wrong(
-                CHECK,
-                format!("{shown} is no file: a file is needed that this user can read"),
-            ),
             None,
         ),
         None => (Finding::wrong(CHECK, format!("{shown}: its disk does not answer")), None),
@@ -239,6 +229,18 @@ fn secrets(folder: &Folder, config: &Config) -> Vec<Finding> {
         Some((entries, config, Ok(owner))) => files::secrets(&entries, &config, owner),
         Some((.., Err(error))) => vec![Finding::wrong("files", io_reason(&error))],
         None => vec![Finding::wrong("files", "the disk of the folder does not answer")],
+    }
+}
+
+/// What a node does not start for: its hooks.
+fn hooks(folder: &Folder, config: &Config) -> Finding {
+    const CHECK: &str = "hooks";
+    let (folder, config) = (folder.clone(), config.clone());
+    let count = config.hooks.len();
+    match within(DISK_TIME, move || check_hooks(&config, &folder)) {
+        Some(Ok(())) => Finding::ok(CHECK, format!("{count} are configured, and can be opened")),
+        Some(Err(error)) => Finding::wrong(CHECK, format!("{error}. The node does not start so")),
+        None => Finding::wrong(CHECK, "the disk of a secret does not answer"),
     }
 }
 

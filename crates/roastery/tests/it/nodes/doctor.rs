@@ -166,7 +166,10 @@ fn what_is_not_as_it_should_be_is_wrong_and_no_reason_to_hang() {
     assert!(!findings.has_check("port"));
     fs::remove_file(&config).unwrap();
     assert!(Command::new("mkfifo").arg(&config).status().unwrap().success());
-    Findings::at(&node).have("configuration", "wrong", "is no file");
+    Findings::at(&node).have("configuration", "wrong", "no regular file");
+    // The node itself does not wait for the pipe's other end either.
+    let started = roastery(&["node", "--folder", node.to_str().unwrap()], &[]);
+    assert!(started.status == 2 && started.err.contains("no regular file"), "{started:?}");
     fs::remove_file(&config).unwrap();
     symlink(&config, &config).unwrap();
     Findings::at(&node).have("configuration", "wrong", "roastery.toml: ");

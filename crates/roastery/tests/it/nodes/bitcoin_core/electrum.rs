@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use super::{Core, approved, both, is_in_mempool};
+use super::{Core, both, pay_and_bump, pay_in, replace_last_block};
 use crate::nodes::support::{Group, TestFolder, free_ports, fresh_folder, until};
 
 /// A server that ends with the test.
@@ -92,22 +92,13 @@ fn payments_and_bumps_go_through_an_electrum_server_whose_certificate_the_system
     let certificate = server.certificate();
     let group = start(&server, certificate.to_str().unwrap());
     core.watch(&group);
-    for amount in ["0.5", "0.25"] {
-        let address = group.tell(0, &["wallet", "address", "--new"]).well();
-        core.to(&["-rpcwallet=miner", "sendtoaddress", address.trim(), amount]);
-    }
+    pay_in(&core, &group, &["0.5", "0.25"]);
     assert_eq!(both(&core, &group), (0, 75_000_000));
     core.mine(1);
     assert_eq!(both(&core, &group), (75_000_000, 0));
 
     let to = core.to(&["-rpcwallet=miner", "getnewaddress"]);
-    let send = ["wallet", "send", &to, "0.3", "--fee-rate", "2", "--yes"];
-    let txid = approved(&group, &send).trim().to_owned();
-    assert!(is_in_mempool(&core, &txid));
-    both(&core, &group);
-    let bump = ["wallet", "bump", &txid, "--fee-rate", "20", "--yes"];
-    let bumped = approved(&group, &bump).trim().to_owned();
-    assert!(is_in_mempool(&core, &bumped) && !is_in_mempool(&core, &txid));
+    pay_and_bump(&core, &group, &to);
     core.mine(1);
     let (after, pending) = both(&core, &group);
     assert_eq!(pending, 0);
@@ -115,12 +106,7 @@ fn payments_and_bumps_go_through_an_electrum_server_whose_certificate_the_system
     assert_eq!(after, 75_000_000 - 30_000_000 - history[0]["fee"].as_u64().unwrap());
 
     // Its block is replaced by others that do not have it.
-    let block = core.to(&["getbestblockhash"]);
-    core.to(&["invalidateblock", &block]);
-    let elsewhere = core.to(&["-rpcwallet=miner", "getnewaddress"]);
-    for _ in 0..2 {
-        core.to(&["generateblock", &elsewhere, "[]"]);
-    }
+    replace_last_block(&core);
     let (confirmed, pending) = both(&core, &group);
     assert!(confirmed + pending == after && pending > 0, "{confirmed} {pending} {after}");
 

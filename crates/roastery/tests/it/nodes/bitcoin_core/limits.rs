@@ -1,6 +1,6 @@
 //! A policy without a person, beside payments that Core relays.
 
-use super::{Core, both, group_on, is_in_mempool, source_of};
+use super::{Core, both, group_on, is_in_mempool, pay_in, source_of};
 use crate::nodes::support::Group;
 
 /// What the group may pay in a day, in satoshi.
@@ -27,10 +27,7 @@ fn a_bump_at_the_limit_of_a_policy_passes_and_a_second_payment_does_not() {
     core.begin();
     let group = group_on(&core, "core-limits");
     core.watch(&group);
-    for amount in ["0.5", "0.5"] {
-        let address = group.tell(0, &["wallet", "address", "--new"]).well();
-        core.to(&["-rpcwallet=miner", "sendtoaddress", address.trim(), amount]);
-    }
+    pay_in(&core, &group, &["0.5", "0.5"]);
     core.mine(1);
     assert_eq!(both(&core, &group), (100_000_000, 0));
     without_people(&core, &group);

@@ -192,3 +192,35 @@ fn approved(group: &Group, arguments: &[&str]) -> String {
 fn is_in_mempool(core: &Core, txid: &str) -> bool {
     core.try_to(&["getmempoolentry", txid]).is_ok()
 }
+
+/// Has Core pay these amounts, in BTC, to fresh addresses of the group.
+fn pay_in(core: &Core, group: &Group, amounts: &[&str]) {
+    for amount in amounts {
+        let address = group.tell(0, &["wallet", "address", "--new"]).well();
+        core.to(&["-rpcwallet=miner", "sendtoaddress", address.trim(), amount]);
+    }
+}
+
+/// A block is replaced by two others that do not have its transactions.
+fn replace_last_block(core: &Core) {
+    let block = core.to(&["getbestblockhash"]);
+    core.to(&["invalidateblock", &block]);
+    let elsewhere = core.to(&["-rpcwallet=miner", "getnewaddress"]);
+    for _ in 0..2 {
+        core.to(&["generateblock", &elsewhere, "[]"]);
+    }
+}
+
+/// Pays with a low fee and then with a higher one, both with the approval of another member, and
+/// returns the second transaction, which Core has in place of the first.
+fn pay_and_bump(core: &Core, group: &Group, to: &str) -> String {
+    let send = ["wallet", "send", to, "0.3", "--fee-rate", "2", "--yes"];
+    let txid = approved(group, &send).trim().to_owned();
+    assert!(is_in_mempool(core, &txid));
+    let (_, pending) = both(core, group);
+    assert!(pending > 0);
+    let bump = ["wallet", "bump", &txid, "--fee-rate", "20", "--yes"];
+    let bumped = approved(group, &bump).trim().to_owned();
+    assert!(is_in_mempool(core, &bumped) && !is_in_mempool(core, &txid));
+    bumped
+}

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::json;
 
-use super::{Core, approved, both, group_on, is_in_mempool};
+use super::{Core, approved, both, group_on, pay_and_bump, pay_in, replace_last_block};
 
 #[test]
 fn payments_and_bumps_are_mined_and_the_balance_is_that_of_core_also_after_a_reorganisation() {
@@ -12,23 +12,13 @@ fn payments_and_bumps_are_mined_and_the_balance_is_that_of_core_also_after_a_reo
     core.begin();
     let group = group_on(&core, "core-wallet");
     core.watch(&group);
-    for amount in ["1.5", "0.25"] {
-        let address = group.tell(0, &["wallet", "address", "--new"]).well();
-        core.to(&["-rpcwallet=miner", "sendtoaddress", address.trim(), amount]);
-    }
+    pay_in(&core, &group, &["1.5", "0.25"]);
     assert_eq!(both(&core, &group), (0, 175_000_000));
     core.mine(1);
     assert_eq!(both(&core, &group), (175_000_000, 0));
 
     let to = core.to(&["-rpcwallet=miner", "getnewaddress"]);
-    let send = ["wallet", "send", &to, "0.3", "--fee-rate", "2", "--yes"];
-    let txid = approved(&group, &send).trim().to_owned();
-    assert!(is_in_mempool(&core, &txid));
-    let (_, pending) = both(&core, &group);
-    assert!(pending > 0);
-    let bump = ["wallet", "bump", &txid, "--fee-rate", "20", "--yes"];
-    let bumped = approved(&group, &bump).trim().to_owned();
-    assert!(is_in_mempool(&core, &bumped) && !is_in_mempool(&core, &txid));
+    let bumped = pay_and_bump(&core, &group, &to);
     core.mine(1);
     let (after, pending) = both(&core, &group);
     assert_eq!(pending, 0);
@@ -39,12 +29,7 @@ fn payments_and_bumps_are_mined_and_the_balance_is_that_of_core_also_after_a_reo
     assert_eq!(after, 175_000_000 - 30_000_000 - fee);
 
     // Its block is replaced by two others that do not have it.
-    let block = core.to(&["getbestblockhash"]);
-    core.to(&["invalidateblock", &block]);
-    let elsewhere = core.to(&["-rpcwallet=miner", "getnewaddress"]);
-    for _ in 0..2 {
-        core.to(&["generateblock", &elsewhere, "[]"]);
-    }
+    replace_last_block(&core);
     let (confirmed, pending) = both(&core, &group);
     assert_eq!(confirmed + pending, after);
     assert!(pending > 0);

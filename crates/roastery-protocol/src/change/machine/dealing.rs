@@ -95,7 +95,8 @@ impl<E: Engine> Change<E> {
         if self.running.is_none() {
             let (n, interval) = (self.fixed.plan.size(), self.fixed.settings.interval);
             let schedule = Schedule::new(n, interval, now.monotonic);
-            self.running = Some(Running { schedule, live: std::collections::BTreeMap::new() });
+            let live = std::collections::BTreeMap::new();
+            self.running = Some(Running { schedule, live, asking: None });
             self.escalate(now);
         }
     }

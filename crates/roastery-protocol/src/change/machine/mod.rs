@@ -143,6 +143,9 @@ struct Running {
     schedule: Schedule,
     /// The live coordinators but this node, and when they are sent what they must get.
     live: BTreeMap<Seat, Backoff>,
+    /// When those are asked for the certificate that leave, once all coordinators are live and this
+    /// node has signed.
+    asking: Option<Backoff>,
 }
 
 /// What is said once by itself; everything else is repeated or an answer.
@@ -163,6 +166,8 @@ enum Reply {
     Roll,
     Want(DealingName),
     Complaint(DealingName),
+    /// A question for the certificate, to a member that says that there is one.
+    Certified,
 }
 
 impl<E: Engine> Change<E> {

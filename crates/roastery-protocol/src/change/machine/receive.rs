@@ -92,9 +92,8 @@ impl<E: Engine> Change<E> {
             Body::Complaint(name) => self.on_complaint(seat, name),
             Body::Signature(content) => self.on_signature(sender, content),
             Body::Certificate(bytes) => self.on_certificate(sender, &bytes),
+            Body::Receipt(_) | Body::Want(Want::Receipt(_)) => self.on_receipt(sender, now),
             Body::Want(want) => self.on_want(sender, want, now),
-            // Receipts are about an epoch that exists: the node counts them.
-            Body::Receipt(_) => Err(Rejected::Repeat),
         }
     }
 
@@ -229,6 +228,18 @@ impl<E: Engine> Change<E> {
                 Err(Rejected::Wrong { sender })
             }
         }
+    }
+
+    /// Receipts, and questions for them, are about an epoch that exists: its sender is asked for
+    /// the certificate. Where another epoch is current here the sender may know nothing of that,
+    /// since this node does not know its epoch either.
+    fn on_receipt(&mut self, sender: Party, now: Moment) -> Result<(), Rejected> {
+        let asks = self.may_answer(sender, Reply::Certified, now);
+        if asks {
+            let want = self.seal_as_any(&Body::Want(Want::Certificate));
+            self.send(Destination::Seat(sender), &want);
+        }
+        new_if(asks)
     }
 
     fn on_want(&mut self, sender: Party, want: Want, now: Moment) -> Result<(), Rejected> {

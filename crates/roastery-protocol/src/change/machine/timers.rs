@@ -36,6 +36,7 @@ impl<E: Engine> Change<E> {
             self.escalate(now);
             self.repeat_to_coordinators(now);
             self.repeat_choice(now);
+            self.ask_who_leaves(now);
         }
         self.progress(now);
     }
@@ -97,7 +98,8 @@ impl<E: Engine> Change<E> {
         let announcing = announces.then(|| self.announcing.due());
         let running = self.running.iter().flat_map(|running| {
             let live = running.live.values().map(Backoff::due);
-            live.chain([running.schedule.due()])
+            let asking = running.asking.iter().map(Backoff::due);
+            live.chain(asking).chain([running.schedule.due()])
         });
         let shown = self.coordinating.as_ref().and_then(|one| one.due());
         at_all.chain(announcing).chain(running).chain(shown).min()
@@ -134,19 +136,23 @@ impl<E: Engine> Change<E> {
             .collect();
         let (n, order) = (self.fixed.plan.size(), &self.fixed.order);
         let settings = self.fixed.settings;
+        let has_signed = self.may_have_signed();
+        let repeat = Backoff::new(now.monotonic, settings.repeat_min, settings.repeat_max);
         let Some(running) = &mut self.running else { return };
         let passed_over = |attempt: Attempt| gone.contains(&order.coordinator(attempt));
         let begun = running.schedule.advance(now.monotonic, passed_over);
         let begun = begun.into_iter().filter(|attempt| attempt.index() < n);
         let begun: Vec<Seat> = begun.map(|attempt| order.coordinator(attempt)).collect();
+        if has_signed && running.schedule.live() >= n {
+            running.asking.get_or_insert_with(|| repeat.clone());
+        }
         for coordinator in begun {
             if Some(coordinator) == own {
                 self.coordinating.get_or_insert_default();
                 continue;
             }
-            let repeat = Backoff::new(now.monotonic, settings.repeat_min, settings.repeat_max);
             if let Some(running) = &mut self.running {
-                running.live.insert(coordinator, repeat);
+                running.live.insert(coordinator, repeat.clone());
             }
         }
     }
@@ -177,6 +183,27 @@ impl<E: Engine> Change<E> {
             owed.push(self.seal_as_any(&Body::Want(Want::Certificate)));
         }
         owed
+    }
+
+    /// A certificate may have reached none but an old member that gets no seat, and so coordinates
+    /// nothing. Members that stay learn of it by the lineage; one that joins has none yet.
+    fn ask_who_leaves(&mut self, now: Moment) {
+        let asking = self.running.as_mut().and_then(|running| running.asking.as_mut());
+        if !asking.is_some_and(|asking| asking.fire(now.monotonic)) {
+            return;
+        }
+        let want = self.seal_as_any(&Body::Want(Want::Certificate));
+        let old = self.fixed.parent.seats().map(Party::old);
+        let leaving: Vec<Party> = old.filter(|party| self.leaves(*party)).collect();
+        for party in leaving {
+            self.send_to(party, &want);
+        }
+    }
+
+    /// Whether this old seat is of a peer without a new one.
+    fn leaves(&self, party: Party) -> bool {
+        let peer = self.peer_of(party);
+        peer.is_some_and(|peer| self.fixed.plan.members().iter().all(|new| new.peer != *peer))
     }
 
     /// A coordinator shows its choice again to those that have not signed it.
@@ -219,6 +246,10 @@ impl<E: Engine> Change<E> {
             return Vec::new();
         }
         let mut missed = self.announcements();
+        let is_asking = self.running.as_ref().is_some_and(|running| running.asking.is_some());
+        if party.role == Role::Old && is_asking && self.leaves(party) {
+            missed.push(self.seal_as_any(&Body::Want(Want::Certificate)));
+        }
         if party.role == Role::New {
             missed.extend(self.owed_to(party.seat));
             if let Some(coordinating) = &mut self.coordinating

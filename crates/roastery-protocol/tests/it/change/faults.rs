@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use roastery_protocol::{
+    ChangeTranscriptHash,
     change::{
-        Party,
+        Holding, Party, Question, Receipt,
         machine::{Event, Record, Rejected},
         message::{Body, DealingName, Envelope, Kind, Want},
     },
     machine::{Link, Machine},
+    member::Incarnation,
 };
 use roastery_testkit::{peer, seat};
 
@@ -55,6 +57,47 @@ fn a_certificate_that_reaches_one_member_only_is_told_to_each_that_asks() {
     });
     assert_eq!(lost, 3);
     world.assert_one_epoch();
+}
+
+#[test]
+fn members_that_join_learn_of_a_certificate_that_only_a_leaving_member_has() {
+    let mut world = decided(2, 3, 2, &[3, 4, 5]);
+    // The coordinator tells it to person 0 alone, and is not seen again.
+    let mut coordinator: Option<usize> = None;
+    world.run_with(10 * MINUTE, |packet| {
+        let is_first = coordinator.is_none() && packet.kind() == Kind::Certificate;
+        if is_first {
+            coordinator = Some(packet.from);
+        }
+        let cut = coordinator.is_some_and(|one| packet.from == one || packet.to == one);
+        !cut || (packet.kind() == Kind::Certificate && packet.to == 0)
+    });
+    assert!(coordinator.is_some_and(|one| one > 2));
+    world.assert_one_epoch();
+}
+
+#[test]
+fn who_tells_of_its_share_of_the_epoch_or_asks_for_those_of_others_is_asked_for_the_certificate() {
+    let question = Question { incarnation: Incarnation::after(None, 1, [0; 8]), number: 1 };
+    let receipt = Receipt {
+        transcript: ChangeTranscriptHash::from_bytes([5; 32]),
+        incarnation: question.incarnation,
+        counter: 0,
+        holding: Holding::Adopted,
+        answers: None,
+    };
+    for body in [Body::Receipt(receipt), Body::Want(Want::Receipt(question))] {
+        let mut world = decided(2, 3, 2, &[0, 1, 2]);
+        world.queue.clear();
+        world.sent.clear();
+        let said = Envelope::seal(world.plan.id(), Party::new(seat(2)), &body, &identity(2));
+        let packet = Packet { from: 2, to: 0, bytes: said.as_bytes().clone() };
+        assert_eq!(world.deliver(&packet), Ok(()));
+        // At the rate of answers.
+        assert_eq!(world.deliver(&packet), Err(Rejected::Repeat));
+        let wants = world.sent_of(Kind::Want);
+        assert!(matches!(wants[..], [Packet { from: 0, to: 2, .. }]), "{wants:?}");
+    }
 }
 
 #[test]

@@ -178,6 +178,15 @@ impl Holder {
         self.changes.insert(index, change);
     }
 
+    /// The file of an epoch is stored, whichever peer has sent it: a change that runs for its plan
+    /// is over, and the messages of the plan are the switch's.
+    fn end_change(&mut self, epoch: EpochOrder) {
+        let cast = self.cast.borrow();
+        if let Some(planned) = cast.planned(epoch.plan()) {
+            self.changes.remove(&planned.index);
+        }
+    }
+
     /// A change learns which epoch is current, and nothing is dealt in it if its number is not the
     /// highest that was approved.
     fn bar(&self, change: &mut Change<SimulatedEngine>) {
@@ -266,6 +275,11 @@ impl Machine for Holder {
                 }
             }
             Row::Switch { record, .. } => {
+                if let switch::Record::Certified(epoch) = record
+                    && kept
+                {
+                    self.end_change(epoch);
+                }
                 if let Some(switch) = &mut self.switch {
                     switch.persisted(record, kept, now);
                 }

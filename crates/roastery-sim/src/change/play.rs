@@ -130,7 +130,14 @@ impl Stage<'_> {
         let Some((greatest, _, people)) = self.greatest() else { return Ok(()) };
         let restored = &self.world.hooks.watch.restored;
         for person in self.scenario.honest() {
-            let Some(switch) = self.switch(person) else { continue };
+            let is_to_hold = people.contains(&person) && !restored.contains(&person);
+            let Some(switch) = self.switch(person) else {
+                if is_to_hold {
+                    let what = format!("person {person} joins and knows no epoch");
+                    return Err(Violation::of(Invariant::Converges, what));
+                }
+                continue;
+            };
             if !self.can_know(person, greatest) {
                 continue;
             }

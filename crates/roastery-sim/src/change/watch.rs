@@ -12,8 +12,8 @@ use roastery_frost::{Seat, change::Dealing};
 use roastery_protocol::{
     PlanId,
     change::{
-        EpochOrder, PersonsWord, machine,
-        message::{Envelope, Kind},
+        EpochOrder, Party, PersonsWord, Role, machine,
+        message::{Body, DealingName, Envelope, Kind, Want},
         switch,
     },
 };
@@ -32,7 +32,8 @@ pub enum Invariant {
     /// An honest dealer has one head in a plan, and no two of its plans share a nonce.
     OneDealing,
     /// Nothing is dealt without the roll, an own approval that was not withdrawn, within the life
-    /// of the plan, whose parent is current.
+    /// of the plan, whose parent is current. After it a dealing that has left before goes to who
+    /// asks for it by its name, and to no other.
     RightlyDealt,
     /// An honest member signs one transcript of a plan for one coordinator.
     OneSignature,
@@ -65,6 +66,15 @@ impl fmt::Display for Invariant {
     }
 }
 
+/// A dealing that an honest person has sent.
+#[derive(Debug)]
+struct Left {
+    at: Duration,
+    person: usize,
+    to: usize,
+    envelope: Envelope,
+}
+
 /// The check of every step.
 #[derive(Debug)]
 pub struct Watch {
@@ -87,7 +97,11 @@ pub struct Watch {
     pub(super) restored: BTreeSet<usize>,
     found: Option<Violation<Invariant>>,
     /// The dealings that have left in this step.
-    dealings: Vec<(Duration, usize, Envelope)>,
+    dealings: Vec<Left>,
+    /// The dealings that have left within the life of their plans.
+    in_time: BTreeSet<(usize, PlanId)>,
+    /// Who has asked for which dealing.
+    wanted: BTreeSet<(usize, PlanId, DealingName)>,
     /// Epochs that honest nodes know, with their groups' people and threshold.
     pub(super) epochs: BTreeMap<EpochOrder, (usize, Vec<usize>)>,
     /// What was erased, in all.
@@ -117,6 +131,8 @@ impl Watch {
             restored: BTreeSet::new(),
             found: None,
             dealings: Vec::new(),
+            in_time: BTreeSet::new(),
+            wanted: BTreeSet::new(),
             epochs: BTreeMap::from([(EpochOrder::GENERATED, root)]),
             erased: 0,
         }
@@ -144,14 +160,20 @@ impl Watch {
     pub fn sent(&mut self, at: Duration, packet: &Packet) {
         self.trace.sent(at, packet);
         let person = packet.from.index();
+        let Ok(envelope) = Envelope::parse(&packet.bytes) else { return };
+        let plan = envelope.header().plan;
+        if envelope.kind() == Kind::Want {
+            self.wants(&envelope);
+        }
         if self.corrupt.contains(&person) {
             return;
         }
-        let Ok(envelope) = Envelope::parse(&packet.bytes) else { return };
-        let plan = envelope.header().plan;
         match envelope.kind() {
             // What was stored before it in the same step is read first.
-            Kind::Dealing => self.dealings.push((at, person, envelope)),
+            Kind::Dealing => {
+                let to = packet.to.index();
+                self.dealings.push(Left { at, person, to, envelope });
+            }
             Kind::Signature => {
                 let content = envelope.content();
                 let Some(hash) = content.first_chunk::<32>() else { return };
@@ -165,7 +187,26 @@ impl Watch {
         }
     }
 
-    fn dealt(&mut self, at: Duration, person: usize, envelope: &Envelope) {
+    /// A question of any member, which another one may send again.
+    fn wants(&mut self, envelope: &Envelope) {
+        let plan = envelope.header().plan;
+        let cast = self.cast.borrow();
+        let Some(planned) = cast.planned(plan) else { return };
+        let Some(Party { role, seat }) = envelope.header().party() else { return };
+        let people = match role {
+            Role::Old => cast.people_of(&planned.parent),
+            Role::New => planned.people.clone(),
+        };
+        if let Ok(params) = planned.plan.params(&planned.parent)
+            && let Ok(Body::Want(Want::Dealing(name))) = envelope.read(&params)
+            && let Some(person) = people.get(seat.index())
+        {
+            self.wanted.insert((*person, plan, name));
+        }
+    }
+
+    fn dealt(&mut self, Left { at, person, to, envelope }: &Left) {
+        let (at, person) = (*at, *person);
         let plan = envelope.header().plan;
         let cast = self.cast.clone();
         let cast = cast.borrow();
@@ -199,7 +240,12 @@ impl Watch {
         let old = cast.people_of(&planned.parent);
         let approved = self.approved.get(&plan).cloned().unwrap_or_default();
         let approvals = count(&old, |one| self.corrupt.contains(&one) || approved.contains(&one));
-        let late = (DAWN + at).as_secs() > planned.plan.expiry() + 1;
+        let is_over = (DAWN + at).as_secs() > planned.plan.expiry() + 1;
+        let asked = self.wanted.contains(&(*to, plan, DealingName::of(&dealing)));
+        let late = is_over && !(asked && self.in_time.contains(&(person, plan)));
+        if !is_over {
+            self.in_time.insert((person, plan));
+        }
         let own = self.stores.get(&person).and_then(|store| {
             let index = planned.index;
             let records = store.changes.get(&index)?;
@@ -244,8 +290,8 @@ impl Watch {
                 }
             }
         }
-        for (at, person, envelope) in std::mem::take(&mut self.dealings) {
-            self.dealt(at, person, &envelope);
+        for left in std::mem::take(&mut self.dealings) {
+            self.dealt(&left);
         }
         if changed && self.found.is_none() {
             self.judge_key();

@@ -69,6 +69,50 @@ fn a_member_that_is_silent_prevents_a_change_that_has_it_and_none_that_leaves_it
     assert_eq!(played(&scenario).deepest, 1);
 }
 
+/// A 2-of-3 of the first three people becomes one of these. The last person shows certificates to
+/// person 0 alone, which leaves.
+fn hidden(seed: u64, people: usize, new: &[usize]) -> Scenario {
+    let mut scenario = Scenario::heal(seed, people, 2, 3);
+    let hides = Seat::new(people as u32 - 1).unwrap();
+    scenario.faults.insert(hides, Fault::HidesCertificates);
+    let proposal = Proposal { people: new.to_vec(), threshold: 2, step: 1, excluded: Vec::new() };
+    scenario.script.push((Duration::ZERO, act(0, Action::Propose(proposal))));
+    for person in 0..people as u32 {
+        let decides = act(person, Action::Decide { by_hand: true });
+        scenario.script.push((Duration::from_secs(1), decides));
+    }
+    scenario.script.push((Duration::from_secs(60), Injection::Calm));
+    scenario
+}
+
+#[test]
+fn members_that_learn_of_their_epoch_from_one_that_leaves_end_its_change_and_erase() {
+    let mut learnt = 0;
+    for seed in 1..=12 {
+        let played = played(&hidden(seed, 4, &[1, 2, 3]));
+        assert!(played.deepest == 1 && played.erased >= 2, "seed {seed}");
+        for person in 1..=2 {
+            let at = format!("seat  {person} (node {person}): ");
+            let told = played.lines.iter().filter_map(|line| Some(line.split_once(&at)?.1));
+            let after: Vec<&str> =
+                told.skip_while(|event| !event.starts_with("Switch(Certified(")).collect();
+            let own =
+                played.lines.iter().any(|line| line.contains(&format!("{at}Change(0, Certified(")));
+            let goes_on = after.iter().any(|event| event.starts_with("Change("));
+            assert!(!goes_on, "seed {seed}, person {person}: {after:?}");
+            learnt += usize::from(!own);
+        }
+    }
+    assert!(learnt > 0, "who leaves was never the first to know");
+}
+
+#[test]
+fn members_that_join_come_to_an_epoch_whose_certificate_one_that_leaves_alone_was_shown() {
+    for seed in 1..=4 {
+        assert_eq!(played(&hidden(seed, 6, &[3, 4, 5])).deepest, 1, "seed {seed}");
+    }
+}
+
 /// Without optimisation only few are played; the command plays more.
 #[test]
 fn random_chains_of_changes_violate_nothing() {

@@ -4,6 +4,8 @@
 //! A node opens it for each key, and keeps it for as long as it has a share of it. The machine
 //! holds no secret. A [`Change`](super::machine::Change) ends with its certificate; the caller
 //! gives that to [`Switch::certified`], and the messages of the plan to the switch from then on.
+//! Where a peer has told the switch of the epoch first, the caller ends the change that runs for
+//! its plan, once [`Record::Certified`] is stored: it would read neither questions nor receipts.
 //!
 //! # How it goes
 //!

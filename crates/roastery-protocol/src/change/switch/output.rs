@@ -53,7 +53,9 @@ pub enum Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A certified epoch is known that was not, current or not.
+    /// A certified epoch is known that was not, current or not. A change that runs here for its
+    /// plan is over when the file is stored ([`Record::Certified`]), also where a peer has sent the
+    /// file: the messages of the plan are the switch's from then on.
     Certified(EpochOrder),
     /// So many certified epochs are known that lead to nothing greater that this one is not kept
     /// any more. Its recovery file stays where it is stored.

@@ -44,6 +44,11 @@ impl Approval {
         *self.lock() = State::Withdrawn(reason);
     }
 
+    /// Whether it was withdrawn.
+    pub fn is_withdrawn(&self) -> bool {
+        matches!(*self.lock(), State::Withdrawn(_))
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         // One value, which is always consistent.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -183,9 +183,12 @@ impl GroupService {
             }
             ApprovalBasis::Decider(_) | ApprovalBasis::Resumed(_) => (0, None, None),
         };
-        if self.shared.rejections.is_later(session, undone) {
+        // Until the session is open a rejection finds the approval here.
+        let opening = self.openings.approve(&request, &approval);
+        let Some(opening) = opening.filter(|_| !self.shared.rejections.is_later(session, undone))
+        else {
             return Err(ServiceError::Conflict(REJECTED.into()));
-        }
+        };
         let revision = seen.revision;
         let decision = match basis {
             ApprovalBasis::Operator { .. } => {
@@ -210,7 +213,7 @@ impl GroupService {
             self.shared.rejected.forget(key_of(&self.group), &request);
         }
         self.coins.approved(session, &examined.spending().coins);
-        self.journal.expect(&request, &decision, examined);
+        self.journal.expect(&request, &decision, examined, &approval);
         let life = Duration::from_secs(request.expiry().saturating_sub(now()));
         let opened = match self.handle.sign(approved, origin, life).await {
             Ok(opened) => opened,
@@ -230,6 +233,7 @@ impl GroupService {
             _reservation: reservation,
         };
         self.session_opened(session, open);
+        drop(opening);
         // Before the steps of the session, which are kept of no other request.
         self.timelines.begin(session, StepKind::Approved, self.first_seat());
         let part = format!("a session of group {}", self.name);
@@ -294,6 +298,20 @@ mod tests {
     use super::*;
 
     use crate::service::fixture::TestNode;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nothing_is_approved_while_it_is_being_rejected() {
+        let node = TestNode::start(0).await;
+        let seen = node.proposed().await;
+        let examined = node.group.examine(&seen).await.unwrap();
+        let approve = || node.group.approve(&seen, &examined, ApprovalBasis::by_operator(0));
+        let rejecting = node.group.openings.reject(&seen.request, RefusalReason::Operator);
+        let refused = approve().await;
+        assert!(matches!(refused, Err(ServiceError::Conflict(_))), "{refused:?}");
+        assert!(!node.group.is_running(seen.request.session_id()));
+        drop(rejecting);
+        approve().await.unwrap();
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_rejection_that_the_store_lacks_is_undone_by_a_later_approval_only() {

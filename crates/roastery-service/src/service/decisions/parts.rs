@@ -108,6 +108,7 @@ impl GroupService {
         }
         // What was seen is one part; the others have its subject.
         for (part, of_part) in others {
+            self.check_parts(examined, asking.after)?;
             let basis = ApprovalBasis::Operator { asking: asking.clone(), seen: None };
             self.approve(&part, &of_part, basis).await?;
         }

@@ -59,7 +59,9 @@ impl GroupService {
     ) -> Result<(), ServiceError> {
         let own = kept.request.session_id();
         let (by, reason) = (Decider::Operator, RefusalReason::Operator);
-        // All at once and before all else: from here on no share of any part leaves.
+        // All at once and before all else: from here on no share of any part leaves, and no
+        // approval of one begins.
+        let _rejecting = self.openings.reject(&kept.request, reason);
         let mut open = self.withdraw_parts(&kept.request, reason);
         open.retain(|session| *session != own);
         let mut done = RejectedParts::default();
@@ -179,14 +181,17 @@ impl GroupService {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, time::Duration};
+    use std::{fs, sync::Arc, time::Duration};
 
     use roastery_protocol::request::{Policy as _, Step};
 
     use super::*;
-    use crate::service::{
-        decisions::parts::tests::{draft, node, parts, spend},
-        fixture::{TestNode, asking, rejecting},
+    use crate::{
+        policy::Approval,
+        service::{
+            decisions::parts::tests::{draft, node, parts, spend},
+            fixture::{TestNode, asking, rejecting},
+        },
     };
 
     /// A transaction of three parts, all of which are approved here.
@@ -231,6 +236,9 @@ mod tests {
             let judged = open.approval.judge(&part.request, Step::Release);
             assert_eq!(judged, Err(RefusalReason::Operator));
         }
+        // No part is approved meanwhile, as an approval that began before goes on to do.
+        let approval = Arc::new(Approval::new(session(&parts[2])));
+        assert!(node.group.openings.approve(&parts[2].request, &approval).is_none());
         drop(turn);
         rejection.await.unwrap().unwrap();
         for part in &parts {

@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::{
     metrics::Metrics,
-    policy::{Caps, Examined, Key, Ledger, Now, Refusal},
+    policy::{Approval, Caps, Examined, Key, Ledger, Now, Refusal},
     service::{
         now_ms,
         outbox::{Hooks, Told},
@@ -38,6 +38,7 @@ struct Signing {
     decision: Decision,
     spending: Spending,
     counted_as: SessionId,
+    approval: Arc<Approval>,
 }
 
 /// A share that is about to leave.
@@ -47,6 +48,7 @@ struct Leaving {
     group: Arc<str>,
     /// The session under which limits count it.
     counted_as: SessionId,
+    approval: Arc<Approval>,
     caps: Caps,
     ack: JournalAck,
     over_limit: UnboundedSender<OverLimit>,
@@ -115,11 +117,15 @@ impl AuditWriter {
     /// shares are released, so they are counted in that order.
     fn write(&self, leaving: Leaving) {
         let (this, ledger) = (self.clone(), self.ledger.clone());
-        let Leaving { entry, group, counted_as, caps, ack, over_limit } = leaving;
+        let Leaving { entry, group, counted_as, approval, caps, ack, over_limit } = leaving;
         let session = entry.session;
         let exceeded = Arc::new(Mutex::new(None));
         let found = exceeded.clone();
         let release = move |change: &mut Transaction<'_>| {
+            // A rejection of another part withdraws it before that rejection is written.
+            if approval.is_withdrawn() {
+                return Ok(Release::Overtaken);
+            }
             let AuditEntry { key, session, time_ms, spending, decision, .. } = &entry;
             // If the write fails it stays counted: that is the safe error.
             let now = Now { wall: time_ms / 1000, steady: Instant::now() };
@@ -198,11 +204,13 @@ impl GroupJournal {
         request: &SigningRequest,
         decision: &Decision,
         examined: &Examined,
+        approval: &Arc<Approval>,
     ) {
         let messages = request.messages().iter().map(|entry| entry.message).collect();
         let (decision, spending) = (decision.clone(), examined.spending().clone());
         let counted_as = examined.counted_as();
-        let signing = Signing { messages, decision, spending, counted_as };
+        let approval = approval.clone();
+        let signing = Signing { messages, decision, spending, counted_as, approval };
         self.lock().insert(request.session_id(), signing);
     }
 
@@ -247,7 +255,7 @@ impl Journal for GroupJournal {
         };
         // A session that was not opened here gives no share: the ack is dropped.
         let Some(signing) = self.lock().get(&session).cloned() else { return };
-        let Signing { messages, decision, spending, counted_as } = signing;
+        let Signing { messages, decision, spending, counted_as, approval } = signing;
         let entry = AuditEntry {
             time_ms: now_ms(),
             group: self.group.id(),
@@ -262,12 +270,15 @@ impl Journal for GroupJournal {
         };
         let (caps, over_limit) = (self.caps, self.over_limit.clone());
         let group = self.name.clone();
-        self.writer.write(Leaving { entry, group, counted_as, caps, ack, over_limit });
+        self.writer.write(Leaving { entry, group, counted_as, approval, caps, ack, over_limit });
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use roastery_protocol::request::RefusalReason;
     use roastery_store::{Decider, RequestState};
 
     use super::*;
@@ -300,5 +311,37 @@ mod tests {
         assert_eq!(rejection.decision.by, Decider::Rules);
         assert!(rejection.text.starts_with("policy.most_per_hour: 1 were signed"), "{rejection:?}");
         assert_eq!(left, 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_share_whose_approval_is_withdrawn_while_its_record_waits_does_not_leave() {
+        let mut node = TestNode::start(0).await;
+        let kept = node.proposed().await;
+        let session = kept.request.session_id();
+        let examined = node.group.examine(&kept).await.unwrap();
+        node.group.approve(&kept, &examined, ApprovalBasis::by_operator(0)).await.unwrap();
+        let (shared, group) = (node.shared.clone(), node.group.clone());
+        // Whatever is written next waits, the record of the share too.
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let blocked = tokio::spawn({
+            let shared = shared.clone();
+            async move {
+                let hold = move |_: &mut Transaction<'_>| {
+                    let _ = wait.recv();
+                    Ok(())
+                };
+                shared.write(Durability::Deferred, hold).await.unwrap();
+            }
+        });
+        let withdrawn = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            group.open_session(session).unwrap().approval.withdraw(RefusalReason::Operator);
+            go.send(()).unwrap();
+        };
+        let signing =
+            tokio::time::timeout(Duration::from_secs(4), node.signed_by_both(&kept.request));
+        let (_, _) = tokio::join!(signing, withdrawn);
+        blocked.await.unwrap();
+        assert_eq!(shared.store(|store| store.audit(0, 9)).await.unwrap(), []);
     }
 }

@@ -4,6 +4,7 @@ pub(super) mod conflicts;
 pub(super) mod holdings;
 pub(super) mod journal;
 pub(super) mod observer;
+pub(super) mod opening;
 pub(super) mod progress;
 pub(super) mod service;
 pub(super) mod shown;

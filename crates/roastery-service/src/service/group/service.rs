@@ -32,6 +32,7 @@ use crate::{
             holdings::Holdings,
             journal::{GroupJournal, OverLimit},
             observer::GroupObserver,
+            opening::Openings,
             progress::Progress,
             summaries::Summaries,
             timeline::Timelines,
@@ -62,6 +63,8 @@ pub(in crate::service) struct GroupService {
     pub(in crate::service) policy: Arc<PolicyEngine>,
     pub(in crate::service) journal: GroupJournal,
     open: Mutex<BTreeMap<SessionId, OpenSession>>,
+    /// What is about to be open, and what is being rejected.
+    pub(in crate::service) openings: Openings,
     /// The summaries of requests.
     pub(in crate::service) summaries: Arc<Summaries>,
     /// The last start that is stored, in milliseconds since 1970, if the wall clock is behind it:
@@ -173,6 +176,7 @@ impl GroupService {
             policy: Arc::new(policy),
             journal,
             open: Mutex::default(),
+            openings: Openings::default(),
             deciding: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             summaries: Arc::default(),
             clock_behind,

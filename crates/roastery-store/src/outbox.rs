@@ -159,7 +159,7 @@ pub struct Counts {
     pub delivered: u64,
     /// How many were dropped, because more waited than are kept.
     pub dropped: u64,
-    /// How many were given up, because telling them has failed for too long.
+    /// How many were given up, because they were not taken for too long.
     pub given_up: u64,
     /// When one was told last, in milliseconds since 1970 by the wall clock.
     pub last_delivered_ms: Option<u64>,

@@ -134,16 +134,31 @@ async fn decide(
     Json(request).into_response()
 }
 
+/// The PSBT of a payment of 0.12 BTC, and that of any other.
+pub(crate) const PSBT: &str = "cHNidP8=";
+pub(crate) const OTHER_PSBT: &str = "cHNidP8A";
+
 /// A transaction, as a node examines it.
 fn examined() -> Value {
     json!({
-        "psbt": "cHNidP8=", "report": "Leaves 0.12001850", "payment": request()["payment"],
+        "psbt": PSBT, "report": "Leaves 0.12001850", "payment": request()["payment"],
         "warnings": [], "policy": { "allowed": true, "text": "", "by": "person" },
         "seen": seen(1),
     })
 }
 
 impl Played {
+    /// What it shows of a transaction, if it is one.
+    fn examined_of(&self, psbt: &Value) -> Option<Value> {
+        let mut examined = self.examined.lock().unwrap().clone();
+        if psbt == OTHER_PSBT {
+            (examined["psbt"], examined["seen"]) = (OTHER_PSBT.into(), seen(9).into());
+        } else if psbt != PSBT {
+            return None;
+        }
+        Some(examined)
+    }
+
     /// Notes what is asked, and returns the problem that is to be answered, if there is one.
     fn asked(&self, path: &str, body: Value) -> Option<Response> {
         self.asked.lock().unwrap().push((path.to_owned(), body));
@@ -157,22 +172,28 @@ impl Played {
 }
 
 async fn make(State(played): State<Arc<Played>>, Json(body): Json<Value>) -> Response {
+    let psbt = if body["amount"] == "0.12" { PSBT } else { OTHER_PSBT };
     let problem = played.asked("make", body);
-    let made = json!({ "psbt": "cHNidP8=", "txid": "a0", "report": "", "warnings": [] });
+    let made = json!({ "psbt": psbt, "txid": "a0", "report": "", "warnings": [] });
     problem.unwrap_or_else(|| Json(made).into_response())
 }
 
 async fn examine(State(played): State<Arc<Played>>, Json(body): Json<Value>) -> Response {
-    if body["psbt"] != "cHNidP8=" {
+    let Some(examined) = played.examined_of(&body["psbt"]) else {
         let problem = json!({ "code": "invalid", "message": "<i>it is no PSBT</i>" });
         return (StatusCode::UNPROCESSABLE_ENTITY, Json(problem)).into_response();
-    }
-    Json(played.examined.lock().unwrap().clone()).into_response()
+    };
+    Json(examined).into_response()
 }
 
 async fn propose(State(played): State<Arc<Played>>, Json(body): Json<Value>) -> Response {
     let mut request = played.request.lock().unwrap().clone();
     request["state"] = "approved".into();
+    let seen = played.examined_of(&body["psbt"]).map(|examined| examined["seen"].clone());
+    if seen != Some(body["seen"].clone()) {
+        let problem = json!({ "code": "changed", "message": "it has changed" });
+        return (StatusCode::CONFLICT, Json(problem)).into_response();
+    }
     played.asked("propose", body).unwrap_or_else(|| Json(request).into_response())
 }
 

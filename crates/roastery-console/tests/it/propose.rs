@@ -4,10 +4,8 @@ use serde_json::{Value, json};
 
 use crate::{
     http::Answer,
-    node::{SESSION, World, seen},
+    node::{OTHER_PSBT, PSBT, SESSION, World, seen},
 };
-
-const PSBT: &str = "cHNidP8=";
 
 fn group() -> String {
     "ab".repeat(32)
@@ -133,6 +131,25 @@ async fn a_payment_that_is_made_already_is_refused_with_a_link_to_the_other_requ
     let [.., (_, make), (_, propose)] = &all[..] else { panic!("{all:?}") };
     assert_eq!((&make["again"], &make["inputs"]), (&true.into(), &json!(["aa:0", "bb:1"])));
     assert_eq!(propose["once"], false);
+}
+
+#[tokio::test]
+async fn each_draft_proposes_its_own_transaction_and_is_what_was_shown_of_it() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let first = draft(&world, &token).await;
+    let made = pay(&world, &token, &json!({ "address": "bc1qto", "amount": "0.5" })).await;
+    let second = made.header("x-roastery-place").unwrap().to_owned();
+    // What was seen of one draft says nothing of the other.
+    let refused = propose(&world, &token, &first, &json!({ "seen": seen(9) })).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert_eq!(asked(&world), ["make", "make"]);
+    for (draft, seen, psbt) in [(&first, seen(1), PSBT), (&second, seen(9), OTHER_PSBT)] {
+        let done = propose(&world, &token, draft, &json!({ "seen": seen })).await;
+        assert_eq!(done.status, 200, "{done:?}");
+        let (path, what) = world.played.asked.lock().unwrap().last().unwrap().clone();
+        assert_eq!((&*path, &what["psbt"], &what["seen"]), ("propose", &psbt.into(), &seen.into()));
+    }
 }
 
 #[tokio::test]

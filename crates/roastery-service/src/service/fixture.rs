@@ -103,11 +103,11 @@ impl TestNode {
         config: PolicyConfig,
         chain: Option<Arc<LiveView>>,
     ) -> Self {
-        Self::telling(config, chain, Hooks::default()).await
+        Self::with_hooks(config, chain, Hooks::default()).await
     }
 
     /// The same, with these hooks.
-    pub(in crate::service) async fn telling(
+    pub(in crate::service) async fn with_hooks(
         config: PolicyConfig,
         chain: Option<Arc<LiveView>>,
         hooks: Hooks,

@@ -23,6 +23,8 @@ use roastery_testkit::{
     payments::{elsewhere, judge_all, pay, spending},
 };
 
+use crate::nodes::support::until;
+
 /// Two of three nodes on this machine. They are stopped in any case.
 struct Nodes(PathBuf);
 
@@ -250,8 +252,11 @@ fn the_same_transaction_again_finds_its_request_whose_result_can_be_fetched() {
     let session = ask();
     assert_eq!(ask(), session);
     while nodes.pending(1).is_empty() {}
-    // One line says what is paid.
-    let line = String::from_utf8(nodes.at(1, &["requests"]).stdout).unwrap();
+    // One line says what is paid, once it is read.
+    let line = until("it is read", || {
+        let line = String::from_utf8(nodes.at(1, &["requests"]).stdout).unwrap();
+        (!line.contains("not read yet")).then_some(line)
+    });
     assert_eq!(line.lines().count(), 1, "{line}");
     for part in [&session[..8], "  node-0  pays 0.00060000 to ", "waits for you"] {
         assert!(line.contains(part), "{line}");

@@ -84,6 +84,8 @@ impl GroupService {
                 (Err(error), _) => {
                     tracing::error!(group = self.name, %session, %error, "the command gave no answer");
                     self.command_failed(&error, &errors);
+                    // It waits for a person: the command has to be mended.
+                    self.tell_waiting(session).await;
                     let pause = unanswered;
                     unanswered = (unanswered * 2).min(LONGEST_COMMAND_PAUSE);
                     pause

@@ -11,6 +11,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// How old a notice is when it is tried for the last time.
 const TRIED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// After so many failures every other attempt is bare.
+const FAILURES_WITH_WORDS: u32 = 3;
+
 /// What follows a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -34,6 +37,12 @@ impl Attempts {
     /// The first attempt is to be made now.
     pub(super) fn new(now: Duration, age: Duration) -> Self {
         Self { begun: now, age, failures: 0 }
+    }
+
+    /// Whether the next attempt says as little as can be said. A receiver may refuse a notice for
+    /// what a member has written: then it is not in the way of all others for a day.
+    pub(super) fn is_bare(&self) -> bool {
+        self.failures >= FAILURES_WITH_WORDS && !self.failures.is_multiple_of(2)
     }
 
     /// An attempt has failed. Each notice is tried once at least, however old it is.
@@ -78,6 +87,19 @@ mod tests {
         // The last attempt is made when the day is over.
         assert!(*last <= LONGEST_PAUSE);
         assert_eq!(all.iter().sum::<Duration>(), TRIED_FOR);
+    }
+
+    #[test]
+    fn from_the_fourth_attempt_on_every_other_one_is_bare() {
+        let mut attempts = Attempts::new(Duration::ZERO, Duration::ZERO);
+        let mut bare = Vec::new();
+        for at in 1..=8 {
+            if attempts.is_bare() {
+                bare.push(at);
+            }
+            attempts.failed(Duration::ZERO);
+        }
+        assert_eq!(bare, [4, 6, 8]);
     }
 
     #[test]

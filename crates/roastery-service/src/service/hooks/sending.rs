@@ -1,12 +1,13 @@
 //! The task that tells: of each hook one notice after the other, from the outbox.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bitcoin::hex::DisplayHex as _;
-use futures_util::future::join_all;
+use futures_util::{FutureExt as _, future::join_all};
 use roastery_store::{Durability, KeptNotice, Notice, NoticeEnd, NoticeKind, StateKind};
 use tokio::time::timeout;
 
@@ -34,6 +35,23 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How long a request may be examined for a notice. What is not known then is left out.
 const EXAMINING: Duration = Duration::from_secs(10);
 
+/// The pause after a panic of a hook's task.
+const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(60);
+
+/// Runs a task again after each panic: what is told is no reason to end the node.
+async fn again_after_panics<F: Future<Output = ()>>(
+    task: impl Fn() -> F,
+    broken: impl Fn(),
+    pause: Duration,
+) {
+    // Nothing of the task is used again.
+    while AssertUnwindSafe(task()).catch_unwind().await.is_err() {
+        tracing::error!("the task of a hook has panicked, and begins again");
+        broken();
+        tokio::time::sleep(pause).await;
+    }
+}
+
 /// A notice that is to be told.
 struct Due {
     notice: Notice,
@@ -46,7 +64,13 @@ impl Service {
     pub(in crate::service) async fn tell_hooks(self: Arc<Self>) {
         let mut stopped = self.stop.subscribe();
         self.forget_old_hooks().await;
-        let all = self.shared.hooks.all.iter().map(|hook| self.tell_hook(hook));
+        let all = self.shared.hooks.all.iter().map(|hook| async {
+            let broken = || {
+                let reason = "it broke off: the program's log says more".to_owned();
+                hook.recent().failure = Some((Time::from_milliseconds(now_ms()), reason));
+            };
+            again_after_panics(|| self.tell_hook(hook), broken, PAUSE_AFTER_PANIC).await;
+        });
         tokio::select! {
             () = async {
                 join_all(all).await;
@@ -105,7 +129,8 @@ impl Service {
                 Some((before, attempts)) if *before == id => attempts,
                 other => &mut other.insert((id, Attempts::new(begun.elapsed(), age))).1,
             };
-            let end = match self.try_to_tell(hook, &due.notice).await {
+            let detail = if attempts.is_bare() { HookDetail::None } else { hook.config.detail };
+            let end = match self.try_to_tell(hook, &due.notice, detail).await {
                 Ok(end) => end,
                 Err(reason) => {
                     self.not_taken(hook, &due.notice, reason);
@@ -156,12 +181,13 @@ impl Service {
         self: &Arc<Self>,
         hook: &HookHere,
         notice: &Notice,
+        detail: HookDetail,
     ) -> Result<NoticeEnd, String> {
         if self.is_moot(notice).await {
             return Ok(NoticeEnd::Moot);
         }
-        let facts = self.facts(notice, hook.config.detail).await;
-        hook.call(&self.shared, Message::new(&facts, hook.config.detail)).await?;
+        let facts = self.facts(notice, detail).await;
+        hook.call(&self.shared, Message::new(&facts, detail)).await?;
         hook.recent().failure = None;
         Ok(NoticeEnd::Delivered(now_ms()))
     }
@@ -229,7 +255,7 @@ impl Service {
     /// Tells what the store has not taken, while it takes nothing.
     async fn tell_unstored(self: &Arc<Self>, hook: &HookHere) {
         let Some(notice) = hook.recent().unstored.clone() else { return };
-        match self.try_to_tell(hook, &notice).await {
+        match self.try_to_tell(hook, &notice, hook.config.detail).await {
             Ok(_) => hook.recent().unstored = None,
             Err(reason) => self.not_taken(hook, &notice, reason),
         }
@@ -271,5 +297,23 @@ impl Service {
             text: notice.text.clone(),
             request,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_begins_again_and_ends_when_it_ends_by_itself() {
+        let (begun, broken) = (Cell::new(0), Cell::new(0));
+        let task = || async {
+            begun.set(begun.get() + 1);
+            assert!(begun.get() > 2, "a message that cannot be made");
+        };
+        again_after_panics(task, || broken.set(broken.get() + 1), Duration::ZERO).await;
+        assert_eq!((begun.get(), broken.get()), (3, 2));
     }
 }

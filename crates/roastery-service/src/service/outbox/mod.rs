@@ -2,7 +2,7 @@
 //! what it tells. The module `hooks` tells it.
 
 mod secret;
-mod telling;
+mod told;
 
 use std::sync::{
     Mutex, MutexGuard, PoisonError,
@@ -13,7 +13,7 @@ use roastery_store::{Notice, NoticeKind};
 use tokio::sync::Notify;
 
 use self::secret::Secret;
-pub(in crate::service) use self::telling::Told;
+pub(in crate::service) use self::told::Told;
 use crate::{
     Time,
     config::{Config, HookConfig, HookEvent, HookTarget},

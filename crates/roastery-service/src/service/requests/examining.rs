@@ -52,7 +52,7 @@ impl Service {
         let new = group.read_proposal(what).await?;
         let missing = || ServiceError::Internal("a transaction that was not read".into());
         let spend = new.spend.clone().ok_or_else(missing)?;
-        let Shown { warnings, ruling, seen, .. } =
+        let BeforeAsked { draft: Shown { warnings, ruling, seen, .. }, .. } =
             group.shown_before(&new).await.ok_or_else(missing)?;
         let described = spend.clone();
         let (report, payment) = group
@@ -73,9 +73,16 @@ impl Service {
     }
 }
 
+/// What is shown of a transaction before it is asked for.
+pub(super) struct BeforeAsked {
+    pub(super) draft: Shown,
+    /// What its request shows when it is stored, if nothing changes until then.
+    pub(super) asked: Seen,
+}
+
 impl GroupService {
     /// What is shown of a transaction before it is asked for; `None` for another subject.
-    pub(super) async fn shown_before(self: &Arc<Self>, new: &NewRequest) -> Option<Shown> {
+    pub(super) async fn shown_before(self: &Arc<Self>, new: &NewRequest) -> Option<BeforeAsked> {
         let NewRequest { kept, examined, spend } = new;
         let spend = spend.as_ref()?;
         let ours = spend.inputs().iter().filter(|input| input.signing != Signing::NotOurs);
@@ -87,7 +94,9 @@ impl GroupService {
             group.elsewhere_among(&asked, others, |other| store.request(other))
         });
         let elsewhere = read.await.unwrap_or_else(|_| CoinsElsewhere::unread(unread));
-        Some(self.shown_as_draft(kept, spend, examined, &elsewhere))
+        let draft = self.shown_as_draft(kept, spend, examined, &elsewhere);
+        let asked = self.shown(kept, Some(spend), examined, &elsewhere).seen;
+        Some(BeforeAsked { draft, asked })
     }
 }
 
@@ -116,6 +125,13 @@ mod tests {
         spend_of(ordinary(&wallet), &wallet)
     }
 
+    /// Another transaction with the same coins.
+    fn other(node: &TestNode, spend: &Spend) -> Spend {
+        let mut other = spend.document().decoded().clone();
+        other.unsigned_tx.lock_time = bitcoin::absolute::LockTime::from_height(1).unwrap();
+        spend_of(other, &Wallet::new(node.members().clone()).unwrap())
+    }
+
     fn draft(spend: &Spend, seen: Option<Seen>) -> RequestDraft {
         let subject = DraftSubject::Transaction(spend.document().bytes().to_vec());
         RequestDraft { subject, life: None, once: false, seen, send: false }
@@ -123,7 +139,7 @@ mod tests {
 
     async fn looked(node: &TestNode, spend: &Spend) -> Shown {
         let new = node.group.read_proposal(draft(spend, None)).await.unwrap();
-        node.group.shown_before(&new).await.unwrap()
+        node.group.shown_before(&new).await.unwrap().draft
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -133,10 +149,7 @@ mod tests {
         let seen = looked(&node, &spend).await;
         assert_eq!(looked(&node, &spend).await, seen, "it does not change by itself");
         // Another transaction, of which nothing was seen.
-        let mut other = spend.document().decoded().clone();
-        other.unsigned_tx.lock_time = bitcoin::absolute::LockTime::from_height(1).unwrap();
-        let wallet = Wallet::new(node.members().clone()).unwrap();
-        let other = spend_of(other, &wallet);
+        let other = other(&node, &spend);
         let refused = node.group.propose(draft(&other, Some(seen.seen)), asking(0)).await;
         assert!(matches!(refused, Err(ServiceError::Changed)), "{refused:?}");
         let which = Listing {
@@ -157,15 +170,30 @@ mod tests {
         let spend = spend(&node);
         let before = looked(&node, &spend).await;
         assert_eq!(before.warnings, []);
-        let mut other = spend.document().decoded().clone();
-        other.unsigned_tx.lock_time = bitcoin::absolute::LockTime::from_height(1).unwrap();
-        let wallet = Wallet::new(node.members().clone()).unwrap();
-        let other = spend_of(other, &wallet);
+        let other = other(&node, &spend);
         node.group.propose(draft(&other, None), asking(0)).await.unwrap();
         let after = looked(&node, &spend).await;
         assert!(after.warnings.iter().any(|one| one.code == "spent_twice"), "{after:?}");
         let refused = node.group.propose(draft(&spend, Some(before.seen)), asking(0)).await;
         assert!(matches!(refused, Err(ServiceError::Changed)), "{refused:?}");
         node.group.propose(draft(&spend, Some(after.seen)), asking(0)).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_two_drafts_with_one_coin_that_are_proposed_at_once_two_are_never_approved() {
+        for _ in 0..6 {
+            let node = node().await;
+            let first = spend(&node);
+            let second = other(&node, &first);
+            let seen = [looked(&node, &first).await.seen, looked(&node, &second).await.seen];
+            let propose = |spend: &Spend, seen| {
+                let (group, draft) = (node.group.clone(), draft(spend, Some(seen)));
+                tokio::spawn(async move { group.propose(draft, asking(0)).await })
+            };
+            let both = [propose(&first, seen[0]), propose(&second, seen[1])];
+            let [one, two] = futures_util::future::join_all(both).await.try_into().unwrap();
+            let approved = [one.unwrap(), two.unwrap()].into_iter().filter_map(Result::ok).count();
+            assert!(approved <= 1, "neither was shown with the other");
+        }
     }
 }

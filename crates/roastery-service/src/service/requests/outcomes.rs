@@ -97,11 +97,14 @@ impl GroupService {
         let Some(text) = self.why_it_fails(session) else { return Ok(()) };
         let stopped = text.clone();
         let told = Told::of(NoticeKind::CannotSucceed, self.group.id(), session).saying(&text);
-        self.change_and_tell(session, Durability::Deferred, None, Some(told), move |known| {
-            (known.state == RequestState::Proposed).then_some(RequestState::Stopped(stopped))
-        })
-        .await?;
-        self.tell(session, "failed", text);
+        let change =
+            self.change_and_tell(session, Durability::Deferred, None, Some(told), move |known| {
+                (known.state == RequestState::Proposed).then_some(RequestState::Stopped(stopped))
+            });
+        let (Change::Made(known) | Change::Left(known)) = change.await?;
+        if !matches!(known.state, RequestState::Signed(_)) {
+            self.tell(session, "failed", text);
+        }
         Ok(())
     }
 
@@ -135,5 +138,35 @@ impl GroupService {
             self.watch(&kept).await;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roastery_store::RequestState;
+    use roastery_testkit::seat;
+
+    use super::*;
+    use crate::{
+        config::{Config, PolicyConfig, SubjectKind},
+        files::Folder,
+        service::{decisions::approval::ApprovalBasis, fixture::TestNode, outbox::Hooks},
+    };
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn that_a_request_cannot_succeed_is_not_told_of_one_that_is_signed() {
+        let text = "[[hooks]]\nname = \"phone\"\non = [\"cannot-succeed\"]\ncommand = [\"tell\"]\n";
+        let hooks = Config::parse(text, |_| None).unwrap().hooks;
+        let hooks = Hooks::open(&hooks, &Folder::new(".")).unwrap();
+        let policy = PolicyConfig { kinds: vec![SubjectKind::Hash], ..Default::default() };
+        let mut node = TestNode::with_hooks(policy, None, hooks).await;
+        let kept = node.proposed().await;
+        let session = kept.request.session_id();
+        let examined = node.group.examine(&kept).await.unwrap();
+        node.group.approve(&kept, &examined, ApprovalBasis::by_operator(0)).await.unwrap();
+        assert!(matches!(node.signed_by_both(&kept.request).await, RequestState::Signed(_)));
+        node.group.note_refusal(session, seat(1), RefusalReason::Operator).await.unwrap();
+        let next = node.shared.store(|store| store.next_notice("phone")).await.unwrap();
+        assert_eq!(next, None);
     }
 }

@@ -124,11 +124,14 @@ impl GroupService {
     ) -> Result<KnownRequest, ServiceError> {
         let seen = what.seen;
         let new = self.read_proposal(what).await?;
-        if let Some(seen) = seen
-            && !self.shown_before(&new).await.is_some_and(|shown| shown.is(seen))
-        {
-            return Err(ServiceError::Changed);
-        }
+        let seen = match seen {
+            None => None,
+            Some(seen) => match self.shown_before(&new).await {
+                // It is compared once more when the approval takes effect.
+                Some(before) if before.draft.is(seen) => Some(before.asked),
+                _ => return Err(ServiceError::Changed),
+            },
+        };
         let NewRequest { kept, examined, spend } = new;
         if let Some(spend) = spend
             && let Some(parts) = self.requests_for(&kept, &spend).await?
@@ -161,7 +164,7 @@ impl GroupService {
             .await?;
         let begun = match self.approval_mode() {
             ApprovalMode::Command => self.evaluate_parts(&kept, &examined).await,
-            _ => self.approve_parts(&kept, &examined, asking, None).await,
+            _ => self.approve_parts(&kept, &examined, asking, seen).await,
         };
         if let Err(error) = begun {
             self.give_up_parts(&kept, &examined, &error).await;

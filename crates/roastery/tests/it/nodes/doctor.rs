@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 
 use crate::nodes::support::{
-    Process, TestFolder, free_ports, fresh_folder, node_command, roastery, signal, until,
+    Process, TestFolder, free_ports, fresh_folder, node_command, roastery, signal, suspend, until,
 };
 
 const WORDS: &str = "a few words more";
@@ -130,7 +130,7 @@ fn doctor_looks_at_a_stopped_and_at_a_running_node_and_changes_nothing() {
     findings.have("node", "ok", "runs, and is healthy");
     fs::write(&config, text).unwrap();
 
-    signal("STOP", process.0.id());
+    suspend(process.0.id());
     let findings = Findings::at(&node);
     findings.have("node", "wrong", "has not answered within 5 seconds");
     signal("CONT", process.0.id());
@@ -170,6 +170,14 @@ fn what_is_not_as_it_should_be_is_wrong_and_no_reason_to_hang() {
     // The node itself does not wait for the pipe's other end either.
     let started = roastery(&["node", "--folder", node.to_str().unwrap()], &[]);
     assert!(started.status == 2 && started.err.contains("no regular file"), "{started:?}");
+    fs::remove_file(&config).unwrap();
+    // A store without its configuration is no place for another node.
+    Findings::at(&node).have("configuration", "wrong", "do not make another node");
+    // A hook that keeps the node from starting.
+    let hook = "[[hooks]]\nname = \"ops\"\non = [\"signed\"]\nurl = \"http://127.0.0.1:1\"\nsecret_file = \"none\"\n";
+    let text = text.replace("\n[treasury]\n", "");
+    fs::write(&config, format!("{text}\n{hook}")).unwrap();
+    Findings::at(&node).have("hooks", "wrong", "hook ops: secret_file");
     fs::remove_file(&config).unwrap();
     symlink(&config, &config).unwrap();
     Findings::at(&node).have("configuration", "wrong", "roastery.toml: ");

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::nodes::support::{
-    Group, Process, free_ports, fresh_folder, node_command, roastery, signal, until,
+    Group, Process, free_ports, fresh_folder, node_command, roastery, signal, suspend, until,
 };
 
 const WORDS: &str = "a few words more";
@@ -176,7 +176,7 @@ fn a_process_that_is_stopped_keeps_no_command_waiting() {
     let path = at.to_str().unwrap();
     let process = Process(node_command(&[], &at, WORDS).spawn().unwrap());
     until("it runs", || is_healthy(&at).then_some(()));
-    signal("STOP", process.0.id());
+    suspend(process.0.id());
     let said = roastery(&["health", "--within", "1", "--folder", path], &[]);
     assert_eq!(said.status, 1);
     assert!(said.err.contains("has not answered within 1 seconds"), "{said:?}");

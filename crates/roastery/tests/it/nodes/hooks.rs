@@ -338,6 +338,48 @@ fn what_is_decided_before_it_could_be_told_is_not_told_to_be_waiting() {
     assert_eq!((&status["waiting"], &status["given_up"]), (&json!(0), &json!(0)), "{status}");
 }
 
+/// A script that takes nothing until there is a file "go", and never what has this word in it.
+const CHOOSES: &str = "read -r said; case $said in *poison*) exit 1;; esac\n[ -e go ] || exit 1\n\
+    for word; do :; done; printf '%s\\n' \"$word\" >> taken\n";
+
+fn taken(group: &Group, node: usize) -> Vec<String> {
+    let text = fs::read_to_string(group.node(node).join("taken")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn words_that_a_receiver_refuses_are_left_out_and_hold_nothing_up() {
+    let group = Group::start("hook-poison", 2, 2);
+    fs::write(group.node(1).join("phone"), CHOOSES).unwrap();
+    fs::write(group.node(1).join("go"), "").unwrap();
+    configure(&group, 1, &command("phone", "\"request-waiting\"", "summary"));
+    let first = propose(&group, 0, "poison");
+    group.request(1, &first);
+    let second = propose(&group, 0, "harmless");
+    group.request(1, &second);
+    let both = until("both are told", || Some(taken(&group, 1)).filter(|all| all.len() == 2));
+    assert_eq!(both[0], format!("Request {}", &first[..8]));
+    assert!(both[1].starts_with(&format!("Request {}: ", &second[..8])), "{both:?}");
+    assert!(both[1].contains("harmless"), "{both:?}");
+}
+
+#[test]
+fn a_test_that_succeeds_ends_the_pause_of_what_waits() {
+    let group = Group::start("hook-again", 2, 2);
+    fs::write(group.node(1).join("phone"), CHOOSES).unwrap();
+    configure(&group, 1, &command("phone", "\"request-waiting\"", "none"));
+    let session = propose(&group, 0, "look");
+    group.request(1, &session);
+    // The pause after the fourth failure is 8 s, and the next one 16 s.
+    until("it is not taken", || hook(&group, 1)["failure"].is_object().then_some(()));
+    std::thread::sleep(Duration::from_secs(16));
+    fs::write(group.node(1).join("go"), "").unwrap();
+    let begun = Instant::now();
+    group.tell(1, &["hooks", "test", "phone"]).well();
+    until("it is told", || (taken(&group, 1).len() == 2).then_some(()));
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
 #[test]
 fn that_the_store_takes_nothing_is_told_from_memory() {
     let group = Group::start("hook-sick", 2, 2);

@@ -366,6 +366,17 @@ pub(crate) fn signal(name: &str, pid: u32) {
     let _ = Command::new("kill").args(["-s", name, &pid.to_string()]).output();
 }
 
+/// Stops a process, and waits until none of it runs.
+pub(crate) fn suspend(pid: u32) {
+    signal("STOP", pid);
+    until("the process is stopped", || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The state follows the name of the program, which is in parentheses.
+        let (_, rest) = stat.rsplit_once(") ")?;
+        rest.starts_with('T').then_some(())
+    });
+}
+
 /// Waits for something that must come.
 #[track_caller]
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

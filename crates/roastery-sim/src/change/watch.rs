@@ -32,7 +32,7 @@ pub enum Invariant {
     /// An honest dealer has one head in a plan, and no two of its plans share a nonce.
     OneDealing,
     /// Nothing is dealt without the roll, an own approval that was not withdrawn, within the life
-    /// of the plan, whose parent is current. After it a dealing that has left before goes to who
+    /// of the plan, whose parent is current. After it a dealing goes to who
     /// asks for it by its name, and to no other.
     RightlyDealt,
     /// An honest member signs one transcript of a plan for one coordinator.
@@ -98,8 +98,6 @@ pub struct Watch {
     found: Option<Violation<Invariant>>,
     /// The dealings that have left in this step.
     dealings: Vec<Left>,
-    /// The dealings that have left within the life of their plans.
-    in_time: BTreeSet<(usize, PlanId)>,
     /// Who has asked for which dealing.
     wanted: BTreeSet<(usize, PlanId, DealingName)>,
     /// Epochs that honest nodes know, with their groups' people and threshold.
@@ -131,7 +129,6 @@ impl Watch {
             restored: BTreeSet::new(),
             found: None,
             dealings: Vec::new(),
-            in_time: BTreeSet::new(),
             wanted: BTreeSet::new(),
             epochs: BTreeMap::from([(EpochOrder::GENERATED, root)]),
             erased: 0,
@@ -242,10 +239,8 @@ impl Watch {
         let approvals = count(&old, |one| self.corrupt.contains(&one) || approved.contains(&one));
         let is_over = (DAWN + at).as_secs() > planned.plan.expiry() + 1;
         let asked = self.wanted.contains(&(*to, plan, DealingName::of(&dealing)));
-        let late = is_over && !(asked && self.in_time.contains(&(person, plan)));
-        if !is_over {
-            self.in_time.insert((person, plan));
-        }
+        // The name is known from a choice, which was made when the dealing was there.
+        let late = is_over && !asked;
         let own = self.stores.get(&person).and_then(|store| {
             let index = planned.index;
             let records = store.changes.get(&index)?;

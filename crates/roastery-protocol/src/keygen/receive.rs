@@ -142,11 +142,16 @@ impl Keygen {
         now: Moment,
     ) -> Result<(), Rejected> {
         let hash = content.transcript;
-        match self.transcripts.count(sender, content) {
-            Counted::Unknown => {
-                self.ask_for_what_was_signed(sender, hash, now);
-                Err(Rejected::UnknownTranscript { sender })
-            }
+        let counted = self.transcripts.count(sender, content);
+        // The hash does not cover the proofs of possession: a transcript that did not pass here may
+        // have the hash of one that has passed at the sender.
+        let lacks = matches!(counted, Counted::New | Counted::Repeat | Counted::Second { .. })
+            && self.signing.is_open();
+        if lacks || matches!(counted, Counted::Unknown) {
+            self.ask_for_what_was_signed(sender, hash, now);
+        }
+        match counted {
+            Counted::Unknown => Err(Rejected::UnknownTranscript { sender }),
             Counted::Repeat => Err(Rejected::Repeat),
             Counted::TooMany => Err(Rejected::TooMany { sender }),
             Counted::Invalid => self.wrong(Suspicion::of(sender, Misbehaviour::Signature(hash))),

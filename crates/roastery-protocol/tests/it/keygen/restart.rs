@@ -1,5 +1,6 @@
 //! Nodes that crash, and what they store.
 
+use roastery_frost::chilldkg::CoordinatorMsg1;
 use roastery_protocol::machine::Machine;
 use std::time::Duration;
 
@@ -312,4 +313,29 @@ fn no_secret_is_shown_by_debug() {
     let share = world.node_mut(0).take_share().unwrap();
     let bytes = share.expose_bytes();
     assert!(!format!("{:?}", world.node(0)).contains(&format!("{:?}", &bytes[..4])));
+}
+
+#[test]
+fn a_transcript_with_a_wrong_proof_does_not_hide_the_right_one_that_its_signature_tells_of() {
+    let mut world = World::new(2, 2);
+    let (coordinator, other) = (world.order()[0], world.order()[1]);
+    // Both have signed, and the coordinator forgets all but the hash.
+    world.run_with(|_, packet| {
+        (packet.to == seat(other) || packet.kind() == Kind::FirstMessage).then_some(packet)
+    });
+    assert!(world.node(other).report().signed.is_some());
+    let shown = world.sent.iter().find(|one| one.kind() == Kind::Transcript).unwrap().clone();
+    world.open(coordinator);
+    world.queue.clear();
+    // The other one shows it as its own with a changed proof, which the hash does not cover.
+    let mut content = shown.envelope.content().to_vec();
+    content[33 * 2 + 33 + 64 * coordinator + 40] ^= 1;
+    let message = CoordinatorMsg1::parse(&content, world.invitation.params()).unwrap();
+    assert!(world.say(other, coordinator, &Body::Transcript(message)).is_err());
+    // Of the rest it does what a participant does: it repeats its signature and answers.
+    world.run_for(5 * MINUTE, |_, packet| {
+        let to_coordinate = packet.to == seat(other) && packet.kind() == Kind::FirstMessage;
+        (!to_coordinate).then_some(packet)
+    });
+    world.assert_one_group();
 }

@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use redb::{ReadableTable, backends::FileBackend};
+use redb::backends::FileBackend;
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -77,7 +77,7 @@ impl Store {
         check(&snapshot, &|key| self.epochs.open(cipher, key))?;
         let memory = Memory::new();
         let database = create_database(memory.clone(), &snapshot.header()?)?;
-        let copy = Vault::new(database, cipher.clone());
+        let copy = Vault::new(database, cipher.clone())?;
         let commit = copy.commit()?;
         Table::ALL.iter().try_for_each(|table| fill(&commit, &snapshot, *table))?;
         for key in epoch_keys(&snapshot)? {
@@ -117,7 +117,7 @@ impl Store {
         let mut hash = Sha256::new();
         let database = open_database(Memory::of_file(&mut from, |block| hash.update(block))?)?;
         let cipher = Cipher::new(&header(&database)?.open(passphrase)?);
-        let copy = Vault::new(database, cipher);
+        let copy = Vault::new(database, cipher)?;
         messages::make_whole(&copy)?;
         let cipher = copy.cipher().clone();
         put_in_place(&copy.snapshot()?, into, hash.finalize().into())?;
@@ -145,7 +145,7 @@ fn put_in_place(backup: &Snapshot<'_>, into: &Path, sha256: [u8; 32]) -> Result<
     check(backup, &|key| open_sealed(backup.cipher(), key, &sealed(key)?))?;
     let (new, file) = NewFile::for_target(into)?;
     let database = create_database(FileBackend::new(file)?, &backup.header()?)?;
-    let restored = Vault::new(database, backup.cipher().clone());
+    let restored = Vault::new(database, backup.cipher().clone())?;
     let commit = restored.commit()?;
     let tables = Table::ALL.iter().filter(|table| **table != Table::EpochKeys);
     let tables = tables.filter(|table| !is_left_out(**table));
@@ -252,13 +252,12 @@ fn fill(commit: &Commit<'_>, from: &Snapshot<'_>, table: Table) -> Result<(), St
 
 /// Copies the rows of a table as they lie there.
 fn copy(commit: &Commit<'_>, from: &Snapshot<'_>, table: Table) -> Result<(), StoreError> {
-    let rows = from.raw(table)?;
-    let mut rows = rows.iter()?.peekable();
+    let mut rows = from.raw(table)?.peekable();
     while rows.peek().is_some() {
         commit.add(|transaction| {
             for entry in rows.by_ref().take(COPIED_AT_ONCE) {
-                let (row, value) = entry?;
-                transaction.put_raw(table, row.value().to_vec(), value.value().to_vec());
+                let entry = entry?;
+                transaction.put_raw(table, entry.row().to_vec(), entry.value().to_vec());
             }
             Ok(())
         })?;

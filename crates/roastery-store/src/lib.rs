@@ -121,6 +121,7 @@ mod incarnations;
 mod index;
 mod keygens;
 mod keys;
+mod layer;
 mod lineages;
 mod list;
 mod memory;
@@ -139,6 +140,7 @@ mod requests;
 mod rows;
 mod secret;
 mod snapshot;
+mod state;
 mod table;
 mod tokens;
 mod transaction;
@@ -293,7 +295,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(Durability::Synced, |transaction| {
             let key = transaction.header()?.open(current)?;
-            transaction.put_header(&Header::sealing(&key, new, cost)?)
+            transaction.put_header(&Header::sealing(&key, new, cost)?);
+            Ok(())
         })
     }
 
@@ -343,7 +346,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let database = source()?;
         let cipher = cipher(header(&database)?)?;
-        let vault = Vault::new(database, cipher);
+        let vault = Vault::new(database, cipher)?;
         messages::make_whole(&vault)?;
         let store = Self { vault, source, epochs, making: Mutex::new(()) };
         match store.finish_erasing() {

@@ -28,6 +28,9 @@ impl Store {
     fn check_reopened(&self) -> Result<(), StoreError> {
         // The values of another store do not open under this one's key.
         self.vault.snapshot()?.each(|record: KeysRecord| record.read().map(drop))?;
-        self.vault.write(Durability::Synced, |writing| writing.put_header(&writing.header()?))
+        self.vault.write(Durability::Synced, |writing| {
+            writing.put_header(&writing.header()?);
+            Ok(())
+        })
     }
 }

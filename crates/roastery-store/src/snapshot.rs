@@ -2,32 +2,27 @@
 
 use std::{marker::PhantomData, ops::Bound};
 
-use redb::{
-    AccessGuard, Range, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata,
-};
-
 use super::{
     Part, StoreError,
     cipher::Cipher,
     header::Header,
-    rows::{HEADER, find, read_header},
+    state::{RowOf, RowsOf, State},
     table::{Record, Table},
 };
 
 /// A state of the store that does not change.
 pub(super) struct Snapshot<'a> {
-    transaction: ReadTransaction,
+    state: State,
     cipher: &'a Cipher,
 }
 
 impl<'a> Snapshot<'a> {
-    pub(super) fn new(transaction: ReadTransaction, cipher: &'a Cipher) -> Self {
-        Self { transaction, cipher }
+    pub(super) fn new(state: State, cipher: &'a Cipher) -> Self {
+        Self { state, cipher }
     }
 
     pub(super) fn get<R: Record>(&self, key: &[u8]) -> Result<Option<R>, StoreError> {
-        let row = self.cipher.row(R::TABLE, key);
-        find(&self.transaction.open_table(R::TABLE.rows())?, self.cipher, &row)
+        self.sealed_by(self.cipher, key)
     }
 
     /// The record of this key that was sealed with another cipher than the store's.
@@ -37,13 +32,17 @@ impl<'a> Snapshot<'a> {
         key: &[u8],
     ) -> Result<Option<R>, StoreError> {
         let row = self.cipher.row(R::TABLE, key);
-        find(&self.transaction.open_table(R::TABLE.rows())?, cipher, &row)
+        self.state.get(R::TABLE, &row, |value| cipher.open(R::TABLE, &row, value))
     }
 
     /// The sealed value in a row.
     pub(super) fn sealed(&self, table: Table, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = self.transaction.open_table(table.rows())?.get(row)?;
-        Ok(value.map(|value| value.value().to_vec()))
+        self.state.get(table, row, |value| Ok(value.to_vec()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn state(&self) -> &State {
+        &self.state
     }
 
     pub(super) fn cipher(&self) -> &Cipher {
@@ -51,7 +50,7 @@ impl<'a> Snapshot<'a> {
     }
 
     pub(super) fn get_row<R: Record>(&self, row: &[u8]) -> Result<Option<R>, StoreError> {
-        find(&self.transaction.open_table(R::TABLE.rows())?, self.cipher, row)
+        self.state.get(R::TABLE, row, |value| self.cipher.open(R::TABLE, row, value))
     }
 
     /// The rows of a kind in this range, in order; opened one by one, from either end.
@@ -59,8 +58,7 @@ impl<'a> Snapshot<'a> {
         &self,
         rows: (Bound<&[u8]>, Bound<&[u8]>),
     ) -> Result<Records<R>, StoreError> {
-        let table = self.transaction.open_table(R::TABLE.rows())?;
-        let rows = table.range::<&[u8]>(rows)?;
+        let rows = self.state.range(R::TABLE, rows)?;
         Ok(Records { rows, cipher: self.cipher.clone(), kind: PhantomData })
     }
 
@@ -69,9 +67,9 @@ impl<'a> Snapshot<'a> {
         &self,
         mut take: impl FnMut(R) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        for entry in self.transaction.open_table(R::TABLE.rows())?.iter()? {
-            let (row, value) = entry?;
-            take(self.cipher.open(R::TABLE, row.value(), value.value())?)?;
+        for entry in self.state.rows(R::TABLE)? {
+            let entry = entry?;
+            take(self.cipher.open(R::TABLE, entry.row(), entry.value())?)?;
         }
         Ok(())
     }
@@ -96,19 +94,20 @@ impl<'a> Snapshot<'a> {
         most: usize,
     ) -> Result<Vec<(u64, R)>, StoreError> {
         let mut records = Vec::new();
-        let table = self.transaction.open_table(R::TABLE.rows())?;
-        for entry in table.range(from.to_be_bytes().as_slice()..)?.take(most) {
-            let (row, value) = entry?;
+        let from = from.to_be_bytes();
+        let rows = self.state.range(R::TABLE, (Bound::Included(&from[..]), Bound::Unbounded))?;
+        for entry in rows.take(most) {
+            let entry = entry?;
             let damaged = |_| StoreError::Damaged(Part::Value { table: R::TABLE.name() });
-            let number = u64::from_be_bytes(row.value().try_into().map_err(damaged)?);
-            records.push((number, self.cipher.open(R::TABLE, row.value(), value.value())?));
+            let number = u64::from_be_bytes(entry.row().try_into().map_err(damaged)?);
+            records.push((number, self.cipher.open(R::TABLE, entry.row(), entry.value())?));
         }
         Ok(records)
     }
 
     /// The number of rows in a table.
     pub(super) fn count(&self, table: Table) -> Result<u64, StoreError> {
-        Ok(self.transaction.open_table(table.rows())?.len()?)
+        self.state.count(table)
     }
 
     /// The number of rows in a table whose rows are numbers and must all be in this range; if any
@@ -118,50 +117,41 @@ impl<'a> Snapshot<'a> {
         table: Table,
         range: std::ops::Range<u64>,
     ) -> Result<u64, StoreError> {
-        let table = self.transaction.open_table(table.rows())?;
         let (begin, end) = (range.start.to_be_bytes(), range.end.to_be_bytes());
-        let within = |row: Option<(Bytes<'_>, Bytes<'_>)>| {
-            row.is_none_or(|(row, _)| (&begin[..]..&end[..]).contains(&row.value()))
-        };
-        if within(table.first()?) && within(table.last()?) {
-            return Ok(table.len()?);
+        let within =
+            |row: Option<RowOf>| row.is_none_or(|row| (&begin[..]..&end[..]).contains(&row.row()));
+        let mut rows = self.state.rows(table)?;
+        if range.is_empty()
+            || (within(rows.next().transpose()?) && within(rows.next_back().transpose()?))
+        {
+            return self.state.count(table);
         }
-        if range.is_empty() {
-            return Ok(table.len()?);
-        }
-        Ok(table.range::<&[u8]>(&begin[..]..&end[..])?.count() as u64)
+        let range = (Bound::Included(&begin[..]), Bound::Excluded(&end[..]));
+        Ok(self.state.range(table, range)?.count() as u64)
     }
 
     /// The rows of a table, sealed.
-    pub(super) fn raw(
-        &self,
-        table: Table,
-    ) -> Result<ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
-        Ok(self.transaction.open_table(table.rows())?)
+    pub(super) fn raw(&self, table: Table) -> Result<RowsOf, StoreError> {
+        self.state.rows(table)
     }
 
     pub(super) fn header(&self) -> Result<Header, StoreError> {
-        read_header(&self.transaction.open_table(HEADER)?)
+        self.state.header()
     }
 }
 
 /// Records of a range of rows.
 pub(super) struct Records<R> {
-    rows: Range<'static, &'static [u8], &'static [u8]>,
+    rows: RowsOf,
     cipher: Cipher,
     kind: PhantomData<R>,
 }
 
-type Bytes<'a> = AccessGuard<'a, &'static [u8]>;
-
 impl<R: Record> Records<R> {
-    fn read(
-        &self,
-        entry: Result<(Bytes<'_>, Bytes<'_>), redb::StorageError>,
-    ) -> Result<(Vec<u8>, R), StoreError> {
-        let (row, value) = entry?;
-        let record = self.cipher.open(R::TABLE, row.value(), value.value())?;
-        Ok((row.value().to_vec(), record))
+    fn read(&self, entry: Result<RowOf, StoreError>) -> Result<(Vec<u8>, R), StoreError> {
+        let entry = entry?;
+        let record = self.cipher.open(R::TABLE, entry.row(), entry.value())?;
+        Ok((entry.row().to_vec(), record))
     }
 }
 

@@ -1,14 +1,21 @@
 //! Writing: atomic changes, of which several go to the disk together.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeMap,
+    fmt, mem,
+    sync::{Arc, MutexGuard},
+};
 
-use redb::WriteTransaction;
+use redb::{Database, WriteTransaction};
 
 use super::{
     Durability, StoreError,
     cipher::Cipher,
     header::Header,
+    layer::Layer,
     rows::{HEADER, find, put_header, read_header},
+    state::State,
     table::{Record, Table},
     vault::Vault,
 };
@@ -16,7 +23,10 @@ use super::{
 impl Vault {
     /// Begins a commit. One at a time is under way; others wait.
     pub(super) fn commit(&self) -> Result<Commit<'_>, StoreError> {
-        Ok(Commit::new(self.database()?.begin_write()?, self))
+        let turn = self.turn();
+        let (database, before) = self.writable()?;
+        let (made, begun) = (RefCell::default(), OnceCell::new());
+        Ok(Commit { vault: self, _turn: turn, database, before, made, begun })
     }
 
     /// Writes all that `work` does, or nothing if it fails.
@@ -32,78 +42,148 @@ impl Vault {
     }
 }
 
-/// Changes that go to the disk together.
+/// Changes that become visible together. Deferred ones stay in memory, over the database, until
+/// the next synced commit takes all of them into one transaction of it: a row that changes twice
+/// in between is written once.
 pub(super) struct Commit<'a> {
-    transaction: WriteTransaction,
     vault: &'a Vault,
+    _turn: MutexGuard<'a, ()>,
+    database: Arc<Database>,
+    /// The state before.
+    before: State,
+    /// The changes that are not in the transaction of the database.
+    made: RefCell<Layer>,
+    /// That transaction, with what was deferred before, if it has begun.
+    begun: OnceCell<WriteTransaction>,
 }
 
 impl<'a> Commit<'a> {
-    pub(super) fn new(transaction: WriteTransaction, vault: &'a Vault) -> Self {
-        Self { transaction, vault }
-    }
-
     /// Makes one change: all of it, or nothing if it fails. It sees the changes before it.
     pub(super) fn add<T>(
         &self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut transaction = Transaction {
-            transaction: &self.transaction,
-            cipher: self.vault.cipher(),
-            pending: BTreeMap::new(),
-        };
+        let (pending, header) = (BTreeMap::new(), None);
+        let mut transaction = Transaction { commit: self, pending, header };
         let done = work(&mut transaction)?;
-        transaction.apply()?;
+        let Transaction { pending, header, .. } = transaction;
+        let mut made = self.made.borrow_mut();
+        for ((table, row), value) in pending {
+            made.put(table, row, value.map(Arc::from));
+        }
+        if let Some(header) = header {
+            made.put_header(header.into());
+        }
+        if made.is_large_with(self.before.deferred()) {
+            self.put(&mem::take(&mut *made))?;
+        }
         Ok(done)
     }
 
     /// Removes every row of a table.
     pub(super) fn clear(&self, table: Table) -> Result<(), StoreError> {
-        self.transaction.open_table(table.rows())?.retain(|_, _| false)?;
+        self.put(&self.made.take())?;
+        self.transaction()?.open_table(table.rows())?.retain(|_, _| false)?;
         Ok(())
     }
 
-    /// Makes the changes visible, and waits for the disk if they are to be synced. After an error
-    /// of the disk the file has the state before all of them or after.
-    pub(super) fn finish(mut self, durability: Durability) -> Result<(), StoreError> {
-        let level = match durability {
-            Durability::Synced => redb::Durability::Immediate,
-            Durability::Deferred => redb::Durability::None,
-        };
-        self.transaction.set_durability(level).map_err(StoreError::other)?;
-        self.transaction.commit()?;
-        if durability == Durability::Synced {
-            self.vault.synced();
+    /// Makes the changes visible, and waits for the disk if they are to be synced, or are too many
+    /// to be deferred. After an error of the disk the file has the state before all of them or
+    /// after.
+    pub(super) fn finish(self, durability: Durability) -> Result<(), StoreError> {
+        let made = self.made.take();
+        if self.begun.get().is_none() {
+            if durability == Durability::Deferred {
+                let Self { vault, _turn, database, before, .. } = self;
+                // Without it the state can be changed where it is.
+                drop(before);
+                return vault.defer(&database, made);
+            }
+            if made.is_empty() && self.before.deferred().is_empty() {
+                return Ok(());
+            }
         }
-        Ok(())
+        let (vault, database) = (self.vault, self.database.clone());
+        let done = self.put(&made).and_then(|()| self.sync());
+        vault.note(&database, done)
+    }
+
+    /// Puts rows into the transaction of the database.
+    fn put(&self, rows: &Layer) -> Result<(), StoreError> {
+        let put = self.transaction().and_then(|transaction| put(transaction, rows));
+        self.vault.note(&self.database, put)
+    }
+
+    /// The transaction of the database.
+    fn transaction(&self) -> Result<&WriteTransaction, StoreError> {
+        if let Some(transaction) = self.begun.get() {
+            return Ok(transaction);
+        }
+        let transaction = self.database.begin_write()?;
+        put(&transaction, self.before.deferred())?;
+        Ok(self.begun.get_or_init(|| transaction))
+    }
+
+    /// Waits until the transaction of the database is on the disk. Then readers see it.
+    fn sync(self) -> Result<(), StoreError> {
+        let Self { vault, _turn, database, begun, .. } = self;
+        if let Some(mut transaction) = begun.into_inner() {
+            let level = redb::Durability::Immediate;
+            transaction.set_durability(level).map_err(StoreError::other)?;
+            transaction.commit()?;
+        }
+        vault.synced(&database)
+    }
+}
+
+/// Puts rows into a transaction.
+fn put(transaction: &WriteTransaction, rows: &Layer) -> Result<(), StoreError> {
+    for (table, rows) in rows.tables() {
+        let mut table = transaction.open_table(table.rows())?;
+        for (row, value) in rows {
+            match value {
+                Some(value) => drop(table.insert(row.as_slice(), &**value)?),
+                None => drop(table.remove(row.as_slice())?),
+            }
+        }
+    }
+    match rows.header() {
+        Some(header) => put_header(transaction, header),
+        None => Ok(()),
     }
 }
 
 /// A change under way: all that is done through it becomes visible together, or not at all. Its
 /// functions are those of [`Store`](super::Store) of the same names.
 pub struct Transaction<'a> {
-    transaction: &'a WriteTransaction,
-    cipher: &'a Cipher,
-    /// The rows that it puts (sealed) or removes; none of it is in the database yet, so that a
-    /// change that fails leaves nothing among the others of its commit.
+    commit: &'a Commit<'a>,
+    /// The rows that it puts (sealed) or removes; none of it is among the changes of the commit
+    /// yet, so that a change that fails leaves nothing there.
     pending: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
+    header: Option<Vec<u8>>,
 }
 
 impl Transaction<'_> {
     pub(super) fn get<R: Record>(&self, key: &[u8]) -> Result<Option<R>, StoreError> {
-        self.get_row(&self.cipher.row(R::TABLE, key))
+        self.get_row(&self.cipher().row(R::TABLE, key))
     }
 
     pub(super) fn put<R: Record>(&mut self, key: &[u8], record: &R) -> Result<(), StoreError> {
-        self.put_row(self.cipher.row(R::TABLE, key).to_vec(), record)
+        self.put_row(self.cipher().row(R::TABLE, key).to_vec(), record)
     }
 
     pub(super) fn get_row<R: Record>(&self, row: &[u8]) -> Result<Option<R>, StoreError> {
-        match self.pending.get(&(R::TABLE, row.to_vec())) {
-            Some(Some(sealed)) => self.cipher.open(R::TABLE, row, sealed).map(Some),
-            Some(None) => Ok(None),
-            None => find(&self.transaction.open_table(R::TABLE.rows())?, self.cipher, row),
+        let (commit, cipher) = (self.commit, self.cipher());
+        let open = |sealed: &[u8]| cipher.open(R::TABLE, row, sealed);
+        if let Some(pending) = self.pending.get(&(R::TABLE, row.to_vec())) {
+            return pending.as_deref().map(open).transpose();
+        }
+        if let Some(made) = commit.made.borrow().get(R::TABLE, row) {
+            return made.as_deref().map(open).transpose();
+        }
+        match commit.begun.get() {
+            Some(transaction) => find(&transaction.open_table(R::TABLE.rows())?, cipher, row),
+            None => commit.before.get(R::TABLE, row, open),
         }
     }
 
@@ -112,7 +192,7 @@ impl Transaction<'_> {
         row: Vec<u8>,
         record: &R,
     ) -> Result<(), StoreError> {
-        let sealed = self.cipher.seal(R::TABLE, &row, record)?;
+        let sealed = self.cipher().seal(R::TABLE, &row, record)?;
         self.put_raw(R::TABLE, row, sealed);
         Ok(())
     }
@@ -127,30 +207,24 @@ impl Transaction<'_> {
     }
 
     pub(super) fn cipher(&self) -> &Cipher {
-        self.cipher
+        self.commit.vault.cipher()
     }
 
     pub(super) fn header(&self) -> Result<Header, StoreError> {
-        read_header(&self.transaction.open_table(HEADER)?)
-    }
-
-    pub(super) fn put_header(&self, header: &Header) -> Result<(), StoreError> {
-        put_header(self.transaction, &header.encode())
-    }
-
-    fn apply(self) -> Result<(), StoreError> {
-        let mut pending = self.pending.into_iter().peekable();
-        while let Some(((table, _), _)) = pending.peek() {
-            let name = *table;
-            let mut table = self.transaction.open_table(name.rows())?;
-            while let Some(((_, row), value)) = pending.next_if(|((table, _), _)| *table == name) {
-                match value {
-                    Some(value) => drop(table.insert(row.as_slice(), value.as_slice())?),
-                    None => drop(table.remove(row.as_slice())?),
-                }
-            }
+        if let Some(header) = &self.header {
+            return Header::decode(header);
         }
-        Ok(())
+        if let Some(header) = self.commit.made.borrow().header() {
+            return Header::decode(header);
+        }
+        match self.commit.begun.get() {
+            Some(transaction) => read_header(&transaction.open_table(HEADER)?),
+            None => self.commit.before.header(),
+        }
+    }
+
+    pub(super) fn put_header(&mut self, header: &Header) {
+        self.header = Some(header.encode().to_vec());
     }
 }
 

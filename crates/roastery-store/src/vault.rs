@@ -3,41 +3,56 @@
 use std::{
     io,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use redb::{Database, ReadableDatabase};
+use redb::Database;
 
-use super::{StoreError, cipher::Cipher, snapshot::Snapshot};
+use super::{
+    Durability, StoreError, cipher::Cipher, layer::Layer, snapshot::Snapshot, state::State,
+};
 
 /// A database and the key to its values.
 pub(super) struct Vault {
     /// `None` between an error of the disk and the next successful opening.
-    database: RwLock<Option<Arc<Database>>>,
+    place: RwLock<Option<Open>>,
+    /// Held by the commit that is under way.
+    turn: Mutex<()>,
     cipher: Cipher,
     syncs: AtomicU64,
     /// Whether a write whose result no caller waits for has failed.
     failed: AtomicBool,
 }
 
+struct Open {
+    database: Arc<Database>,
+    state: State,
+    /// Whether the disk has failed in a commit: what was deferred may be lost, so nothing more is.
+    broken: bool,
+}
+
+impl Open {
+    fn of(database: Database) -> Result<Self, StoreError> {
+        let state = State::of(&database)?;
+        Ok(Self { database: Arc::new(database), state, broken: false })
+    }
+}
+
 impl Vault {
-    pub(super) fn new(database: Database, cipher: Cipher) -> Self {
-        Self {
-            database: RwLock::new(Some(Arc::new(database))),
+    pub(super) fn new(database: Database, cipher: Cipher) -> Result<Self, StoreError> {
+        Ok(Self {
+            place: RwLock::new(Some(Open::of(database)?)),
+            turn: Mutex::new(()),
             cipher,
             syncs: AtomicU64::new(0),
             failed: AtomicBool::new(false),
-        }
+        })
     }
 
     pub(super) fn cipher(&self) -> &Cipher {
         &self.cipher
-    }
-
-    pub(super) fn synced(&self) {
-        self.syncs.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Records the result of a commit.
@@ -59,20 +74,86 @@ impl Vault {
 
     /// The current state of the store; later writes do not change it.
     pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
-        Ok(Snapshot::new(self.database()?.begin_read()?, &self.cipher))
+        let place = self.read();
+        let open = place.as_ref().ok_or_else(closed)?;
+        Ok(Snapshot::new(open.state.clone(), &self.cipher))
+    }
+
+    /// Waits until no other commit is under way.
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        // It guards no value.
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The database and its state, for a commit.
+    pub(super) fn writable(&self) -> Result<(Arc<Database>, State), StoreError> {
+        let place = self.read();
+        let open = place.as_ref().ok_or_else(closed)?;
+        if open.broken {
+            let reason = "the disk has failed in a write before: it is to be opened again";
+            return Err(StoreError::other(reason));
+        }
+        Ok((open.database.clone(), open.state.clone()))
+    }
+
+    /// Makes deferred changes of a commit visible.
+    pub(super) fn defer(&self, of: &Arc<Database>, made: Layer) -> Result<(), StoreError> {
+        self.with(of, |open| {
+            open.state.defer(made);
+            Ok(())
+        })
+    }
+
+    /// A commit is on the disk, and all that was deferred before: makes it visible.
+    pub(super) fn synced(&self, of: &Arc<Database>) -> Result<(), StoreError> {
+        let state = State::of(of)?;
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.with(of, |open| {
+            open.state = state;
+            Ok(())
+        })
+    }
+
+    /// Notes an error of the disk in a commit.
+    pub(super) fn note<T>(
+        &self,
+        of: &Arc<Database>,
+        done: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if matches!(&done, Err(error) if error.is_of_the_disk()) {
+            // If it was replaced meanwhile the other one has not failed.
+            let _ = self.with(of, |open| {
+                open.broken = true;
+                Ok(())
+            });
+        }
+        done
+    }
+
+    /// Changes what is open, if it is still this database.
+    fn with(
+        &self,
+        of: &Arc<Database>,
+        change: impl FnOnce(&mut Open) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match self.lock().as_mut().filter(|open| Arc::ptr_eq(&open.database, of)) {
+            Some(open) => change(open),
+            None => Err(closed()),
+        }
     }
 
     /// Closes the database and releases the file.
     pub(super) fn close(self) -> Result<(), StoreError> {
+        self.keep_deferred()?;
         match self.take().map(Arc::try_unwrap) {
             Some(Ok(database)) => Ok(database.close()?),
-            // The last reader closes it.
+            // The last commit closes it.
             Some(Err(_)) | None => Ok(()),
         }
     }
 
-    /// Replaces the open database by another opening of the same file. Its transactions end with an
-    /// error.
+    /// Replaces the open database by another opening of the same file, without the changes that
+    /// were deferred. Its transactions end with an error.
     ///
     /// # Errors
     ///
@@ -81,21 +162,41 @@ impl Vault {
         &self,
         open: impl FnOnce() -> Result<Database, StoreError>,
     ) -> Result<(), StoreError> {
-        let mut place = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.lock();
         // It holds the file's lock.
         drop(place.take());
-        *place = Some(Arc::new(open()?));
+        *place = Some(Open::of(open()?)?);
         self.failed.store(false, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Releases the database, and the file's lock once the last transaction has ended.
+    /// Releases the database, and the file's lock once the last commit has ended.
     pub(super) fn take(&self) -> Option<Arc<Database>> {
-        self.database.write().unwrap_or_else(PoisonError::into_inner).take()
+        self.lock().take().map(|open| open.database)
     }
 
-    pub(super) fn database(&self) -> Result<Arc<Database>, StoreError> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        database.clone().ok_or_else(|| StoreError::Io(io::Error::other("it is closed")))
+    /// Writes what was deferred.
+    fn keep_deferred(&self) -> Result<(), StoreError> {
+        self.commit()?.finish(Durability::Synced)
     }
+
+    fn read(&self) -> RwLockReadGuard<'_, Option<Open>> {
+        // No step under the lock leaves it incomplete.
+        self.place.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> RwLockWriteGuard<'_, Option<Open>> {
+        self.place.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Vault {
+    fn drop(&mut self) {
+        // Without the disk it has the state of the last sync.
+        let _ = self.keep_deferred();
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Io(io::Error::other("it is closed"))
 }

@@ -44,7 +44,35 @@ impl StoreWriter {
         change: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
         then: impl FnOnce(Result<T, StoreError>) + Send + 'static,
     ) {
-        let job = Change { durability, change: Some(change), done: None, then };
+        let when = match durability {
+            Durability::Synced => When::Synced,
+            Durability::Deferred => When::Deferred,
+        };
+        self.send(when, change, then);
+    }
+
+    /// The same for a change that is synced, and may wait this long before it is made: others that
+    /// come meanwhile share its sync, and one that does not wait takes it along.
+    pub fn write_among_others<T: Send + 'static>(
+        &self,
+        wait: Duration,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        then: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+    ) {
+        let when = match wait.is_zero() {
+            true => When::Synced,
+            false => When::SyncedBefore(Instant::now() + wait),
+        };
+        self.send(when, change, then);
+    }
+
+    fn send<T: Send + 'static>(
+        &self,
+        when: When,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        then: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+    ) {
+        let job = Change { when, change: Some(change), done: None, then };
         // The caller sees that `then` was dropped.
         let _ = self.jobs.send(Box::new(job));
     }
@@ -72,19 +100,27 @@ impl StoreWriting {
 fn run(store: &Store, waiting: &Receiver<Box<dyn Job>>) {
     // Since when a change is not on the disk.
     let mut deferred: Option<Instant> = None;
+    let mut patient = Patient::default();
     loop {
-        let first = match deferred {
+        let due = deferred.map(|since| since + DEFERRED).into_iter().chain(patient.due).min();
+        let first = match due {
             None => waiting.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(since) => waiting.recv_timeout(DEFERRED.saturating_sub(since.elapsed())),
+            Some(due) => waiting.recv_timeout(due.saturating_duration_since(Instant::now())),
         };
         let ended = matches!(first, Err(RecvTimeoutError::Disconnected));
         let more = waiting.try_iter().take(MOST_AT_ONCE - 1);
-        let mut jobs: Vec<Box<dyn Job>> = first.into_iter().chain(more).collect();
-        let overdue = deferred.is_some_and(|since| ended || since.elapsed() >= DEFERRED);
-        let durability = match overdue || jobs.iter().any(|job| job.is_synced()) {
+        let come = first.into_iter().chain(more);
+        let mut jobs: Vec<Box<dyn Job>> = come.filter_map(|job| patient.keep(job)).collect();
+        let now = Instant::now();
+        let overdue = deferred.is_some_and(|since| ended || since + DEFERRED <= now);
+        let is_due = ended || patient.due.is_some_and(|due| due <= now) || patient.is_full();
+        let durability = match overdue || is_due || jobs.iter().any(|job| job.when().is_synced()) {
             true => Durability::Synced,
             false => Durability::Deferred,
         };
+        if durability == Durability::Synced {
+            jobs.extend(patient.take());
+        }
         if overdue || !jobs.is_empty() {
             let written = write(store, durability, &mut jobs);
             // The callers of deferred changes have their results already; the store records the
@@ -104,6 +140,33 @@ fn run(store: &Store, waiting: &Receiver<Box<dyn Job>>) {
     }
 }
 
+/// Changes that wait for others to be synced with.
+#[derive(Default)]
+struct Patient {
+    jobs: Vec<Box<dyn Job>>,
+    /// When the first of them waits no more.
+    due: Option<Instant>,
+}
+
+impl Patient {
+    /// Takes a change that waits; returns one that does not.
+    fn keep(&mut self, job: Box<dyn Job>) -> Option<Box<dyn Job>> {
+        let When::SyncedBefore(due) = job.when() else { return Some(job) };
+        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+        self.jobs.push(job);
+        None
+    }
+
+    fn is_full(&self) -> bool {
+        self.jobs.len() >= MOST_AT_ONCE
+    }
+
+    fn take(&mut self) -> Vec<Box<dyn Job>> {
+        self.due = None;
+        std::mem::take(&mut self.jobs)
+    }
+}
+
 fn write(
     store: &Store,
     durability: Durability,
@@ -117,8 +180,25 @@ fn write(
     commit.finish(durability)
 }
 
+/// When a change is made.
+#[derive(Clone, Copy)]
+enum When {
+    /// Now; it is synced later.
+    Deferred,
+    /// Now, and it is synced.
+    Synced,
+    /// At this time, or with an earlier one that is synced.
+    SyncedBefore(Instant),
+}
+
+impl When {
+    fn is_synced(self) -> bool {
+        !matches!(self, When::Deferred)
+    }
+}
+
 trait Job: Send {
-    fn is_synced(&self) -> bool;
+    fn when(&self) -> When;
 
     /// Makes the change.
     fn make(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError>;
@@ -128,7 +208,7 @@ trait Job: Send {
 }
 
 struct Change<T, C, F> {
-    durability: Durability,
+    when: When,
     change: Option<C>,
     done: Option<Result<T, StoreError>>,
     then: F,
@@ -140,8 +220,8 @@ where
     C: FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send,
     F: FnOnce(Result<T, StoreError>) + Send,
 {
-    fn is_synced(&self) -> bool {
-        self.durability == Durability::Synced
+    fn when(&self) -> When {
+        self.when
     }
 
     fn make(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use roastery_protocol::{change::Plan, group::PeerId};
@@ -160,11 +161,28 @@ impl Shared {
         durability: Durability,
         change: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        let (done_sender, outcome) = oneshot::channel();
-        self.writer.write(durability, change, move |done| {
-            // The caller may be gone.
-            let _ = done_sender.send(done);
-        });
+        let (done, outcome) = oneshot::channel();
+        // The caller may be gone.
+        self.writer.write(durability, change, move |made| drop(done.send(made)));
+        self.written(outcome).await
+    }
+
+    /// The same for a change that is synced, and may wait this long for others.
+    pub(in crate::service) async fn write_among_others<T: Send + 'static>(
+        &self,
+        wait: Duration,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        let (done, outcome) = oneshot::channel();
+        // The caller may be gone.
+        self.writer.write_among_others(wait, change, move |made| drop(done.send(made)));
+        self.written(outcome).await
+    }
+
+    async fn written<T>(
+        &self,
+        outcome: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, ServiceError> {
         let ended = |_| ServiceError::Internal("the store's thread has ended".into());
         let done = outcome.await.map_err(ended)?;
         self.store_state.saw(&done);

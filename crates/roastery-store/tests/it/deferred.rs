@@ -15,6 +15,7 @@ use roastery_store::{
 use crate::{
     disk::{Disk, Survival},
     fixture::*,
+    listing::numbered,
     stopping::{KeyFiles, empty, open, state},
     support::*,
 };
@@ -176,6 +177,138 @@ fn what_is_deferred_can_be_read_when_it_is_told_and_is_synced_soon_without_anoth
     drop(store);
     let store = open(&Disk::new(disk.after(Survival::Nothing)), &passphrase()).unwrap();
     assert!(store.request(request.session_id()).unwrap().is_some());
+}
+
+/// Has a writer add the requests of these numbers: each may wait so long for others, or is
+/// deferred. All are queued before its thread begins. Returns where each is told when it is made.
+fn written(
+    store: &Arc<Store>,
+    kept: &Kept,
+    changes: &[(u8, Option<Duration>)],
+) -> (StoreWriter, mpsc::Receiver<u8>) {
+    let (writer, writing) = StoreWriter::new(store.clone());
+    let (told, outcomes) = mpsc::channel();
+    for (number, wait) in changes.iter().copied() {
+        let (request, told) = (kept.request(number), told.clone());
+        let change = move |change: &mut Transaction<'_>| {
+            change.add_request(&request, &Subject::Hash, None, 7)
+        };
+        let then = move |done: Result<bool, StoreError>| {
+            assert!(done.unwrap());
+            told.send(number).unwrap();
+        };
+        match wait {
+            Some(wait) => writer.write_among_others(wait, change, then),
+            None => writer.write(Durability::Deferred, change, then),
+        }
+    }
+    thread::spawn(move || writing.run());
+    (writer, outcomes)
+}
+
+const LONG: Duration = Duration::from_secs(1000);
+
+#[test]
+fn a_synced_change_that_may_wait_is_synced_with_one_that_does_not_and_keeps_no_deferred_one_waiting()
+ {
+    let (kept, disk) = (Kept::new(), Disk::new(empty()));
+    let store = Arc::new(open(&disk, &passphrase()).unwrap());
+    let before = store.syncs();
+    let changes = [(1, Some(LONG)), (2, None), (3, Some(LONG))];
+    let (writer, told) = written(&store, &kept, &changes);
+    assert_eq!(told.recv().unwrap(), 2);
+    // The sync of what is deferred takes along what waits.
+    assert_eq!([told.recv().unwrap(), told.recv().unwrap()], [1, 3]);
+    assert_eq!(store.syncs() - before, 1);
+    let changes = [(4, Some(LONG)), (5, Some(Duration::ZERO))];
+    let (other, told) = written(&store, &kept, &changes);
+    assert_eq!([told.recv().unwrap(), told.recv().unwrap()], [5, 4]);
+    assert_eq!(store.syncs() - before, 2);
+    drop((writer, other));
+}
+
+#[test]
+fn a_synced_change_that_may_wait_waits_no_longer_than_that_nor_longer_than_its_writer() {
+    let (kept, disk) = (Kept::new(), Disk::new(empty()));
+    let store = Arc::new(open(&disk, &passphrase()).unwrap());
+    let before = store.syncs();
+    let changes = [(1, Some(LONG)), (2, Some(Duration::from_millis(1)))];
+    let (writer, told) = written(&store, &kept, &changes);
+    assert_eq!([told.recv().unwrap(), told.recv().unwrap()], [1, 2]);
+    assert_eq!(store.syncs() - before, 1);
+    let (last, told) = written(&store, &kept, &[(3, Some(LONG))]);
+    drop(last);
+    assert_eq!(told.recv().unwrap(), 3);
+    assert_eq!(store.syncs() - before, 2);
+    drop(writer);
+}
+
+/// The change that adds the request of a number.
+fn add(store: &Store, durability: Durability, kept: &Kept, number: u8) -> Result<(), StoreError> {
+    store.write(durability, |change| {
+        change.add_request(&kept.request(number), &Subject::Hash, None, 7).map(drop)
+    })
+}
+
+#[test]
+fn what_is_deferred_touches_the_disk_with_the_next_sync_and_what_is_there_already_never() {
+    let (kept, disk) = (Kept::new(), Disk::new(empty()));
+    let store = open(&disk, &passphrase()).unwrap();
+    store.sync().unwrap();
+    let (operations, syncs) = (disk.operations(), store.syncs());
+    for number in 0..20 {
+        add(&store, Durability::Deferred, &kept, number).unwrap();
+        store
+            .write(Durability::Deferred, |change| {
+                change.set_request(&kept.request(number), &approved(), 8)
+            })
+            .unwrap();
+    }
+    assert_eq!((disk.operations(), store.syncs()), (operations, syncs));
+    store.sync().unwrap();
+    assert_eq!(store.syncs(), syncs + 1);
+    let operations = disk.operations();
+    store.sync().unwrap();
+    assert_eq!((disk.operations(), store.syncs()), (operations, syncs + 1));
+    let lost = open(&Disk::new(disk.after(Survival::Nothing)), &passphrase()).unwrap();
+    for number in 0..20 {
+        let found = lost.request(kept.request(number).session_id()).unwrap().unwrap();
+        assert_eq!(found.state, approved());
+    }
+    lost.check().unwrap();
+}
+
+#[test]
+fn more_than_so_many_deferred_changes_go_to_the_disk_by_themselves() {
+    let (kept, disk) = (Kept::new(), Disk::new(empty()));
+    let store = open(&disk, &passphrase()).unwrap();
+    let syncs = store.syncs();
+    for number in 0..1500 {
+        let request = numbered(kept.group().id(), number, EXPIRY);
+        store
+            .write(Durability::Deferred, |change| {
+                change.add_request(&request, &Subject::Hash, None, 7)
+            })
+            .unwrap();
+    }
+    assert_eq!(store.syncs(), syncs + 1);
+}
+
+#[test]
+fn after_an_error_of_the_disk_nothing_is_deferred_until_the_store_is_opened_again() {
+    let (kept, disk) = (Kept::new(), Disk::new(empty()));
+    let store = open(&disk, &passphrase()).unwrap();
+    add(&store, Durability::Deferred, &kept, 1).unwrap();
+    disk.stop_after(0, ErrorKind::StorageFull);
+    assert!(store.sync().unwrap_err().is_of_the_disk());
+    let refused = add(&store, Durability::Deferred, &kept, 2).unwrap_err();
+    assert!(refused.is_of_the_disk(), "{refused}");
+    disk.stop_after(usize::MAX / 2, ErrorKind::Other);
+    store.reopen().unwrap();
+    // The machine saw its change, and lost it with the write that failed.
+    assert!(store.request(kept.request(1).session_id()).unwrap().is_none());
+    add(&store, Durability::Deferred, &kept, 2).unwrap();
+    assert!(store.request(kept.request(2).session_id()).unwrap().is_some());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use roastery_bitcoin::{
 };
 use roastery_protocol::{
     SessionId,
-    request::{SigningRequest, Subject},
+    request::{Derivation, SigningRequest, Subject},
 };
 use roastery_store::{KeptRequest, RequestState};
 
@@ -122,16 +122,22 @@ impl GroupService {
         examined: Option<&Examined>,
     ) -> KnownRequest {
         let mut known = self.known(kept);
-        // Each key takes a tenth of a millisecond and more, and there may be 64 of them.
         let (group, policy, kept) = (self.group.clone(), self.policy.clone(), known.kept.clone());
-        let computed = self.shared.runtime.spawn_blocking(move || {
+        let mut entries = kept.request.messages().iter();
+        let is_own = entries.all(|entry| entry.derivation == Derivation::key_path_only());
+        let compute = move || {
             let entries = kept.request.messages().iter();
             let keys = entries.map(|entry| entry.derivation.tweaks(&group).ok());
             let keys = keys.map(|key| Some(key?.x_only_public_key().to_bytes())).collect();
             (keys, TextSigner::of(&kept, &policy))
-        });
-        // If they are missing it is shown all the same.
-        let (keys, signer) = computed.await.unwrap_or_default();
+        };
+        let (keys, signer) = match is_own {
+            // The group's own key is computed once.
+            true => compute(),
+            // Each other one takes a tenth of a millisecond and more, and there may be 64 of them.
+            // If they are missing it is shown all the same.
+            false => self.shared.runtime.spawn_blocking(compute).await.unwrap_or_default(),
+        };
         let (spend, examined) = self.read_whole(&known.kept, lane, examined).await;
         let elsewhere = self.read_elsewhere(&known.kept).await;
         let Shown { warnings, ruling, seen, .. } =

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use roastery_bitcoin::spend::Part;
-use roastery_store::{Durability, KeptRequest, Principal, RequestState};
+use roastery_store::{KeptRequest, Principal, RequestState, Transaction};
 
 use crate::{
     config::ApprovalMode,
@@ -156,7 +156,8 @@ impl GroupService {
         examined: Option<&Examined>,
     ) -> Result<KnownRequest, ServiceError> {
         let session = seen.request.session_id();
-        let known = self.shared.write(Durability::Synced, move |change| change.request(session));
+        let read = move |change: &mut Transaction<'_>| change.request(session);
+        let known = self.shared.write_among_others(self.journal.wait(), read);
         if known.await?.is_none() {
             let reason = "the request is not in the store any more: ask for it again";
             return Err(ServiceError::Internal(reason.into()));

@@ -4,7 +4,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use roastery_node::driver::{Journal, JournalAck};
@@ -28,6 +28,10 @@ use crate::{
     },
 };
 
+/// From how many open sessions on records wait for others, so that they share a sync, and how long.
+const MANY_SESSIONS: usize = 8;
+const WAIT_AMONG_MANY: Duration = Duration::from_millis(8);
+
 /// The sessions whose shares are recorded.
 type Sessions = Arc<Mutex<BTreeMap<SessionId, Signing>>>;
 
@@ -50,6 +54,8 @@ struct Leaving {
     counted_as: SessionId,
     approval: Arc<Approval>,
     caps: Caps,
+    /// How long its record may wait for others.
+    wait: Duration,
     ack: JournalAck,
     over_limit: UnboundedSender<OverLimit>,
 }
@@ -117,7 +123,7 @@ impl AuditWriter {
     /// shares are released, so they are counted in that order.
     fn write(&self, leaving: Leaving) {
         let (this, ledger) = (self.clone(), self.ledger.clone());
-        let Leaving { entry, group, counted_as, approval, caps, ack, over_limit } = leaving;
+        let Leaving { entry, group, counted_as, approval, caps, wait, ack, over_limit } = leaving;
         let session = entry.session;
         let exceeded = Arc::new(Mutex::new(None));
         let found = exceeded.clone();
@@ -148,7 +154,7 @@ impl AuditWriter {
                 None => this.written(done, &group, ack),
             }
         };
-        self.writer.write(Durability::Synced, release, written);
+        self.writer.write_among_others(wait, release, written);
     }
 
     /// Keeps a record that is no share, and acknowledges it when it is on the disk.
@@ -214,6 +220,14 @@ impl GroupJournal {
         self.lock().insert(request.session_id(), signing);
     }
 
+    /// How long what is synced for a session may wait for others: not at all if few are open.
+    pub(in crate::service) fn wait(&self) -> Duration {
+        match self.lock().len() {
+            MANY_SESSIONS.. => WAIT_AMONG_MANY,
+            _ => Duration::ZERO,
+        }
+    }
+
     /// The session is over.
     pub(in crate::service) fn forget(&self, session: SessionId) {
         self.lock().remove(&session);
@@ -268,9 +282,10 @@ impl Journal for GroupJournal {
             decision,
             spending,
         };
-        let (caps, over_limit) = (self.caps, self.over_limit.clone());
+        let (caps, wait, over_limit) = (self.caps, self.wait(), self.over_limit.clone());
         let group = self.name.clone();
-        self.writer.write(Leaving { entry, group, counted_as, approval, caps, ack, over_limit });
+        let leaving = Leaving { entry, group, counted_as, approval, caps, wait, ack, over_limit };
+        self.writer.write(leaving);
     }
 }
 

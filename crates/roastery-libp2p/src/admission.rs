@@ -16,7 +16,7 @@ pub(super) type Source = IpAddr;
 /// that strangers from one source cost a bounded number of handshakes in that time.
 const REST: Duration = Duration::from_secs(10);
 
-/// How many such strangers are remembered.
+/// How many such strangers are remembered, of all sources together.
 const MOST_STRANGERS: usize = 1024;
 
 /// Counts pending connections by source, and strangers for a while longer, so that one source
@@ -30,7 +30,7 @@ pub(super) struct Admission {
     strangers: VecDeque<(Instant, Source)>,
 }
 
-/// The source has the most pending connections that it may.
+/// The source has as many pending connections and strangers as its quota allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{most} connections from one source wait for their handshake or were just turned away: no more are allowed"
@@ -70,7 +70,7 @@ impl Admission {
     /// The connection is established or has failed.
     pub(super) fn leave(&mut self, id: ConnectionId) {
         if let Some(source) = self.pending.remove(&id) {
-            self.make_room(source);
+            self.count_one_less(source);
         }
     }
 
@@ -86,11 +86,11 @@ impl Admission {
 
     fn forget_stranger(&mut self) {
         if let Some((_, source)) = self.strangers.pop_front() {
-            self.make_room(source);
+            self.count_one_less(source);
         }
     }
 
-    fn make_room(&mut self, source: Source) {
+    fn count_one_less(&mut self, source: Source) {
         if let Some(pending) = self.from.get_mut(&source) {
             *pending -= 1;
             if *pending == 0 {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn one_source_takes_its_own_room_and_no_other() {
+    fn one_source_uses_up_its_own_quota_and_no_other() {
         let (mut admission, now) = (Admission::new(2), Instant::now());
         let (here, there) = (at("/ip4/10.0.0.1/tcp/1"), at("/ip4/10.0.0.2/tcp/1"));
         admission.admit(id(1), &here, now).unwrap();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_keep_the_room_of_their_place_for_a_while_and_take_no_other() {
+    fn strangers_count_for_their_source_for_a_while_and_for_no_other() {
         let (mut admission, now) = (Admission::new(2), Instant::now());
         let (here, there) = (at("/ip4/10.0.0.1/tcp/1"), at("/ip4/10.0.0.2/tcp/1"));
         for number in 0..2 {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_network_is_one_place_and_a_mapped_address_is_its_ipv4_address() {
+    fn an_ipv6_network_is_one_source_and_a_mapped_address_is_its_ipv4_address() {
         assert_eq!(source(&at("/ip6/2001:db8::1/tcp/1")), source(&at("/ip6/2001:db8::ffff/tcp/1")));
         assert_ne!(
             source(&at("/ip6/2001:db8::1/tcp/1")),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_of_those_that_left() {
+    fn nothing_is_kept_of_connections_that_ended() {
         let (mut admission, now) = (Admission::new(2), Instant::now());
         for number in 0..100 {
             admission.admit(id(number), &at(&format!("/ip4/10.0.0.{number}/tcp/1")), now).unwrap();

@@ -1,4 +1,4 @@
-//! What time and connections bring.
+//! What is due after some time, and when a peer is connected again.
 
 use std::time::Duration;
 
@@ -9,7 +9,12 @@ use super::{
     message::{Body, Envelope, Want},
     signing::Signing,
 };
-use crate::{Attempt, clock::Moment, group::PeerId, machine::Backoff, machine::Destination};
+use crate::{
+    Attempt,
+    clock::Moment,
+    group::PeerId,
+    machine::{Backoff, Destination},
+};
 
 impl Keygen {
     pub(super) fn timers(&self) -> impl Iterator<Item = Duration> + '_ {
@@ -35,8 +40,8 @@ impl Keygen {
         }
     }
 
-    /// Makes coordinators live that are due now. All n together are enough: a further turn of
-    /// one would be the same.
+    /// Makes those coordinators live that are due now. Nothing follows once all n are live: a
+    /// second attempt of one of them would be the same as its first.
     pub(super) fn escalate(&mut self, now: Moment) {
         let n = self.fixed.invitation.size();
         if !matches!(self.phase, Phase::Running) || self.schedule.live() >= n {
@@ -125,8 +130,8 @@ impl Keygen {
         }
     }
 
-    /// This peer can be reached again: what was sent while it could not is sent again, at the rate
-    /// of answers.
+    /// This peer is connected again: what its seats are owed is sent again, within the limit for
+    /// answers.
     pub(super) fn reconnected(&mut self, peer: &PeerId, now: Moment) {
         let invitation = self.fixed.invitation.clone();
         let own = self.fixed.seat;

@@ -1,3 +1,5 @@
+//! What the bodies of signing carry, by kind: statements first, then control frames.
+
 use std::io;
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -35,7 +37,7 @@ pub struct NamedSlots(
     pub  Vec<[u8; 66]>,
 );
 
-/// A coordinator's statement which seats sign, with which slots and aggregate nonces.
+/// A coordinator's statement of which seats sign, with which slots and aggregate nonces.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct SigningPackage {
     /// The coordinator's reign.
@@ -92,7 +94,8 @@ pub struct SignatureShare {
 /// matter.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct FinalSignature {
-    /// The body hash of the package that led to it, as the sender states: a hint.
+    /// The body hash of the package that led to it, as the sender says. It is a hint, and may be
+    /// wrong.
     pub package: BodyHash,
     /// The signatures, in the order of the messages.
     #[borsh(serialize_with = "wire::put_list", deserialize_with = "wire::take_list")]

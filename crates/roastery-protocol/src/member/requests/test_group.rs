@@ -7,8 +7,7 @@ use crate::{
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
     member::frame::{Content, Statement},
-    request::Proposal,
-    request::{Derivation, MessageToSign, SigningRequest, Subject},
+    request::{Derivation, MessageToSign, Proposal, SigningRequest, Subject},
 };
 
 fn key(byte: u8) -> SigningKey {
@@ -39,7 +38,8 @@ pub(super) fn request(group: &Group, number: usize, expiry: u64) -> SigningReque
     SigningRequest::new(group.id(), id, expiry, messages).unwrap()
 }
 
-/// This member's proposal of a request that shows nothing, or so many bytes.
+/// This member's proposal of a request. Its subject is bare hashes if `shown` is 0, else a
+/// transaction of so many bytes.
 pub(super) fn proposal(
     group: &Group,
     by: u32,

@@ -9,7 +9,8 @@ use roastery_protocol::member::{
 use super::Strategy;
 use crate::{signing::coalition::Kit, world::Delayed};
 
-/// Proofs that are made of honest members' statements and prove nothing, and altered bytes of them.
+/// Sends proofs that are made of honest members' statements and prove nothing, some of them with
+/// one bit altered.
 #[derive(Debug)]
 pub struct FalseProofs;
 
@@ -46,7 +47,8 @@ impl Strategy for FalseProofs {
     }
 }
 
-/// A claim about two statements: whichever there are.
+/// The fault that a false proof claims: two different shares, else two packages, else one package
+/// that is said to be malformed.
 fn claim(
     pair: &mut impl FnMut(&[&Statement]) -> Option<(Statement, Statement)>,
     packages: &[&Statement],

@@ -124,6 +124,8 @@
 //! # }
 //! ```
 
+#[cfg(any(test, feature = "fake"))]
+pub mod chance;
 pub mod change;
 pub mod clock;
 pub mod election;

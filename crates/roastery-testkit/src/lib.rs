@@ -14,7 +14,6 @@
 pub mod bus;
 #[cfg(feature = "chain")]
 pub mod chain;
-mod chance;
 #[cfg(feature = "node")]
 pub mod demo;
 mod fixture;
@@ -27,7 +26,9 @@ pub mod nodes;
 #[cfg(feature = "payments")]
 pub mod payments;
 
-pub use self::{chance::Chance, fixture::*};
+pub use roastery_protocol::chance::Chance;
+
+pub use self::fixture::*;
 
 /// A payment that bert has proposed and that waits for anna, as the API gives it.
 pub const PAYMENT_REQUEST: &str = include_str!("request.json");

@@ -32,6 +32,8 @@ mod again;
 mod answers;
 mod card;
 mod comparing;
+#[cfg(feature = "fake")]
+pub mod fake;
 mod frame;
 mod invite;
 mod inviting;

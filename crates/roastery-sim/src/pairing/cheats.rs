@@ -8,12 +8,13 @@ use roastery_protocol::{
     pairing::{
         AllEntries, Checked as Typed, EndReason, Entry, Frame, Line, MOST_ATTEMPTS, Offer, Pairing,
         Reach, Seats, Secret, Terms, Word, commitment,
+        fake::{card, peer},
     },
 };
 
 use super::{
     Cheat, Invariant, Played,
-    world::{Checked, Node, World, at, card, differs, name, own, peer, seat, whereabouts},
+    world::{Checked, Node, World, at, differs, name, own, seat, whereabouts},
 };
 use crate::violation::Violation;
 

@@ -1,18 +1,17 @@
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
     time::Duration,
 };
 
-use roastery_frost::{Seat, SigningKey, hash::tagged_hash};
+use roastery_frost::Seat;
 use roastery_protocol::{
     clock::Moment,
-    group::{Member, Name, NamedMember, PeerId},
-    keys::{HostKey, IdentityKey},
+    group::{Name, PeerId},
     machine::{Destination, Link, Machine as _, Output},
     pairing::{
-        Card, EndReason, Frame, Invite, MAX_FRAME, MOST_ATTEMPTS, Own, Pairing, Reveal, Seats,
-        TransportKeys, TransportSignature, Whereabouts, whereabouts_digest,
+        EndReason, Frame, Invite, MAX_FRAME, MOST_ATTEMPTS, Own, Pairing, Reveal, Seats,
+        Whereabouts,
+        fake::{self, peer},
     },
 };
 
@@ -27,27 +26,6 @@ const START: u64 = 1_795_000_000;
 /// The names of the members, by seat.
 const NAMES: [&str; 5] = ["anna", "bert", "cleo", "dora", "emil"];
 
-/// A peer's signature is a hash here: no attacker of the simulation makes one of another's peer.
-struct Transport;
-
-impl TransportKeys for Transport {
-    fn has_signed(&self, peer: &PeerId, digest: &[u8; 32], by: &TransportSignature) -> bool {
-        sign(peer, digest) == *by
-    }
-}
-
-fn sign(peer: &PeerId, digest: &[u8; 32]) -> TransportSignature {
-    let half = tagged_hash("simulation/transport", &[peer.as_bytes(), digest]);
-    let mut signature = [0; 64];
-    signature[..32].copy_from_slice(&half);
-    signature[32..].copy_from_slice(&half);
-    signature
-}
-
-pub(super) fn peer(key: u8) -> PeerId {
-    PeerId::new([key; 32]).expect("32 bytes name a peer")
-}
-
 pub(super) fn name(seat: usize) -> Name {
     NAMES[seat].parse().expect("it is a name")
 }
@@ -56,46 +34,13 @@ pub(super) fn seat(number: usize) -> Seat {
     Seat::new(number as u32).expect("there are few members")
 }
 
-fn signing_key(kind: u8, key: u8) -> SigningKey {
-    let bytes = tagged_hash("simulation/key", &[&[kind, key]]);
-    SigningKey::from_bytes(bytes.into()).expect("a hash is in range")
-}
-
-pub(super) fn card(key: u8, called: &Name) -> Card {
-    let host = HostKey::new(signing_key(0, key));
-    let identity = IdentityKey::new(signing_key(1, key));
-    let (identity_key, peer) = (identity.public_key(), peer(key));
-    let binding = host.bind(&identity_key, &peer, 0);
-    let host_key = host.public_key();
-    let member = Member { host_key, identity_key, peer: peer.clone(), sequence: 0, binding };
-    let named = NamedMember { name: called.clone(), member };
-    let identity_signature = identity.sign_card(&named);
-    let transport_signature = sign(&peer, &named.transport_digest());
-    Card { named, identity_signature, transport_signature }
-}
-
 pub(super) fn whereabouts(key: u8) -> Whereabouts {
-    let addresses = vec![format!("/ip4/192.0.2.{key}/tcp/7400")];
-    let digest = whereabouts_digest(&peer(key), START, &addresses);
-    Whereabouts { sequence: START, addresses, signature: sign(&peer(key), &digest) }
+    fake::whereabouts(key, START)
 }
 
 /// What a node brings; its random numbers follow from the seed and how many were drawn.
 pub(super) fn own(key: u8, seed: u64) -> Own {
-    let mut drawn = 0u64;
-    Own {
-        peer: peer(key),
-        card: Box::new(move |called| card(key, called)),
-        whereabouts: whereabouts(key),
-        network: "main".to_owned(),
-        version: "0.1.0".to_owned(),
-        keys: Arc::new(Transport),
-        entropy: Box::new(move || {
-            drawn += 1;
-            let (seed, drawn) = (seed.to_le_bytes(), drawn.to_le_bytes());
-            Some(tagged_hash("simulation/entropy", &[&[key], &seed, &drawn]))
-        }),
-    }
+    fake::own(key, START, seed)
 }
 
 pub(super) fn at(since: Duration) -> Moment {

@@ -2,35 +2,18 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
     time::Duration,
 };
 
-use roastery_frost::{Seat, SigningKey, hash::tagged_hash};
+use roastery_frost::Seat;
 use roastery_protocol::{
     clock::Moment,
-    group::{Member, Name, NamedMember, PeerId},
-    keys::{HostKey, IdentityKey},
+    group::{Name, PeerId},
     machine::{Destination, Link, Machine, Output},
     pairing::*,
 };
 
-/// The transport of the tests: a peer's signature is a hash that only its own node makes.
-pub struct Transport;
-
-impl TransportKeys for Transport {
-    fn has_signed(&self, peer: &PeerId, digest: &[u8; 32], by: &TransportSignature) -> bool {
-        sign(peer, digest) == *by
-    }
-}
-
-pub fn sign(peer: &PeerId, digest: &[u8; 32]) -> TransportSignature {
-    let half = tagged_hash("test/transport", &[peer.as_bytes(), digest]);
-    let mut signature = [0; 64];
-    signature[..32].copy_from_slice(&half);
-    signature[32..].copy_from_slice(&half);
-    signature
-}
+pub use roastery_protocol::pairing::fake::{card, peer, sign, signing_key};
 
 pub fn seat(number: u32) -> Seat {
     Seat::new(number).unwrap()
@@ -40,10 +23,6 @@ pub fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
-pub fn peer(key: u8) -> PeerId {
-    PeerId::new([key; 32]).unwrap()
-}
-
 pub const START: u64 = 1_795_000_000;
 
 pub fn at(seconds: u64) -> Moment {
@@ -51,47 +30,13 @@ pub fn at(seconds: u64) -> Moment {
     Moment { monotonic: since, wall: Duration::from_secs(START) + since }
 }
 
-/// A secret key that follows from a number.
-pub fn signing_key(kind: u8, key: u8) -> SigningKey {
-    SigningKey::from_bytes(tagged_hash("test/key", &[&[kind, key]]).into()).unwrap()
-}
-
-pub fn card(key: u8, called: &Name) -> Card {
-    let (host, identity) = (HostKey::new(signing_key(0, key)), signing_key(1, key));
-    let identity = IdentityKey::new(identity);
-    let (identity_key, peer) = (identity.public_key(), peer(key));
-    let binding = host.bind(&identity_key, &peer, 0);
-    let host_key = host.public_key();
-    let member = Member { host_key, identity_key, peer: peer.clone(), sequence: 0, binding };
-    let named = NamedMember { name: called.clone(), member };
-    let identity_signature = identity.sign_card(&named);
-    let transport_signature = sign(&peer, &named.transport_digest());
-    Card { named, identity_signature, transport_signature }
-}
-
 pub fn whereabouts(key: u8) -> Whereabouts {
-    let addresses = vec![format!("/ip4/192.0.2.{key}/tcp/7400")];
-    let sequence = START * 1000;
-    let digest = whereabouts_digest(&peer(key), sequence, &addresses);
-    Whereabouts { sequence, addresses, signature: sign(&peer(key), &digest) }
+    fake::whereabouts(key, START * 1000)
 }
 
 /// What the node of this key brings; `seed` and a counter make its random numbers.
 pub fn own(key: u8, seed: u64) -> Own {
-    let mut drawn = 0u64;
-    Own {
-        peer: peer(key),
-        card: Box::new(move |called| card(key, called)),
-        whereabouts: whereabouts(key),
-        network: "main".to_owned(),
-        version: "0.1.0".to_owned(),
-        keys: Arc::new(Transport),
-        entropy: Box::new(move || {
-            drawn += 1;
-            let (seed, drawn) = (seed.to_le_bytes(), drawn.to_le_bytes());
-            Some(tagged_hash("test/entropy", &[&[key], &seed, &drawn]))
-        }),
-    }
+    fake::own(key, START * 1000, seed)
 }
 
 pub fn invite(names: &[&str], threshold: u16) -> Invite {

@@ -1,7 +1,6 @@
 mod attacks;
 mod behaviour;
 mod blame;
-mod chance;
 mod charging;
 mod contradictions;
 mod evidence;

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use super::{chance::Chance, world::World};
+use super::world::World;
 use crate::{
+    chance::Chance,
     member::machine::{Event, RequestOrigin},
     request::SigningRequest,
 };
@@ -31,20 +32,21 @@ struct Scenario {
 
 impl Scenario {
     fn draw(seed: u64) -> Self {
-        let mut chance = Chance(seed);
-        let n = 3 + chance.below(5) as usize;
-        let threshold = 2 + chance.below(n as u64 - 1) as usize;
+        let mut chance = Chance::new(seed);
+        let n = 3 + chance.below(5);
+        let threshold = 2 + chance.below(n - 1);
         let mut world = World::seeded(threshold, &vec![1; n], seed);
-        world.half_trip = Duration::from_millis(5 + chance.below(100));
-        let m = [1, 1, 3][chance.below(3) as usize];
+        world.half_trip = Duration::from_millis(5 + chance.below(100) as u64);
+        let m = [1, 1, 3][chance.below(3)];
         let request = world.request(m, 80_000);
         let mut nodes: Vec<usize> = (0..n).collect();
         for at in (1..n).rev() {
-            nodes.swap(at, chance.below(at as u64 + 1) as usize);
+            nodes.swap(at, chance.below(at + 1));
         }
         let last = nodes[..threshold].to_vec();
-        let span = [20_000, 120_000, 1_500_000][chance.below(3) as usize];
-        let time = |chance: &mut Chance| world.now + Duration::from_millis(chance.below(span));
+        let span = [20_000, 120_000, 1_500_000][chance.below(3)];
+        let time =
+            |chance: &mut Chance| world.now + Duration::from_millis(chance.below(span) as u64);
         let mut accidents = Vec::new();
         // In most scenarios the last approval comes when all is well: the session waits for it.
         let waits = chance.below(10) < 8;
@@ -55,7 +57,7 @@ impl Scenario {
             }
             for _ in 0..chance.below(4) {
                 let at = time(&mut chance);
-                let back = at + Duration::from_millis([10, 300, 40_000][chance.below(3) as usize]);
+                let back = at + Duration::from_millis([10, 300, 40_000][chance.below(3)]);
                 match chance.below(4) {
                     0 | 1 => {
                         accidents.push((at, Accident::Crash(node)));
@@ -66,12 +68,12 @@ impl Scenario {
                         }
                     }
                     2 => {
-                        let other = (node + 1 + chance.below(n as u64 - 1) as usize) % n;
+                        let other = (node + 1 + chance.below(n - 1)) % n;
                         accidents.push((at, Accident::Cut(node, other)));
                         accidents.push((back, Accident::Heal(node, other)));
                     }
                     _ => {
-                        let step = [-7_000, 15_000, 60_000][chance.below(3) as usize];
+                        let step = [-7_000, 15_000, 60_000][chance.below(3)];
                         accidents.push((at, Accident::StepClock(node, step)));
                     }
                 }

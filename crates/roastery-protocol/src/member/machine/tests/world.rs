@@ -11,9 +11,9 @@ use std::{
 
 use roastery_frost::{Seat, SecretShare, SigningKey, danger_trusted_dealer};
 
-use super::chance::Chance;
 use crate::{
     Attempt, SessionId,
+    chance::Chance,
     clock::Moment,
     election::Order,
     group::{Group, Member as RosterEntry, PeerId},
@@ -135,7 +135,7 @@ impl World {
 
     pub(super) fn seeded(threshold: usize, seats: &[usize], seed: u64) -> Self {
         let n: usize = seats.iter().sum();
-        let mut rng = Chance(seed);
+        let mut rng = Chance::new(seed);
         let (keys, shares) = danger_trusted_dealer::deal(threshold, n, &mut rng).unwrap();
         let (mut identities, mut members, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
         for (at, count) in seats.iter().enumerate() {
@@ -213,7 +213,11 @@ impl World {
                 .collect(),
             last_incarnation: node.stored,
             proofs: node.proofs.clone(),
-            engine: FrostEngine::with_nonces(arithmetic.clone(), shares, Chance(random ^ 0xe9)),
+            engine: FrostEngine::with_nonces(
+                arithmetic.clone(),
+                shares,
+                Chance::new(random ^ 0xe9),
+            ),
             arithmetic,
             entropy: Box::new(move || {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::cast::Proposal;
+use super::participants::Proposal;
 
 /// What a person does at its node.
 #[derive(Clone, Debug, PartialEq)]

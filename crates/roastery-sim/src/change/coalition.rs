@@ -23,7 +23,7 @@ use roastery_protocol::{
 };
 use zeroize::Zeroizing;
 
-use super::{Cast, Fault, Planned};
+use super::{Fault, Participants, Planned};
 use crate::world::{Delayed, Packet};
 
 /// How many messages are kept to be sent again.
@@ -36,7 +36,7 @@ const LATE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Coalition {
     faults: BTreeMap<Seat, Fault>,
-    cast: Rc<RefCell<Cast>>,
+    participants: Rc<RefCell<Participants>>,
     rng: ChaCha8Rng,
     seen: Vec<Arc<[u8]>>,
     /// The dealings that were seen, by plan.
@@ -47,10 +47,14 @@ pub struct Coalition {
 
 impl Coalition {
     /// These members, with what each does.
-    pub fn new(faults: BTreeMap<Seat, Fault>, cast: Rc<RefCell<Cast>>, seed: u64) -> Self {
+    pub fn new(
+        faults: BTreeMap<Seat, Fault>,
+        participants: Rc<RefCell<Participants>>,
+        seed: u64,
+    ) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(seed ^ 0xbad);
         let (seen, dealings, shares) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-        Self { faults, cast, rng, seen, dealings, shares }
+        Self { faults, participants, rng, seen, dealings, shares }
     }
 
     /// Whether this is one of them.
@@ -89,7 +93,7 @@ impl Coalition {
 
     fn envelope(&self, bytes: &[u8]) -> Option<(Envelope, Planned)> {
         let envelope = Envelope::parse(bytes).ok()?;
-        let planned = self.cast.borrow().planned(envelope.header().plan)?.clone();
+        let planned = self.participants.borrow().planned(envelope.header().plan)?.clone();
         Some((envelope, planned))
     }
 
@@ -120,7 +124,7 @@ impl Coalition {
                 vec![Delayed { after: LATE, packet }]
             }
             Fault::HidesCertificates if kind == Some(Kind::Certificate) || is_lineage => {
-                let one = (packet.from.index() + 1) % self.cast.borrow().people().len();
+                let one = (packet.from.index() + 1) % self.participants.borrow().people().len();
                 if packet.to.index() == one { vec![at_once(packet)] } else { Vec::new() }
             }
             Fault::WithholdsReceipts if kind == Some(Kind::Receipt) => Vec::new(),
@@ -142,11 +146,11 @@ impl Coalition {
     /// A dealing that is signed rightly and was made for another host key of one new member: its
     /// share is wrong. With two of them two members have one that is right for all others.
     fn deal(&self, fault: Fault, packet: &Packet, planned: &Planned) -> Option<Packet> {
-        let cast = self.cast.borrow();
+        let participants = self.participants.borrow();
         let person = packet.from.index();
         let share = self.shares.get(&(person, planned.place))?.clone();
         let share = SecretShare::from_bytes(share).ok()?;
-        let dealer = seat_of(&cast.people_of(&planned.parent), person)?;
+        let dealer = seat_of(&participants.people_of(&planned.parent), person)?;
         let victim = match fault {
             Fault::TwoDealings => packet.to.index() % 2,
             _ => planned.plan.number() as usize % planned.plan.size(),
@@ -154,29 +158,30 @@ impl Coalition {
         let plan = &planned.plan;
         let mut hosts: Vec<[u8; 33]> =
             plan.members().iter().map(|member| member.host_key.serialize()).collect();
-        *hosts.get_mut(victim)? = cast.host(person, usize::from(u16::MAX)).public_key().serialize();
+        *hosts.get_mut(victim)? =
+            participants.host(person, usize::from(u16::MAX)).public_key().serialize();
         let id = *plan.id().as_bytes();
         let keys = planned.parent.keys();
         let params = ChangeParams::new(id, keys, plan.excluded(), hosts, plan.threshold()).ok()?;
         let dealing = deal(&params, dealer, &share, &[0; 32]).ok()?;
         let body = Body::Dealing(dealing.to_bytes());
-        Some(seal(&cast, packet, plan.id(), Party::old(dealer), &body))
+        Some(seal(&participants, packet, plan.id(), Party::old(dealer), &body))
     }
 
     fn complain(&self, packet: &Packet, planned: &Planned) -> Vec<Packet> {
-        let cast = self.cast.borrow();
+        let participants = self.participants.borrow();
         let names = self.dealings.get(&planned.plan.id()).into_iter().flatten();
         let Some(own) = seat_of(&planned.people, packet.from.index()) else { return Vec::new() };
         let complain = |name: &DealingName| {
             let body = Body::Complaint(*name);
-            seal(&cast, packet, planned.plan.id(), Party::new(own), &body)
+            seal(&participants, packet, planned.plan.id(), Party::new(own), &body)
         };
         names.take(8).map(complain).collect()
     }
 
     /// To one half another choice of the dealings that were seen.
     fn choose(&self, packet: &Packet, planned: &Planned) -> Option<Packet> {
-        let cast = self.cast.borrow();
+        let participants = self.participants.borrow();
         let own = seat_of(&planned.people, packet.from.index())?;
         let t = planned.parent.threshold();
         let mut names: Vec<DealingName> =
@@ -187,12 +192,18 @@ impl Coalition {
         if names.len() < t || packet.to.index().is_multiple_of(2) {
             return None;
         }
-        Some(seal(&cast, packet, planned.plan.id(), Party::new(own), &Body::Choice(names)))
+        Some(seal(&participants, packet, planned.plan.id(), Party::new(own), &Body::Choice(names)))
     }
 }
 
-fn seal(cast: &Cast, packet: &Packet, plan: PlanId, sender: Party, body: &Body) -> Packet {
-    let key = cast.identity(packet.from.index());
+fn seal(
+    participants: &Participants,
+    packet: &Packet,
+    plan: PlanId,
+    sender: Party,
+    body: &Body,
+) -> Packet {
+    let key = participants.identity(packet.from.index());
     let envelope = Envelope::seal(plan, sender, body, key);
     Packet { bytes: envelope.as_bytes().clone(), ..packet.clone() }
 }

@@ -27,7 +27,7 @@ use roastery_protocol::{
 
 use zeroize::Zeroizing;
 
-use super::{Action, Cast, Planned, Row, engine::SimulatedEngine, store::Store};
+use super::{Action, Participants, Planned, Row, engine::SimulatedEngine, store::Store};
 
 /// What happens at a node.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +52,7 @@ pub const SETTINGS: Settings = Settings {
 #[derive(Debug)]
 pub struct Holder {
     person: usize,
-    cast: Rc<RefCell<Cast>>,
+    participants: Rc<RefCell<Participants>>,
     store: Store,
     changes: BTreeMap<usize, Change<SimulatedEngine>>,
     switch: Option<Switch>,
@@ -67,16 +67,16 @@ impl Holder {
     /// Opens a node with its rows. Plans that are restored count as signed.
     pub fn open(
         person: usize,
-        cast: Rc<RefCell<Cast>>,
+        participants: Rc<RefCell<Participants>>,
         rows: &[Row],
         start: u64,
         restored: BTreeSet<usize>,
         now: Moment,
     ) -> Self {
-        let store = Store::read(person, rows, &cast.borrow());
+        let store = Store::read(person, rows, &participants.borrow());
         let (changes, outbox) = (BTreeMap::new(), VecDeque::new());
         let mut holder =
-            Self { person, cast, store, changes, switch: None, start, restored, outbox };
+            Self { person, participants, store, changes, switch: None, start, restored, outbox };
         if let Some(root) = holder.first_group() {
             holder.open_switch(root, now);
         }
@@ -92,27 +92,27 @@ impl Holder {
     /// The group with which its lineage begins: that of the key generation, or the parent of the
     /// first plan that it accepted whose epoch exists.
     fn first_group(&self) -> Option<Arc<Group>> {
-        let cast = self.cast.borrow();
-        if cast.root_share(self.person).is_some() {
-            return Some(cast.root.clone());
+        let participants = self.participants.borrow();
+        if participants.root_share(self.person).is_some() {
+            return Some(participants.root.clone());
         }
         let file = self.store.files.first()?;
-        Some(cast.planned(file.plan().id())?.parent.clone())
+        Some(participants.planned(file.plan().id())?.parent.clone())
     }
 
     fn open_switch(&mut self, root: Arc<Group>, now: Moment) {
-        let cast = self.cast.borrow();
+        let participants = self.participants.borrow();
         let opening = switch::Opening {
             root,
-            identities: vec![cast.identity(self.person).clone()],
+            identities: vec![participants.identity(self.person).clone()],
             files: self.store.files.clone(),
-            held: self.store.held(&cast),
+            held: self.store.held(&participants),
             words: self.store.words.clone(),
             stored: self.store.switch.clone(),
             incarnation: Incarnation::after(None, self.start, [self.person as u8; 8]),
             settings: SETTINGS,
         };
-        drop(cast);
+        drop(participants);
         // Its own files were verified before.
         self.switch = Switch::open(opening, now).ok();
     }
@@ -122,7 +122,7 @@ impl Holder {
     }
 
     fn planned(&self, plan: usize) -> Planned {
-        self.cast.borrow().plans()[plan].clone()
+        self.participants.borrow().plans()[plan].clone()
     }
 
     fn open_change(&mut self, index: usize, (approves, accepts): (bool, bool), now: Moment) {
@@ -135,8 +135,8 @@ impl Holder {
         if is_over || self.changes.contains_key(&index) {
             return;
         }
-        let cast = self.cast.borrow();
-        let key = cast.identity(self.person).clone();
+        let participants = self.participants.borrow();
+        let key = participants.identity(self.person).clone();
         let seat_in = |members: &[roastery_protocol::group::Member]| {
             let at = members.iter().position(|one| one.identity_key == key.public_key())?;
             Some((Seat::new(at as u32).ok()?, key.clone()))
@@ -145,7 +145,7 @@ impl Holder {
         let has_key = self.store.keys.contains(&index);
         // Without its host key it is no new member any more.
         let new = new.filter(|_| has_key);
-        let host = new.as_ref().map(|_| cast.host(self.person, index));
+        let host = new.as_ref().map(|_| participants.host(self.person, index));
         let engine = SimulatedEngine::new(self.store.shares.get(&place).cloned(), host);
         let mut stored = self.store.changes.get(&index).cloned().unwrap_or_default();
         stored.extend(self.restored.contains(&index).then_some(machine::Record::Restored));
@@ -166,7 +166,7 @@ impl Holder {
             certificate: None,
             settings: SETTINGS,
         };
-        drop(cast);
+        drop(participants);
         let Ok(mut change) = Change::open(opening, now) else { return };
         self.bar(&mut change);
         if approves {
@@ -181,8 +181,8 @@ impl Holder {
     /// The file of an epoch is stored, whichever peer has sent it: a change that runs for its plan
     /// is over, and the messages of the plan are the switch's.
     fn end_change(&mut self, epoch: EpochOrder) {
-        let cast = self.cast.borrow();
-        if let Some(planned) = cast.planned(epoch.plan()) {
+        let participants = self.participants.borrow();
+        if let Some(planned) = participants.planned(epoch.plan()) {
             self.changes.remove(&planned.index);
         }
     }
@@ -247,7 +247,7 @@ impl Machine for Holder {
 
     fn persisted(&mut self, row: Row, kept: bool, now: Moment) {
         if kept {
-            self.store.add(&row, &self.cast.borrow());
+            self.store.add(&row, &self.participants.borrow());
         }
         match row {
             Row::Decided { plan, approves, accepts, .. } => {
@@ -267,7 +267,8 @@ impl Machine for Holder {
                 if let machine::Record::Signed { transcript, .. } = &record
                     && let Some(switch) = &mut self.switch
                 {
-                    let place = EpochOrder::of(&self.cast.borrow().plans()[plan].plan, *transcript);
+                    let place =
+                        EpochOrder::of(&self.participants.borrow().plans()[plan].plan, *transcript);
                     switch.hold(place);
                 }
                 if let Some(change) = self.changes.get_mut(&plan) {

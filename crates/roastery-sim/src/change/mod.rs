@@ -6,11 +6,11 @@
 //! the [`Watch`].
 
 mod action;
-mod cast;
 mod coalition;
 mod engine;
 mod fault;
 mod holder;
+mod participants;
 mod play;
 mod played;
 mod scenario;
@@ -21,10 +21,10 @@ mod world;
 
 pub use self::{
     action::Action,
-    cast::{Cast, Planned, Proposal},
     coalition::Coalition,
     fault::Fault,
     holder::{Event, Holder},
+    participants::{Participants, Planned, Proposal},
     play::play,
     played::Played,
     scenario::Scenario,

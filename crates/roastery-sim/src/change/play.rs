@@ -160,13 +160,13 @@ impl Stage<'_> {
     fn it_signs(&self) -> Judged {
         let Some((greatest, threshold, people)) = self.greatest() else { return Ok(()) };
         let watch = &self.world.hooks.watch;
-        let cast = self.world.hooks.cast.borrow();
+        let participants = self.world.hooks.participants.borrow();
         let known = self.scenario.honest().find_map(|person| {
             let switch = self.switch(person)?;
             Some((switch.lineage().group(greatest)?.clone(), switch.lineage().get(greatest)))
         });
         let Some((group, epoch)) = known else { return Ok(()) };
-        if group.key_id() != cast.root.key_id() || group.threshold() != threshold {
+        if group.key_id() != participants.root.key_id() || group.threshold() != threshold {
             return Err(Violation::of(Invariant::SameKey, "the key or the threshold is another"));
         }
         let unfit = |what: String| Err(Violation::of(Invariant::SharesFit, what));
@@ -177,8 +177,8 @@ impl Stage<'_> {
             let Some(store) = watch.store(person) else { continue };
             let stored = store.shares.get(&greatest).cloned();
             let recovered = epoch.and_then(|epoch| {
-                let index = cast.planned(greatest.plan())?.index;
-                let host = host_secret(&cast, person, index);
+                let index = participants.planned(greatest.plan())?.index;
+                let host = host_secret(&participants, person, index);
                 Some(epoch.certificate().recover(&host).ok()?.share().expose_bytes())
             });
             if epoch.is_some() && recovered.is_none() {

@@ -14,7 +14,7 @@ use std::{
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::Seat;
 
-use super::{Action, Cast, ChangeHooks, Coalition, Fault, Injection, Watch, World};
+use super::{Action, ChangeHooks, Coalition, Fault, Injection, Participants, Watch, World};
 use crate::{
     network::{Links, Network},
     simpler::Simpler,
@@ -64,10 +64,11 @@ impl Scenario {
     /// The world at its beginning.
     pub fn world(&self, detail: Detail) -> World {
         let Self { seed, people, threshold, members, .. } = *self;
-        let cast = Rc::new(RefCell::new(Cast::make(seed, people, threshold, members)));
+        let participants =
+            Rc::new(RefCell::new(Participants::make(seed, people, threshold, members)));
         let corrupt: BTreeSet<usize> = self.faults.keys().map(|seat| seat.index()).collect();
-        let coalition = Coalition::new(self.faults.clone(), cast.clone(), seed);
-        let watch = Watch::new(cast.clone(), corrupt, Trace::new(detail));
+        let coalition = Coalition::new(self.faults.clone(), participants.clone(), seed);
+        let watch = Watch::new(participants.clone(), corrupt, Trace::new(detail));
         let rng = ChaCha8Rng::seed_from_u64(seed.rotate_left(32) ^ 5);
         let network = Network::new(self.links.clone(), rng);
         let script = Script {
@@ -77,7 +78,7 @@ impl Scenario {
             turns: Vec::new(),
             storing: self.storing,
         };
-        World::new(ChangeHooks::new(cast, coalition, watch), network, script)
+        World::new(ChangeHooks::new(participants, coalition, watch), network, script)
     }
 
     /// The people that are not faulty.

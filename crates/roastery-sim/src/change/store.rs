@@ -7,14 +7,14 @@ use roastery_protocol::{
 };
 use zeroize::Zeroizing;
 
-use super::Cast;
+use super::Participants;
 
 /// What a node has stored, one row after the other. A backup is the rows up to a time.
 #[derive(Clone, Debug)]
 pub enum Row {
     /// The person has decided about a plan; from here on the host key for it is in the store.
     Decided {
-        /// The plan, by its place in the cast's list.
+        /// The plan, by its place in the participants' list.
         plan: usize,
         /// As an old member.
         approves: bool,
@@ -68,20 +68,20 @@ pub struct Store {
 
 impl Store {
     /// What a person's rows come to.
-    pub fn read(person: usize, rows: &[Row], cast: &Cast) -> Self {
+    pub fn read(person: usize, rows: &[Row], participants: &Participants) -> Self {
         let mut store = Self::default();
-        if let Some(share) = cast.root_share(person) {
+        if let Some(share) = participants.root_share(person) {
             store.shares.insert(EpochOrder::GENERATED, share.clone());
         }
-        rows.iter().for_each(|row| store.add(row, cast));
+        rows.iter().for_each(|row| store.add(row, participants));
         store
     }
 
     /// One more row is stored.
-    pub fn add(&mut self, row: &Row, cast: &Cast) {
+    pub fn add(&mut self, row: &Row, participants: &Participants) {
         match row {
             Row::Decided { plan: index, approves, accepts, by_hand } => {
-                let plan = &cast.plans()[*index].plan;
+                let plan = &participants.plans()[*index].plan;
                 self.decided.insert(*index, (*approves, *accepts));
                 if *accepts {
                     self.keys.insert(*index);
@@ -95,7 +95,7 @@ impl Store {
             }
             Row::Change { plan: index, record, share, file } => {
                 if let (machine::Record::Signed { transcript, .. }, Some(share)) = (record, share) {
-                    let place = EpochOrder::of(&cast.plans()[*index].plan, *transcript);
+                    let place = EpochOrder::of(&participants.plans()[*index].plan, *transcript);
                     self.shares.insert(place, share.clone());
                 }
                 self.files.extend(file.clone());
@@ -109,7 +109,7 @@ impl Store {
                     (switch::Record::Erased { what, .. }, _) => {
                         self.shares.remove(what);
                         let is_of = |index: &usize| {
-                            EpochOrder::last_of(&cast.plans()[*index].plan) == *what
+                            EpochOrder::last_of(&participants.plans()[*index].plan) == *what
                         };
                         self.keys.retain(|index| !is_of(index));
                     }
@@ -122,8 +122,9 @@ impl Store {
     }
 
     /// The places of everything that gives a share.
-    pub fn held(&self, cast: &Cast) -> BTreeSet<EpochOrder> {
-        let keys = self.keys.iter().map(|one| EpochOrder::last_of(&cast.plans()[*one].plan));
+    pub fn held(&self, participants: &Participants) -> BTreeSet<EpochOrder> {
+        let keys =
+            self.keys.iter().map(|one| EpochOrder::last_of(&participants.plans()[*one].plan));
         self.shares.keys().copied().chain(keys).collect()
     }
 
@@ -134,15 +135,15 @@ impl Store {
         person: usize,
         place: EpochOrder,
         certificate: &Certificate,
-        cast: &Cast,
+        participants: &Participants,
     ) -> Option<Zeroizing<[u8; 32]>> {
-        let planned = cast.planned(place.plan())?;
+        let planned = participants.planned(place.plan())?;
         let seat = planned.people.iter().position(|one| *one == person)?;
         let seat = Seat::new(seat as u32).ok()?;
         let stored = self.shares.get(&place).cloned();
         let recovered = || {
             let has_key = self.keys.contains(&planned.index);
-            let host = has_key.then(|| host_secret(cast, person, planned.index))?;
+            let host = has_key.then(|| host_secret(participants, person, planned.index))?;
             Some(certificate.recover(&host).ok()?.share().expose_bytes())
         };
         let bytes = stored.or_else(recovered)?;
@@ -152,6 +153,6 @@ impl Store {
 }
 
 /// The host key of a person for a plan, as the arithmetic takes it.
-pub fn host_secret(cast: &Cast, person: usize, plan: usize) -> HostSecretKey {
-    HostSecretKey::from(cast.host(person, plan))
+pub fn host_secret(participants: &Participants, person: usize, plan: usize) -> HostSecretKey {
+    HostSecretKey::from(participants.host(person, plan))
 }

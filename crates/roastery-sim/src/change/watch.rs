@@ -18,7 +18,7 @@ use roastery_protocol::{
     },
 };
 
-use super::{Cast, Node, Row, cast::count, store::Store};
+use super::{Node, Participants, Row, participants::count, store::Store};
 use crate::{members::DAWN, trace::Trace, violation::Violation, world::Packet};
 
 /// What must hold.
@@ -80,7 +80,7 @@ struct Left {
 pub struct Watch {
     /// What has happened.
     pub trace: Trace,
-    cast: Rc<RefCell<Cast>>,
+    participants: Rc<RefCell<Participants>>,
     corrupt: BTreeSet<usize>,
     stores: BTreeMap<usize, Store>,
     rows: BTreeMap<usize, usize>,
@@ -108,14 +108,18 @@ pub struct Watch {
 
 impl Watch {
     /// Watches these people, of which some are faulty.
-    pub fn new(cast: Rc<RefCell<Cast>>, corrupt: BTreeSet<usize>, trace: Trace) -> Self {
+    pub fn new(
+        participants: Rc<RefCell<Participants>>,
+        corrupt: BTreeSet<usize>,
+        trace: Trace,
+    ) -> Self {
         let root = {
-            let cast = cast.borrow();
-            (cast.root.threshold(), cast.people_of(&cast.root))
+            let participants = participants.borrow();
+            (participants.root.threshold(), participants.people_of(&participants.root))
         };
         Self {
             trace,
-            cast,
+            participants,
             corrupt,
             stores: BTreeMap::new(),
             rows: BTreeMap::new(),
@@ -187,11 +191,11 @@ impl Watch {
     /// A question of any member, which another one may send again.
     fn wants(&mut self, envelope: &Envelope) {
         let plan = envelope.header().plan;
-        let cast = self.cast.borrow();
-        let Some(planned) = cast.planned(plan) else { return };
+        let participants = self.participants.borrow();
+        let Some(planned) = participants.planned(plan) else { return };
         let Some(Party { role, seat }) = envelope.header().party() else { return };
         let people = match role {
-            Role::Old => cast.people_of(&planned.parent),
+            Role::Old => participants.people_of(&planned.parent),
             Role::New => planned.people.clone(),
         };
         if let Ok(params) = planned.plan.params(&planned.parent)
@@ -205,12 +209,12 @@ impl Watch {
     fn dealt(&mut self, Left { at, person, to, envelope }: &Left) {
         let (at, person) = (*at, *person);
         let plan = envelope.header().plan;
-        let cast = self.cast.clone();
-        let cast = cast.borrow();
-        let Some(planned) = cast.planned(plan) else { return };
+        let participants = self.participants.clone();
+        let participants = participants.borrow();
+        let Some(planned) = participants.planned(plan) else { return };
         let Some(party) = envelope.header().party() else { return };
         // Members pass on what others have dealt.
-        if cast.people_of(&planned.parent).get(party.seat.index()) != Some(&person) {
+        if participants.people_of(&planned.parent).get(party.seat.index()) != Some(&person) {
             return;
         }
         let Ok(params) = planned.plan.params(&planned.parent) else { return };
@@ -234,7 +238,7 @@ impl Watch {
         let accepted = self.accepted.get(&plan).cloned().unwrap_or_default();
         let lacks =
             planned.people.iter().filter(|one| honest(one)).any(|one| !accepted.contains(one));
-        let old = cast.people_of(&planned.parent);
+        let old = participants.people_of(&planned.parent);
         let approved = self.approved.get(&plan).cloned().unwrap_or_default();
         let approvals = count(&old, |one| self.corrupt.contains(&one) || approved.contains(&one));
         let is_over = (DAWN + at).as_secs() > planned.plan.expiry() + 1;
@@ -273,15 +277,15 @@ impl Watch {
                 continue;
             }
             changed = true;
-            let cast = self.cast.clone();
-            let cast = cast.borrow();
+            let participants = self.participants.clone();
+            let participants = participants.borrow();
             // A backup that was written over the disk has fewer rows.
             let seen = seen.min(rows.len());
-            self.stores.insert(person, Store::read(person, &rows[..seen], &cast));
+            self.stores.insert(person, Store::read(person, &rows[..seen], &participants));
             for row in &rows[seen..] {
-                self.row(person, row, &cast);
+                self.row(person, row, &participants);
                 if let Some(store) = self.stores.get_mut(&person) {
-                    store.add(row, &cast);
+                    store.add(row, &participants);
                 }
             }
         }
@@ -294,10 +298,10 @@ impl Watch {
         self.found.clone().map_or(Ok(()), Err)
     }
 
-    fn row(&mut self, person: usize, row: &Row, cast: &Cast) {
+    fn row(&mut self, person: usize, row: &Row, participants: &Participants) {
         match row {
             Row::Decided { plan, approves, accepts, .. } => {
-                let id = cast.plans()[*plan].plan.id();
+                let id = participants.plans()[*plan].plan.id();
                 if *approves {
                     self.approved.entry(id).or_default().insert(person);
                 }
@@ -307,11 +311,11 @@ impl Watch {
             }
             Row::Change { record, file, .. } => {
                 if let (machine::Record::Certified(hash), Some(file)) = (record, file) {
-                    self.certified(EpochOrder::of(file.plan(), *hash), cast);
+                    self.certified(EpochOrder::of(file.plan(), *hash), participants);
                 }
             }
             Row::Switch { record, .. } => match record {
-                switch::Record::Certified(epoch) => self.certified(*epoch, cast),
+                switch::Record::Certified(epoch) => self.certified(*epoch, participants),
                 switch::Record::Adopted(epoch) => {
                     self.adopted.entry(*epoch).or_default().insert(person);
                 }
@@ -324,8 +328,8 @@ impl Watch {
         }
     }
 
-    fn certified(&mut self, epoch: EpochOrder, cast: &Cast) {
-        if let Some(planned) = cast.planned(epoch.plan()) {
+    fn certified(&mut self, epoch: EpochOrder, participants: &Participants) {
+        if let Some(planned) = participants.planned(epoch.plan()) {
             let group = (planned.plan.threshold(), planned.people.clone());
             self.epochs.insert(epoch, group);
         }
@@ -334,8 +338,8 @@ impl Watch {
     /// The honest members that hold their share of an epoch, or the host key that gives it.
     pub(super) fn holders(&self, epoch: EpochOrder) -> Vec<usize> {
         let Some((_, people)) = self.epochs.get(&epoch) else { return Vec::new() };
-        let cast = self.cast.borrow();
-        let index = cast.planned(epoch.plan()).map(|planned| planned.index);
+        let participants = self.participants.borrow();
+        let index = participants.planned(epoch.plan()).map(|planned| planned.index);
         let holds = |person: &&usize| {
             let Some(store) = self.stores.get(person) else {
                 return epoch == EpochOrder::GENERATED;

@@ -9,7 +9,9 @@ use std::{
 
 use roastery_protocol::{Seat, clock::Moment};
 
-use super::{Action, Cast, Coalition, Event, Holder, Injection, Invariant, Node, Row, Watch};
+use super::{
+    Action, Coalition, Event, Holder, Injection, Invariant, Node, Participants, Row, Watch,
+};
 use crate::{
     members::DAWN,
     violation::Violation,
@@ -23,7 +25,7 @@ pub type World = world::World<ChangeHooks>;
 #[derive(Debug)]
 pub struct ChangeHooks {
     /// All keys, and the plans so far.
-    pub cast: Rc<RefCell<Cast>>,
+    pub participants: Rc<RefCell<Participants>>,
     /// The faulty members.
     pub coalition: Coalition,
     /// The invariants.
@@ -37,9 +39,13 @@ pub struct ChangeHooks {
 
 impl ChangeHooks {
     /// Of these people.
-    pub fn new(cast: Rc<RefCell<Cast>>, coalition: Coalition, watch: Watch) -> Self {
+    pub fn new(
+        participants: Rc<RefCell<Participants>>,
+        coalition: Coalition,
+        watch: Watch,
+    ) -> Self {
         Self {
-            cast,
+            participants,
             coalition,
             watch,
             starts: BTreeMap::new(),
@@ -64,7 +70,7 @@ impl Hooks for ChangeHooks {
     const LINKED: bool = true;
 
     fn seats(&self) -> Vec<Seat> {
-        let people = self.cast.borrow().people();
+        let people = self.participants.borrow().people();
         people.filter_map(|person| Seat::new(person as u32).ok()).collect()
     }
 
@@ -79,7 +85,14 @@ impl Hooks for ChangeHooks {
                 _ => None,
             }));
         }
-        Some(Holder::open(seat.index(), self.cast.clone(), stored, start, restored.clone(), now))
+        Some(Holder::open(
+            seat.index(),
+            self.participants.clone(),
+            stored,
+            start,
+            restored.clone(),
+            now,
+        ))
     }
 
     fn opening(&self, _: Seat) {}
@@ -99,7 +112,7 @@ impl Hooks for ChangeHooks {
             && let Some(group) = switch.lineage().group(switch.current()).cloned()
         {
             let place = switch.current();
-            self.cast.borrow_mut().propose(&group, place, proposal, now.wall_seconds());
+            self.participants.borrow_mut().propose(&group, place, proposal, now.wall_seconds());
         }
         if let Action::Erase { leave_out } = action {
             self.watch.wishes(seat.index(), *leave_out);

@@ -5,8 +5,8 @@
 
 mod connections;
 mod crash;
-mod happening;
 mod hooks;
+mod injecting;
 mod injection;
 mod linking;
 mod memory;
@@ -48,7 +48,7 @@ enum Item<R, A> {
     Wake(usize, Duration),
     /// A node, in which of its openings, has stored this.
     Stored(usize, usize, R),
-    Happen(Injection<A>),
+    Inject(Injection<A>),
     /// The coalition's turn at a time of the script.
     Turn,
     /// The coalition's turn at the time that it has named.
@@ -124,7 +124,7 @@ where
             world.open(seat);
         }
         for (at, injection) in injections {
-            world.queue.push(at, Item::Happen(injection));
+            world.queue.push(at, Item::Inject(injection));
         }
         for at in turns {
             world.queue.push(at, Item::Turn);
@@ -145,7 +145,7 @@ where
             Item::Deliver(packet, connection) => self.deliver(&packet, connection),
             Item::Wake(node, due) => self.wake(node, due),
             Item::Stored(node, opening, record) => self.stored(node, opening, record),
-            Item::Happen(injection) => self.happen(&injection),
+            Item::Inject(injection) => self.inject(&injection),
             Item::Turn => self.turn(),
             Item::Due => {
                 self.due = None;
@@ -165,7 +165,7 @@ where
     ///
     /// What the hooks find violated.
     pub fn interfere(&mut self, injection: &Injection<H::Action>) -> Result<(), H::Violation> {
-        self.happen(injection);
+        self.inject(injection);
         self.set_due();
         self.look()
     }

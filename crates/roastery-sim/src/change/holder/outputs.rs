@@ -32,8 +32,8 @@ impl Holder {
         match output {
             Output::Send { to, bytes } => {
                 let planned = self.planned(index);
-                let cast = self.cast.borrow();
-                let old = cast.people_of(&planned.parent);
+                let participants = self.participants.borrow();
+                let old = participants.people_of(&planned.parent);
                 let all: BTreeSet<usize> = match to {
                     Destination::Seat(party) => {
                         let side = match party.role {
@@ -44,7 +44,7 @@ impl Holder {
                     }
                     Destination::Everyone => old.iter().chain(&planned.people).copied().collect(),
                 };
-                drop(cast);
+                drop(participants);
                 let own = self.person;
                 for person in all.into_iter().filter(|one| *one != own) {
                     self.send(person, &bytes);
@@ -98,8 +98,11 @@ impl Holder {
     fn of_switch(&mut self, output: switch::Output, now: Moment) {
         match output {
             Output::Send { to: Destination::Seat(peer), bytes } => {
-                let person =
-                    self.cast.borrow().people().find(|one| crate::members::peer(*one) == peer);
+                let person = self
+                    .participants
+                    .borrow()
+                    .people()
+                    .find(|one| crate::members::peer(*one) == peer);
                 if let Some(person) = person {
                     self.send(person, &bytes);
                 }
@@ -123,10 +126,10 @@ impl Holder {
                 file = switch.lineage().get(epoch).map(|one| one.file());
             }
             switch::Record::Adopted(epoch) => {
-                let cast = self.cast.borrow();
+                let participants = self.participants.borrow();
                 let certificate = switch.lineage().get(epoch).map(|one| one.certificate());
-                share =
-                    certificate.and_then(|one| self.store.share_of(self.person, epoch, one, &cast));
+                share = certificate
+                    .and_then(|one| self.store.share_of(self.person, epoch, one, &participants));
                 if share.is_none() {
                     return switch.lacks(epoch, now);
                 }
@@ -148,6 +151,6 @@ impl Holder {
     }
 
     pub(super) fn index_of(&self, plan: PlanId) -> Option<usize> {
-        self.cast.borrow().planned(plan).map(|planned| planned.index)
+        self.participants.borrow().planned(plan).map(|planned| planned.index)
     }
 }

@@ -38,21 +38,23 @@ impl Holder {
 
     /// Decides about the newest plan that it may take part in.
     fn decide(&mut self, by_hand: bool, now: Moment) {
-        let plans: Vec<Planned> = self.cast.borrow().plans().iter().rev().cloned().collect();
+        let plans: Vec<Planned> =
+            self.participants.borrow().plans().iter().rev().cloned().collect();
         for planned in plans.into_iter().take(3) {
             if self.store.decided.contains_key(&planned.index) || !self.is_allowed(&planned, now) {
                 continue;
             }
             let mut numbers = self.store.numbers.clone();
-            let cast = self.cast.borrow();
-            let old = cast.people_of(&planned.parent).iter().position(|one| *one == self.person);
+            let participants = self.participants.borrow();
+            let old =
+                participants.people_of(&planned.parent).iter().position(|one| *one == self.person);
             let excluded =
                 |at: &usize| planned.plan.excluded().iter().any(|one| one.index() == *at);
             let approves = old.is_some_and(|at| !excluded(&at))
                 && self.store.shares.contains_key(&planned.place)
                 && numbers.approve(&planned.plan).is_ok();
             let accepts = planned.people.contains(&self.person);
-            drop(cast);
+            drop(participants);
             if approves || accepts {
                 let plan = planned.index;
                 let row = Row::Decided { plan, approves, accepts, by_hand };
@@ -78,8 +80,8 @@ impl Holder {
     fn used(&self) -> UsedHostKeys {
         let lineage = self.switch.as_ref().map(Switch::lineage);
         let mut used = lineage.map_or_else(UsedHostKeys::default, |one| one.used_host_keys());
-        let cast = self.cast.borrow();
-        self.store.decided.keys().for_each(|one| used.add_plan(&cast.plans()[*one].plan));
+        let participants = self.participants.borrow();
+        self.store.decided.keys().for_each(|one| used.add_plan(&participants.plans()[*one].plan));
         used
     }
 

@@ -1,4 +1,4 @@
-//! What happens to nodes and network.
+//! What the script of a scenario does to nodes and network.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ where
     /// A node crashes, and opens again after a while.
     pub(super) fn crash(&mut self, node: usize, down: Duration) {
         let seat = self.nodes[node].seat;
-        self.happen(&Injection::Crash(seat));
+        self.inject(&Injection::Crash(seat));
         let again = (self.now + down).min(self.calm_at).max(self.now);
-        self.queue.push(again, Item::Happen(Injection::Open(seat)));
+        self.queue.push(again, Item::Inject(Injection::Open(seat)));
     }
 
-    pub(super) fn happen(&mut self, injection: &Injection<H::Action>) {
+    pub(super) fn inject(&mut self, injection: &Injection<H::Action>) {
         self.hooks.injection(self.now, injection);
         match injection {
             Injection::Crash(seat) => {

@@ -15,7 +15,7 @@ use crate::members::peer;
 /// All people of a simulation with their keys, the first group, and the plans that were made so
 /// far. A person is known by a number, which in the world is the seat of its node.
 #[derive(Debug)]
-pub struct Cast {
+pub struct Participants {
     seed: u64,
     identities: Vec<Arc<IdentityKey>>,
     /// The group of epoch 0.
@@ -55,7 +55,7 @@ pub struct Proposal {
 /// How long a plan lives, in seconds.
 pub const LIFE: u64 = 60;
 
-impl Cast {
+impl Participants {
     /// So many people, the first n of which hold a t-of-n in epoch 0.
     ///
     /// # Panics

@@ -16,19 +16,22 @@ name=${2:-}
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 work=${MUTATIONS_DIR:-$(mktemp -d)}
-export CARGO_TARGET_DIR="$work/target" CARGO_PROFILE_RELEASE_LTO=off
+# A mutation changes some lines: most of what was compiled before it can be used again.
+export CARGO_TARGET_DIR="$work/target" CARGO_PROFILE_RELEASE_LTO=off CARGO_INCREMENTAL=1
 mkdir -p "$work"
 status=0
+# All files that a mutation changes.
+changed=$(sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' "$here"/mutations/*.patch | sort -u)
 for patch in "$here"/mutations/*"$name"*.patch; do
     title=$(basename "$patch" .patch)
     rm -rf "$work/tree"
     mkdir "$work/tree"
     (cd "$root" && tar cf - --exclude=./target --exclude=./.git .) | tar xf - -C "$work/tree"
     (cd "$work/tree" && patch -s -p1 < "$patch")
-    # Times in the copy are those of the original, which the build must not take for those of the
-    # last mutation.
-    find "$work/tree/crates/roastery-protocol/src" -name '*.rs' -exec touch {} +
-    find "$work/tree/crates/roastery-frost/src" -name '*.rs' -exec touch {} +
+    # Times in the copy are those of the original: without new ones the build would take what an
+    # earlier mutation has changed, and is as it was again, for unchanged.
+    # shellcheck disable=SC2086 # These are names of files.
+    (cd "$work/tree" && touch $changed)
     case $title in
         t*) build="test --no-run -p roastery-protocol --lib" ;;
         *) build="build --release -p roastery-sim" ;;

@@ -279,6 +279,16 @@ fn what_is_deferred_touches_the_disk_with_the_next_sync_and_what_is_there_alread
 }
 
 #[test]
+fn what_is_deferred_is_on_the_disk_when_the_store_is_closed() {
+    let (kept, disk) = (Kept::new(), Disk::new(empty()));
+    let store = open(&disk, &passphrase()).unwrap();
+    add(&store, Durability::Deferred, &kept, 1).unwrap();
+    drop(store);
+    let store = open(&Disk::new(disk.after(Survival::Nothing)), &passphrase()).unwrap();
+    assert!(store.request(kept.request(1).session_id()).unwrap().is_some());
+}
+
+#[test]
 fn more_than_so_many_deferred_changes_go_to_the_disk_by_themselves() {
     let (kept, disk) = (Kept::new(), Disk::new(empty()));
     let store = open(&disk, &passphrase()).unwrap();

@@ -291,8 +291,6 @@ impl Journal for GroupJournal {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use roastery_protocol::request::RefusalReason;
     use roastery_store::{Decider, RequestState};
 
@@ -326,6 +324,28 @@ mod tests {
         assert_eq!(rejection.decision.by, Decider::Rules);
         assert!(rejection.text.starts_with("policy.most_per_hour: 1 were signed"), "{rejection:?}");
         assert_eq!(left, 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_synced_for_a_session_waits_for_others_only_while_many_are_open() {
+        let node = TestNode::start(0).await;
+        let kept = node.proposed().await;
+        let examined = node.group.examine(&kept).await.unwrap();
+        let (about, journal) = (examined.about(), &node.group.journal);
+        let decision = Decision { by: Decider::Rules, about, revision: 0, at: 0 };
+        let (group, expiry) = (kept.request.group(), kept.request.expiry());
+        for number in 0..MANY_SESSIONS as u8 {
+            assert_eq!(journal.wait(), Duration::ZERO, "{number}");
+            let messages = kept.request.messages().to_vec();
+            let request = SigningRequest::new(group, [number; 32], expiry, messages).unwrap();
+            let approval = Arc::new(Approval::new(request.session_id()));
+            journal.expect(&request, &decision, &examined, &approval);
+            if usize::from(number) + 1 == MANY_SESSIONS {
+                assert_eq!(journal.wait(), WAIT_AMONG_MANY);
+                journal.forget(request.session_id());
+            }
+        }
+        assert_eq!(journal.wait(), Duration::ZERO);
     }
 
     #[tokio::test(flavor = "multi_thread")]

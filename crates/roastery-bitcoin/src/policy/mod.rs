@@ -88,6 +88,9 @@ pub enum Refusal {
     /// An output looks like change and is not an address of the wallet.
     #[error("change must be ours: {0}")]
     Change(Warning),
+    /// The same was paid before.
+    #[error("pay once: {0}")]
+    PaidBefore(Warning),
     /// The previous transaction of an input is missing, so its amount is not proven.
     #[error("previous transactions required: that of input {input} is missing")]
     PreviousTransaction {
@@ -107,6 +110,11 @@ impl Refusal {
 }
 
 impl SpendPolicy {
+    /// Whether a payment is refused that was made before.
+    pub fn pays_once(&self) -> bool {
+        self.rules.pay_once
+    }
+
     /// The network whose addresses the rules name.
     pub fn network(&self) -> Network {
         self.network
@@ -141,6 +149,7 @@ impl SpendPolicy {
         self.check_destinations(spend)?;
         self.check_fee(spend)?;
         self.check_change(spend)?;
+        self.check_paid_before(spend)?;
         if rules.previous_transactions_required
             && let Some(input) = spend.inputs().iter().position(|input| !input.proven)
         {
@@ -202,6 +211,14 @@ impl SpendPolicy {
         match spend.warnings().iter().find(about_change) {
             Some(warning) => Err(Refusal::Change(warning.clone())),
             None => Ok(()),
+        }
+    }
+
+    fn check_paid_before(&self, spend: &Spend) -> Result<(), Refusal> {
+        let paid = |warning: &&Warning| matches!(warning, Warning::PaidBefore { .. });
+        match spend.warnings().iter().find(paid) {
+            Some(warning) if self.rules.pay_once => Err(Refusal::PaidBefore(warning.clone())),
+            _ => Ok(()),
         }
     }
 

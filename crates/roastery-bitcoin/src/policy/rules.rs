@@ -47,6 +47,9 @@ pub struct Rules {
     /// Whether the whole previous transaction of each input must be there, so that every amount is
     /// proven.
     pub previous_transactions_required: bool,
+    /// Whether a payment is refused if the same amount was paid to the same address before, as far
+    /// as a chain source shows it or a request that is approved or signed pays it.
+    pub pay_once: bool,
 }
 
 /// Who decides about a spend that the rules allow.

@@ -2,7 +2,7 @@
 
 use bitcoin::{Amount, OutPoint, Script, TxOut, Txid};
 
-use super::{Payee, Signing, Spend, Warning};
+use super::{Signing, Spend, Warning};
 
 /// The most earlier payments that are named of one output.
 const MOST_NAMED: usize = 2;
@@ -91,8 +91,7 @@ fn compared(spend: &Spend, chain: &dyn ChainView) -> Vec<Warning> {
             said.push(Warning::CoinDiffers { input: index, stated, known });
         }
     }
-    let foreign = spend.outputs().iter().enumerate();
-    for (index, output) in foreign.filter(|(_, output)| output.payee == Payee::Other) {
+    for (index, output) in spend.payments() {
         // What this transaction replaces does not pay beside it.
         let before = chain.payments(&output.script, output.amount);
         let before = before.into_iter().filter(|txid| !replaced.contains(txid));

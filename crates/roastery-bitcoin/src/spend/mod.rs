@@ -112,6 +112,13 @@ impl Spend {
         &self.outputs
     }
 
+    /// The outputs that pay others, with their indexes: what could be paid twice. A
+    /// [proof](Self::proof) pays nothing.
+    pub fn payments(&self) -> impl Iterator<Item = (usize, &Output)> {
+        let pays = self.proof.is_none();
+        self.outputs.iter().enumerate().filter(move |(_, output)| pays && output.is_payment())
+    }
+
     /// The warnings for the operator, each of one line.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings

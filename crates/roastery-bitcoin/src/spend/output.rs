@@ -54,6 +54,14 @@ impl Output {
         spender(&self.script) == Spender::Anyone
     }
 
+    /// Whether it pays another: an amount that one of them can spend, and not all or none.
+    pub fn is_payment(&self) -> bool {
+        !self.is_ours()
+            && self.amount > Amount::ZERO
+            && !self.is_burnt()
+            && !self.anyone_can_spend()
+    }
+
     /// The address on a network, if the script has one.
     pub fn address(&self, network: Network) -> Option<Address> {
         Address::from_script(&self.script, network).ok()

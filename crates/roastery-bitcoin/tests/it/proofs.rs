@@ -32,6 +32,7 @@ fn strict() -> Rules {
         most_fee_percent: Some(0),
         change_must_be_ours: Some(true),
         previous_transactions_required: false,
+        pay_once: true,
     }
 }
 

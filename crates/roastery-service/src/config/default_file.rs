@@ -127,6 +127,9 @@ announce = {announce}
 # change_must_be_ours = false
 # Whether the previous transaction of each input must be there, so that no amount has to be believed.
 # previous_transactions_required = false
+# Whether what was paid before is refused: the same amount to the same address, by a transaction that the chain source shows
+# or by another request.
+# pay_once = false
 
 # Which changes of a group this node takes part in. A person decides about each; these rules bind that person too.
 [policy.change]

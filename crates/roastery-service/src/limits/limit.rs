@@ -63,6 +63,8 @@ pub enum Limit {
     RefusalsKept,
     /// Requests without a session here whose outcome is learned from the other members.
     RequestsWatched,
+    /// Requests and payments of a key whose payments are compared.
+    PaymentsCompared,
     /// Messages for sessions that are not open here yet.
     EarlyMessages,
     /// What the messages of one member cost this node.
@@ -91,7 +93,7 @@ pub enum Limit {
 
 impl Limit {
     /// All limits, in the order in which the manual lists them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::ApiConnections,
         Self::ApiConnectionsOfAddress,
         Self::ApiRequests,
@@ -122,6 +124,7 @@ impl Limit {
         Self::ProposalLife,
         Self::RefusalsKept,
         Self::RequestsWatched,
+        Self::PaymentsCompared,
         Self::EarlyMessages,
         Self::MemberLink,
         Self::MemberRelayed,
@@ -169,6 +172,7 @@ impl Limit {
             Self::ProposalLife => "proposal_life",
             Self::RefusalsKept => "refusals_kept",
             Self::RequestsWatched => "requests_watched",
+            Self::PaymentsCompared => "payments_compared",
             Self::EarlyMessages => "early_messages",
             Self::MemberLink => "member_link",
             Self::MemberRelayed => "member_relayed",
@@ -226,6 +230,9 @@ impl Limit {
             Self::ProposalLife => "a proposal was refused: expired or too long by this clock",
             Self::RefusalsKept => "a refusal will not be repeated: too many are kept",
             Self::RequestsWatched => "the end of a request is not asked for: too many are watched",
+            Self::PaymentsCompared => {
+                "what the request with the most payments pays is not compared with further requests"
+            }
             Self::EarlyMessages => "messages for a session that is not open here were dropped",
             Self::MemberLink => "messages of a member were not read: they cost too much",
             Self::MemberRelayed => "statements that a member relays were not read: too many",

@@ -21,6 +21,9 @@ pub enum Refusal {
     /// A rule for transactions refuses it.
     #[error("policy.transactions: {0}")]
     Transaction(#[from] policy::Refusal),
+    /// Another request pays the same.
+    #[error("policy.transactions: pay once: {0}")]
+    PaidElsewhere(String),
     /// Not a kind that this node signs.
     #[error("policy.kinds: this node does not sign a {kind}")]
     Kind {
@@ -72,9 +75,10 @@ impl Refusal {
             | Refusal::Mismatch(_) => RefusalReason::Unacceptable,
             Refusal::Transaction(refusal) => refusal.reason(),
             Refusal::Unavailable => RefusalReason::Fault,
-            Refusal::Kind { .. } | Refusal::Life { .. } | Refusal::Rate { .. } => {
-                RefusalReason::Policy
-            }
+            Refusal::PaidElsewhere(_)
+            | Refusal::Kind { .. }
+            | Refusal::Life { .. }
+            | Refusal::Rate { .. } => RefusalReason::Policy,
         }
     }
 }

@@ -13,7 +13,7 @@ use roastery_protocol::{
     request::{SigningRequest, Subject},
 };
 use roastery_store::{Coin, Examination, KeptRequest, Spending};
-use roastery_wallet::LiveView;
+use roastery_wallet::{LiveView, View};
 use thiserror::Error;
 
 use super::{Caps, refusal::Refusal};
@@ -174,6 +174,16 @@ impl PolicyEngine {
     /// The same rules, with warnings about what a chain source knows otherwise.
     pub fn beside(self, chain: Arc<LiveView>) -> Self {
         Self { chain: Some(chain), ..self }
+    }
+
+    /// What the node's chain source shows of the wallet now, if it has one.
+    pub(crate) fn chain(&self) -> Option<Arc<View>> {
+        self.chain.as_ref().map(|chain| chain.now())
+    }
+
+    /// Whether a payment is refused that was made before.
+    pub(crate) fn pays_once(&self) -> bool {
+        self.transactions.pays_once()
     }
 
     /// The configuration.

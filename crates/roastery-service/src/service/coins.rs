@@ -1,4 +1,5 @@
-//! Which requests spend which coins, for each key: a coin can be spent once.
+//! Which requests spend which coins and pay what, for each key: a coin can be spent once, and what
+//! is paid twice from other coins leaves twice.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -6,16 +7,29 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use bitcoin::{OutPoint, Txid, hashes::Hash as _};
 use roastery_protocol::{GroupId, SessionId};
 use roastery_store::Coin;
 
-use crate::policy::Key;
+use crate::{
+    policy::Key,
+    service::payments::{Payment, Payments, Pays},
+};
 
 /// The most requests of each kind and key whose coins are remembered; the oldest are evicted.
 pub(in crate::service) const MOST_REMEMBERED: usize = 4096;
 
 /// The most requests that are looked at for one coin when a transaction is made.
 const MOST_OF_COIN: usize = 64;
+
+/// How long a signed transaction, and one of which a share has left, counts as a payment that is
+/// made, in seconds: four weeks.
+pub(in crate::service) const PAYMENT_COUNTS: u64 = 28 * 24 * 60 * 60;
+
+/// A coin, as the store names it.
+pub(in crate::service) fn coin_of(outpoint: &OutPoint) -> Coin {
+    Coin { transaction: outpoint.txid.to_byte_array(), output: outpoint.vout }
+}
 
 /// The coins of the requests of each key: its epochs have one wallet.
 #[derive(Debug, Default)]
@@ -35,6 +49,10 @@ impl CoinsOfKeys {
 pub(in crate::service) struct Coins {
     seen: Mutex<Known>,
     approved: Mutex<Known>,
+    seen_payments: Payments,
+    approved_payments: Payments,
+    /// The approved ones of which a share has left.
+    released: Mutex<BTreeSet<SessionId>>,
     /// By group of the key, which of its requests its members do not let succeed any more.
     epochs: Mutex<BTreeMap<GroupId, Failed>>,
 }
@@ -77,14 +95,50 @@ impl Coins {
         self.epochs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes the coins of a request that was examined.
-    pub(in crate::service) fn note(&self, session: SessionId, coins: &[Coin]) {
+    /// Notes a request that was examined: its coins, and what it pays. Returns of how many other
+    /// requests it is forgotten what they pay.
+    pub(in crate::service) fn note(
+        &self,
+        session: SessionId,
+        coins: &[Coin],
+        pays: Option<Pays>,
+    ) -> u64 {
         lock(&self.seen).note(session, coins);
+        pays.map_or(0, |pays| self.seen_payments.note(session, pays))
     }
 
-    /// Notes the coins of a request that was approved here.
-    pub(in crate::service) fn approved(&self, session: SessionId, coins: &[Coin]) {
+    /// Notes a request that was approved here. Returns the same.
+    pub(in crate::service) fn approved(
+        &self,
+        session: SessionId,
+        coins: &[Coin],
+        pays: Option<Pays>,
+    ) -> u64 {
         lock(&self.approved).note(session, coins);
+        pays.map_or(0, |pays| self.approved_payments.note(session, pays))
+    }
+
+    /// Notes that a share of a request has left.
+    pub(in crate::service) fn released(&self, session: SessionId) {
+        let mut released = self.released.lock().unwrap_or_else(PoisonError::into_inner);
+        if released.insert(session) && released.len() > 2 * MOST_REMEMBERED {
+            let approved = lock(&self.approved);
+            released.retain(|session| approved.spent.contains_key(session));
+        }
+    }
+
+    /// Whether a share of a request has left.
+    pub(in crate::service) fn is_released(&self, session: SessionId) -> bool {
+        self.released.lock().unwrap_or_else(PoisonError::into_inner).contains(&session)
+    }
+
+    /// The transaction of a request and the coins that it spends, as far as they are known.
+    pub(in crate::service) fn spent_by(&self, session: SessionId) -> (Option<Txid>, Vec<Coin>) {
+        let txid = self.approved_payments.txid(session);
+        let txid = txid.or_else(|| self.seen_payments.txid(session));
+        let coins = lock(&self.approved).spent.get(&session).cloned();
+        let coins = coins.or_else(|| lock(&self.seen).spent.get(&session).cloned());
+        (txid, coins.unwrap_or_default())
     }
 
     /// Requests that were examined and spend a coin, [`MOST_OF_COIN`] at most.
@@ -93,41 +147,34 @@ impl Coins {
         seen.spenders.get(coin).into_iter().flatten().copied().take(MOST_OF_COIN).collect()
     }
 
-    /// The other requests that spend a coin of this one, those that were approved here first: no
-    /// number of proposals keeps them from being read.
-    pub(in crate::service) fn others(&self, session: SessionId) -> Vec<SessionId> {
+    /// The requests that spend one of these coins, or pay one of these payments from others: those
+    /// that were approved here first, so that no number of proposals keeps them from being read.
+    pub(in crate::service) fn alike(&self, coins: &[Coin], payments: &[Payment]) -> Vec<Alike> {
+        let mut found = self.seen_payments.payers(payments);
+        found.extend(self.approved_payments.payers(payments));
         let (seen, approved) = (lock(&self.seen), lock(&self.approved));
-        let coins: BTreeSet<&Coin> = [&seen, &approved]
-            .into_iter()
-            .filter_map(|known| known.spent.get(&session))
+        let spenders: BTreeSet<SessionId> = coins
+            .iter()
+            .flat_map(|coin| [seen.spenders.get(coin), approved.spenders.get(coin)])
             .flatten()
+            .flatten()
+            .copied()
             .collect();
-        let mut others = spenders(&seen, &approved, coins);
-        others.retain(|other| *other != session);
-        others
-    }
-
-    /// The requests that spend one of these coins, in the same order.
-    pub(in crate::service) fn spenders(&self, coins: &[Coin]) -> Vec<SessionId> {
-        spenders(&lock(&self.seen), &lock(&self.approved), coins)
+        found.retain(|payer, _| !spenders.contains(payer));
+        let spenders = spenders.into_iter().map(|session| Alike { session, pays: None });
+        let payers = found.into_iter().map(|(session, pays)| Alike { session, pays: Some(pays) });
+        let mut alike: Vec<_> = spenders.chain(payers).collect();
+        alike.sort_by_key(|one| !approved.spent.contains_key(&one.session));
+        alike
     }
 }
 
-fn spenders<'a>(
-    seen: &Known,
-    approved: &Known,
-    coins: impl IntoIterator<Item = &'a Coin>,
-) -> Vec<SessionId> {
-    let spenders: BTreeSet<SessionId> = coins
-        .into_iter()
-        .flat_map(|coin| [seen.spenders.get(coin), approved.spenders.get(coin)])
-        .flatten()
-        .flatten()
-        .copied()
-        .collect();
-    let mut spenders: Vec<_> = spenders.into_iter().collect();
-    spenders.sort_by_key(|session| !approved.spent.contains_key(session));
-    spenders
+/// Another request with the same money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::service) struct Alike {
+    pub(in crate::service) session: SessionId,
+    /// What it pays too, from other coins; `None` if it spends a coin of the other.
+    pub(in crate::service) pays: Option<Payment>,
 }
 
 fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
@@ -178,40 +225,69 @@ mod tests {
         Coin { transaction: [7; 32], output }
     }
 
+    fn others(coins: &Coins, number: u16, spent: &[Coin]) -> Vec<SessionId> {
+        {
+            let found = coins.alike(spent, &[]).into_iter().map(|one| one.session);
+            found.filter(|one| *one != session(number)).collect()
+        }
+    }
+
     #[test]
     fn requests_that_spend_a_coin_of_each_other_know_each_other() {
         let coins = Coins::default();
-        coins.note(session(1), &[coin(1), coin(2)]);
-        coins.note(session(2), &[coin(2), coin(3)]);
-        coins.note(session(3), &[coin(3)]);
-        coins.note(session(4), &[]);
-        assert_eq!(coins.others(session(1)), [session(2)]);
-        assert_eq!(coins.others(session(2)), [session(1), session(3)]);
-        assert!(coins.others(session(4)).is_empty());
-        coins.approved(session(3), &[coin(3)]);
-        assert_eq!(coins.others(session(2)), [session(3), session(1)]);
+        coins.note(session(1), &[coin(1), coin(2)], None);
+        coins.note(session(2), &[coin(2), coin(3)], None);
+        coins.note(session(3), &[coin(3)], None);
+        coins.note(session(4), &[], None);
+        assert_eq!(others(&coins, 1, &[coin(1), coin(2)]), [session(2)]);
+        assert_eq!(others(&coins, 2, &[coin(2), coin(3)]), [session(1), session(3)]);
+        assert!(others(&coins, 4, &[]).is_empty());
+        coins.approved(session(3), &[coin(3)], None);
+        assert_eq!(others(&coins, 2, &[coin(2), coin(3)]), [session(3), session(1)]);
+    }
+
+    #[test]
+    fn a_request_that_pays_the_same_is_known_with_what_it_pays_unless_it_spends_a_coin_too() {
+        let coins = Coins::default();
+        let to = bitcoin::ScriptBuf::new();
+        let payment = |amount| Payment::new(bitcoin::Amount::from_sat(amount), &to);
+        let pays = |amount| {
+            let txid = bitcoin::hashes::Hash::all_zeros();
+            Some(Pays { txid, payments: vec![payment(amount)] })
+        };
+        coins.note(session(1), &[coin(1)], pays(5));
+        coins.note(session(2), &[coin(2)], pays(5));
+        coins.approved(session(3), &[coin(3)], pays(5));
+        coins.note(session(4), &[coin(4)], pays(6));
+        let found = coins.alike(&[coin(1)], &[payment(5)]);
+        let of = |number, pays| Alike { session: session(number), pays };
+        let expected = [of(3, Some(payment(5))), of(1, None), of(2, Some(payment(5)))];
+        assert_eq!(found, expected);
+        assert!(!coins.is_released(session(3)));
+        coins.released(session(3));
+        assert!(coins.is_released(session(3)) && !coins.is_released(session(1)));
     }
 
     #[test]
     fn proposals_without_end_push_out_no_request_that_was_approved() {
         let coins = Coins::default();
-        coins.approved(session(0), &[coin(u32::MAX)]);
+        coins.approved(session(0), &[coin(u32::MAX)], None);
         for number in 1..=2 * MOST_REMEMBERED as u16 {
-            coins.note(session(number), &[coin(number.into())]);
+            coins.note(session(number), &[coin(number.into())], None);
         }
-        coins.note(session(u16::MAX), &[coin(u32::MAX)]);
-        assert_eq!(coins.others(session(u16::MAX)), [session(0)]);
-        assert_eq!(coins.others(session(0)), [session(u16::MAX)]);
+        coins.note(session(u16::MAX), &[coin(u32::MAX)], None);
+        assert_eq!(others(&coins, u16::MAX, &[coin(u32::MAX)]), [session(0)]);
+        assert_eq!(others(&coins, 0, &[coin(u32::MAX)]), [session(u16::MAX)]);
     }
 
     #[test]
     fn of_too_many_requests_those_that_were_looked_at_first_are_forgotten() {
         let coins = Coins::default();
         for number in 0..=MOST_REMEMBERED as u16 {
-            coins.note(session(number), &[coin(number.into()), coin(u32::MAX)]);
+            coins.note(session(number), &[coin(number.into()), coin(u32::MAX)], None);
         }
-        assert!(coins.others(session(0)).is_empty());
-        assert_eq!(coins.others(session(1)).len(), MOST_REMEMBERED - 1);
+        assert!(others(&coins, u16::MAX, &[coin(0)]).is_empty());
+        assert_eq!(others(&coins, 1, &[coin(u32::MAX)]).len(), MOST_REMEMBERED - 1);
         assert_eq!(lock(&coins.seen).spenders.len(), MOST_REMEMBERED + 1);
     }
 }

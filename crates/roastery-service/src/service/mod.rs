@@ -19,6 +19,7 @@ mod keygen;
 mod lifecycle;
 mod outbox;
 mod pairing;
+mod payments;
 mod rejections;
 mod requests;
 mod role;

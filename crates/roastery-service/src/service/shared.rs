@@ -60,8 +60,8 @@ pub(in crate::service) struct Shared {
     pub(in crate::service) rejected: RejectedMessages,
     /// The limits on spending and requests, by key.
     pub(in crate::service) ledger: Arc<Ledger>,
-    /// Which requests spend which coins, by key.
-    pub(in crate::service) coins: CoinsOfKeys,
+    /// Which requests spend which coins and pay what, by key.
+    pub(in crate::service) coins: Arc<CoinsOfKeys>,
     /// The seats that the operator has barred.
     pub(in crate::service) bars: Bars,
     /// The tokens of the API.
@@ -102,7 +102,7 @@ impl Shared {
             rejections,
             rejected: RejectedMessages::default(),
             ledger: Arc::default(),
-            coins: CoinsOfKeys::default(),
+            coins: Arc::default(),
             bars: Bars::default(),
             tokens: Tokens::default(),
             checking: tokio::sync::Mutex::default(),

@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 
-use bitcoin::{Amount, OutPoint, Psbt, Transaction, TxOut, absolute};
+use bitcoin::{Amount, Network, OutPoint, Psbt, Transaction, TxOut, absolute};
 use roastery_bitcoin::{
+    policy::{Refusal, Review, Rules},
     psbt,
     spend::{Completion, Spend, Warning, extract},
 };
@@ -301,6 +302,14 @@ fn what_a_chain_source_knows_otherwise_is_said() {
         );
         let before = Warning::PaidBefore { output: output.unwrap(), amount: paid, by };
         assert_eq!(beside(&watched, &twice), [before]);
+        let spend = Spend::of(psbt::read(&twice.serialize()).unwrap(), &watched.wallet)
+            .beside(&watched.chain.view());
+        for pay_once in [false, true] {
+            let rules = Rules { pay_once, ..Rules::default() };
+            let policy = rules.check(Network::Regtest, Review::Shown).unwrap();
+            let refused = policy.evaluate(&spend, Amount::ZERO).err();
+            assert_eq!(matches!(refused, Some(Refusal::PaidBefore(_))), pay_once, "{refused:?}");
+        }
         double.chain().mine(vec![sent.clone()]);
         watched.read(&mut bitcoind(&double)).unwrap();
     }

@@ -8,7 +8,8 @@ use std::{
 use clap::Args;
 use roastery_service::{
     api::Client,
-    view::{Propose, Request, State},
+    text::visible,
+    view::{Level, Propose, Request, State},
 };
 
 use super::{At, get, post, requests::json, show, url::encoded};
@@ -74,7 +75,12 @@ pub(crate) fn send(
     psbt: String,
     expires_in: Option<u64>,
 ) -> anyhow::Result<Request> {
-    propose(client, group, Propose { psbt: Some(psbt), expires_in, ..Propose::default() })
+    let what = Propose { psbt: Some(psbt), expires_in, ..Propose::default() };
+    let request = propose(client, group, what)?;
+    // It is approved here by the command: what a person should stop at is said at once.
+    let stops = request.warnings.iter().filter(|warning| warning.level == Level::Stop);
+    stops.for_each(|warning| remark(&format!("warning: {}", visible(&warning.text))));
+    Ok(request)
 }
 
 /// Asks for a signature.

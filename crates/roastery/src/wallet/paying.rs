@@ -39,7 +39,7 @@ pub(super) fn pay(client: &Client, make: MakeTransaction, how: &How) -> anyhow::
     // What was paid before is paid once more by those who say so, and what takes the place of a
     // transaction spends its coins.
     let said = |warning: &&Warning| match &*warning.code {
-        "paid_before" => again,
+        "paid_before" | "same_payment" => again,
         "spent_twice" => again || replaces,
         _ => false,
     };

@@ -17,7 +17,6 @@ use crate::{
     service::{
         answers::payment::PaymentDetails,
         group::{
-            conflicts::CoinsElsewhere,
             progress::MemberDecisions,
             service::GroupService,
             shown::{Ruling, Seen, Shown},
@@ -139,7 +138,7 @@ impl GroupService {
             false => self.shared.runtime.spawn_blocking(compute).await.unwrap_or_default(),
         };
         let (spend, examined) = self.read_whole(&known.kept, lane, examined).await;
-        let elsewhere = self.read_elsewhere(&known.kept).await;
+        let elsewhere = self.read_elsewhere(&known.kept, spend.as_ref()).await;
         let Shown { warnings, ruling, seen, .. } =
             self.shown(&known.kept, spend.as_deref(), &examined, &elsewhere);
         let mut details = RequestDetails {
@@ -232,15 +231,5 @@ impl GroupService {
             }
             Err(refusal) => refusal.to_string(),
         });
-    }
-
-    /// The other requests that spend coins of this one.
-    async fn read_elsewhere(self: &Arc<Self>, kept: &KeptRequest) -> CoinsElsewhere {
-        let (group, asked) = (self.clone(), kept.clone());
-        let read = self
-            .shared
-            .store(move |store| group.elsewhere(&asked, |other| store.request(other)))
-            .await;
-        read.unwrap_or_else(|_| self.elsewhere_unread(kept))
     }
 }

@@ -4,11 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use roastery_node::driver::ProposeError;
 use roastery_protocol::{
+    SessionId,
     member::machine::{ProposeError as NotProposed, RequestOrigin},
     request::ApprovedRequest,
     request::{Proposal, RefusalReason},
 };
-use roastery_store::{Act, Change, Decider, Decision, Deed, Durability, KeptRequest, RequestState};
+use roastery_store::{
+    Act, Change, Decider, Decision, Deed, Durability, KeptRequest, RequestState, StoreError,
+    Transaction,
+};
 
 use crate::{
     config::ApprovalMode,
@@ -17,13 +21,14 @@ use crate::{
     service::{
         ServiceError,
         asking::{Asking, act},
-        decisions::decision::{may_approve, overtaken},
+        decisions::decision::{Compared, may_approve, overtaken},
         group::{
             service::{GroupService, OpenSession, key_of},
             shown::Seen,
             timeline::StepKind,
         },
         now,
+        payments::Pays,
         rejections::files::REJECTED,
     },
 };
@@ -42,6 +47,17 @@ pub(in crate::service) enum ApprovalBasis {
     Decider(Decider),
     /// The decision from before a restart.
     Resumed(Decision),
+}
+
+/// What an approval is compared with when it takes effect.
+#[derive(Clone, Copy, Debug)]
+enum Against {
+    /// It was, before a restart.
+    Nothing,
+    /// Other requests that pay the same.
+    Decider,
+    /// The rule about them, and what the operator saw, if the decision says so.
+    Operator(Option<Seen>),
 }
 
 impl ApprovalBasis {
@@ -97,14 +113,15 @@ impl GroupService {
             Err(refusal) => return self.refuse_by_rules(&kept, &refusal).await,
         };
         let mode = self.approval_mode();
-        let left = self.left_to_operator(&kept.request, &examined);
+        let conflicts = self.conflicts_now(&kept, examined.spend()).await;
+        if let Err(refusal) = self.check_paid_once(&conflicts) {
+            return self.refuse_by_rules(&kept, &refusal).await;
+        }
+        let left = self.left_to_operator(&kept.request, &examined).or_else(|| conflicts.left());
         left.iter().for_each(|why| self.summaries.note_left(session, why.clone()));
         let left = left.filter(|_| mode != ApprovalMode::Manual);
         match (mode, left) {
-            (_, Some(text)) => {
-                self.tell(session, "pending", text);
-                self.tell_waiting(session).await;
-            }
+            (_, Some(text)) => self.leave(session, text).await,
             (ApprovalMode::Automatic, None) => {
                 self.approve_or_refuse(&kept, &examined, Decider::Rules).await?;
             }
@@ -115,6 +132,12 @@ impl GroupService {
             }
         }
         Ok(())
+    }
+
+    /// Leaves a request to the operator.
+    async fn leave(&self, session: SessionId, why: String) {
+        self.tell(session, "pending", why);
+        self.tell_waiting(session).await;
     }
 
     /// Approves a request without the operator. Where that is not possible it is refused with the
@@ -174,14 +197,15 @@ impl GroupService {
         if !operator && let Some(text) = self.left_to_operator(&request, examined) {
             return Err(ServiceError::Conflict(text.into()));
         }
-        // The last rejection that this approval reverses, what was seen, and the act.
-        let (undone, what, act) = match &basis {
+        // The last rejection that this approval reverses, what it is compared with, and the act.
+        let (undone, against, act) = match &basis {
             ApprovalBasis::Operator { asking, seen } => {
                 let (group, seen_as) = (self.group.id(), seen.map(Seen::to_bytes));
                 let deed = Deed::Approved { group, session, seen: seen_as };
-                (asking.after, *seen, Some(act(asking.by.clone(), deed)))
+                (asking.after, Against::Operator(*seen), Some(act(asking.by.clone(), deed)))
             }
-            ApprovalBasis::Decider(_) | ApprovalBasis::Resumed(_) => (0, None, None),
+            ApprovalBasis::Decider(_) => (0, Against::Decider, None),
+            ApprovalBasis::Resumed(_) => (0, Against::Nothing, None),
         };
         // Until the session is open a rejection finds the approval here.
         let opening = self.openings.approve(&request, &approval);
@@ -201,7 +225,7 @@ impl GroupService {
                 return Err(ServiceError::Conflict(reason.into()));
             }
         };
-        self.take_effect(seen, &decision, what.map(|what| (what, examined.clone())), act).await?;
+        self.take_effect(seen, &decision, (against, examined.clone()), act).await?;
         if undone > 0
             // The file of a rejection must not reverse a later approval at the next start.
             && let Err(error) = self.shared.forget_rejection(session, undone).await
@@ -212,7 +236,9 @@ impl GroupService {
         if operator {
             self.shared.rejected.forget(key_of(&self.group), &request);
         }
-        self.coins.approved(session, &examined.spending().coins);
+        let pays = examined.spend().map(|spend| Pays::of(spend));
+        let forgotten = self.coins.approved(session, &examined.spending().coins, pays);
+        self.shared.limits.hit_times(Limit::PaymentsCompared, &self.name, forgotten);
         self.journal.expect(&request, &decision, examined, &approval);
         let life = Duration::from_secs(request.expiry().saturating_sub(now()));
         let opened = match self.handle.sign(approved, origin, life).await {
@@ -252,13 +278,14 @@ impl GroupService {
         Ok(())
     }
 
-    /// Stores an approval and who has asked for it, if the request is still as it was examined, and
-    /// what was seen if that is given. One from before a restart is in the store already.
+    /// Stores an approval and who has asked for it, if the request is still as it was examined and
+    /// nothing that it is compared with is against it. One from before a restart is in the store
+    /// already.
     async fn take_effect(
         self: &Arc<Self>,
         seen: &KeptRequest,
         decision: &Decision,
-        what: Option<(Seen, Examined)>,
+        (basis, examined): (Against, Examined),
         act: Option<Act>,
     ) -> Result<(), ServiceError> {
         let (before, deciding) = (seen.clone(), decision.clone());
@@ -268,10 +295,23 @@ impl GroupService {
             may.then_some(RequestState::Approved(deciding))
         };
         let session = seen.request.session_id();
-        let change = match what {
-            None => self.change_by(session, Durability::Deferred, act, decide).await?,
-            Some((what, examined)) => {
-                self.change_if_seen(session, what, examined, act, decide).await?
+        let change = match basis {
+            Against::Nothing => self.change_by(session, Durability::Deferred, act, decide).await?,
+            against => {
+                let group = self.clone();
+                let compare = move |change: &Transaction<'_>, known: &KeptRequest| {
+                    group.compare(change, known, &examined, against)
+                };
+                match self.change_if(session, compare, act, decide).await? {
+                    Ok(change) => change,
+                    Err(Compared::Refused(refusal)) => return Err(ServiceError::Refused(refusal)),
+                    Err(Compared::Left(why)) => {
+                        self.summaries.note_left(session, why.clone());
+                        self.leave(session, why.clone()).await;
+                        return Err(ServiceError::Conflict(why.into()));
+                    }
+                    Err(Compared::Same | Compared::Changed) => return Err(ServiceError::Changed),
+                }
             }
         };
         match change {
@@ -281,6 +321,31 @@ impl GroupService {
             }
             Change::Left(known) => Err(overtaken(&known)),
         }
+    }
+
+    /// What other requests that pay the same say against an approval, and what was seen.
+    fn compare(
+        &self,
+        change: &Transaction<'_>,
+        known: &KeptRequest,
+        examined: &Examined,
+        against: Against,
+    ) -> Result<Compared, StoreError> {
+        let spend = examined.spend().map(|spend| &**spend);
+        let elsewhere = self.elsewhere(known, spend, |other| change.request(other))?;
+        let conflicts = self.conflicts(known, &elsewhere);
+        if let Err(refusal) = self.check_paid_once(&conflicts) {
+            return Ok(Compared::Refused(refusal));
+        }
+        Ok(match (against, conflicts.left()) {
+            (Against::Decider, Some(why)) => Compared::Left(why),
+            (Against::Operator(Some(seen)), _)
+                if !self.shows(known, examined, &elsewhere, seen) =>
+            {
+                Compared::Changed
+            }
+            _ => Compared::Same,
+        })
     }
 
     /// Stores that an approval had no effect. A restart must not repeat it.

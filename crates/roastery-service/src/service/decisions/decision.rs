@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use roastery_protocol::SessionId;
 use roastery_store::{
-    Act, Change, Decider, Durability, KeptRequest, MAX_TEXT, NoticeKind, RequestState,
+    Act, Change, Decider, Durability, KeptRequest, MAX_TEXT, NoticeKind, RequestState, StoreError,
+    Transaction,
 };
 
 use crate::{
     limits::Limit,
-    policy::Examined,
+    policy::Refusal,
     service::{
         ServiceError,
-        group::{service::GroupService, shown::Seen, state::state_of},
+        group::{service::GroupService, state::state_of},
         now,
         outbox::Told,
     },
@@ -58,6 +59,19 @@ pub(in crate::service) fn overtaken(known: &KeptRequest) -> ServiceError {
         "the request has changed since it was looked at, and is {state} now{text}: look at it again"
     );
     ServiceError::Conflict(reason.into())
+}
+
+/// What is found about a request when a decision is to take effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::service) enum Compared {
+    /// Nothing that is against the decision.
+    Same,
+    /// It does not show what was seen.
+    Changed,
+    /// A rule is against it by now.
+    Refused(Refusal),
+    /// Only the operator may approve it by now, for this reason.
+    Left(String),
 }
 
 impl GroupService {
@@ -122,41 +136,38 @@ impl GroupService {
         changed
     }
 
-    /// The same, if the request still shows what was seen: both are compared in one transaction of
-    /// the store, in which the decision takes effect.
-    ///
-    /// # Errors
-    ///
-    /// [`ServiceError::Changed`] if it shows something else.
-    pub(in crate::service) async fn change_if_seen(
+    /// The same, if `compare` finds nothing against it: it is asked in the transaction of the store
+    /// in which the decision takes effect, with the request as it is in it.
+    pub(in crate::service) async fn change_if(
         self: &Arc<Self>,
         session: SessionId,
-        seen: Seen,
-        examined: Examined,
+        compare: impl FnOnce(&Transaction<'_>, &KeptRequest) -> Result<Compared, StoreError>
+        + Send
+        + 'static,
         act: Option<Act>,
         decide: impl FnOnce(&KeptRequest) -> Option<RequestState> + Send + 'static,
-    ) -> Result<Change, ServiceError> {
+    ) -> Result<Result<Change, Compared>, ServiceError> {
         let (at, group) = (now(), self.clone());
         let changed = self
             .shared
             .write(Durability::Deferred, move |change| {
-                let shows = match change.request(session)? {
-                    Some(known) => group.still_shows(change, &known, &examined, seen)?,
-                    None => false,
+                let compared = match change.request(session)? {
+                    Some(known) => compare(change, &known)?,
+                    None => Compared::Changed,
                 };
-                if !shows {
-                    return Ok(None);
+                if compared != Compared::Same {
+                    return Ok(Err(compared));
                 }
                 let changed = change.change_request(session, at, decide)?;
                 if let Change::Made(kept) = &changed {
                     act.iter().try_for_each(|act| change.append_act(act))?;
                     group.holdings.note(kept);
                 }
-                Ok(Some(changed))
+                Ok(Ok(changed))
             })
             .await;
         self.shared.waiters.wake(session);
-        changed?.ok_or(ServiceError::Changed)
+        changed
     }
 
     /// Shortens a text to what fits into the store, and reports that.

@@ -14,7 +14,8 @@ use crate::{
     policy::{Examined, PolicyEngine, Refusal, Reservation},
     service::{
         both_clocks,
-        group::{service::GroupService, summaries::summary, turns::Lane},
+        group::{conflicts::Conflicts, service::GroupService, summaries::summary, turns::Lane},
+        payments::Pays,
     },
 };
 
@@ -51,7 +52,9 @@ impl GroupService {
         if let Some(spend) = examined.spend() {
             let session = request.session_id();
             self.summaries.note(session, summary(spend, request, self.policy.network()));
-            self.coins.note(session, &examined.spending().coins);
+            let coins = &examined.spending().coins;
+            let forgotten = self.coins.note(session, coins, Some(Pays::of(spend)));
+            self.shared.limits.hit_times(Limit::PaymentsCompared, &self.name, forgotten);
         }
     }
 
@@ -61,6 +64,15 @@ impl GroupService {
         let (ledger, caps) = (&self.shared.ledger, self.policy.caps());
         let counted_as = examined.counted_as();
         ledger.check(self.key(), counted_as, examined.spending(), caps, both_clocks())
+    }
+
+    /// Checks the rule that what is paid already, by another request that is approved or signed, is
+    /// not paid again, where this node has it.
+    pub(in crate::service) fn check_paid_once(&self, conflicts: &Conflicts) -> Result<(), Refusal> {
+        match &conflicts.paid {
+            Some(text) if self.policy.pays_once() => Err(Refusal::PaidElsewhere(text.clone())),
+            _ => Ok(()),
+        }
     }
 
     /// Counts a request as approved and open, if the limits allow it.

@@ -23,7 +23,7 @@ impl GroupService {
     ) -> Option<String> {
         let left = self.left_by_its_messages(request, examined.equivalents());
         left.or_else(|| examined.is_by_hand().then(|| BY_HAND.to_owned()))
-            .or_else(|| examined.spend().and_then(|spend| left_by_chain(spend)))
+            .or_else(|| examined.spend().and_then(|spend| self.left_by_chain(spend)))
     }
 
     /// The same, as far as the messages of a request say so, and these equivalents of them.
@@ -46,23 +46,22 @@ impl GroupService {
             "signs what this node's operator has rejected as request {id}: only the operator may approve it"
         ))
     }
-}
 
-/// Why only the operator may approve a transaction, if a chain source shows what it does otherwise:
-/// money may be paid twice, or coins be others than they seem.
-fn left_by_chain(spend: &Spend) -> Option<String> {
-    let stops = |warning: &&Warning| {
-        let about = matches!(
-            warning,
+    /// Why only the operator may approve a transaction, if a chain source shows what it does
+    /// otherwise: money may be paid twice, or coins be others than they seem. Or if it was not
+    /// read, and this node pays nothing twice.
+    fn left_by_chain(&self, spend: &Spend) -> Option<String> {
+        let stops = |warning: &&Warning| match warning {
             Warning::CoinSpent { .. }
-                | Warning::CoinUnknown { .. }
-                | Warning::CoinDiffers { .. }
-                | Warning::PaidBefore { .. }
-        );
-        about && warning.level() == Level::Stop
-    };
-    let warning = spend.warnings().iter().find(stops)?;
-    Some(format!("{warning}: only the operator may approve it"))
+            | Warning::CoinUnknown { .. }
+            | Warning::CoinDiffers { .. }
+            | Warning::PaidBefore { .. } => warning.level() == Level::Stop,
+            Warning::ChainNotRead => self.policy.pays_once(),
+            _ => false,
+        };
+        let warning = spend.warnings().iter().find(stops)?;
+        Some(format!("{warning}: only the operator may approve it"))
+    }
 }
 
 #[cfg(test)]

@@ -140,6 +140,10 @@ impl GroupService {
             return Err(signed());
         }
         let left = self.left_to_operator(&kept.request, &examined);
+        let left = match left {
+            None => self.conflicts_now(&kept, examined.spend()).await.left(),
+            left => left,
+        };
         if self.approval_mode() == ApprovalMode::Command && left.is_none() {
             let reason = "requests of this group are approved by a command";
             return Err(ServiceError::Conflict(reason.into()));

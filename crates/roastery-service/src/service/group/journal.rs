@@ -21,6 +21,7 @@ use crate::{
     metrics::Metrics,
     policy::{Approval, Caps, Examined, Key, Ledger, Now, Refusal},
     service::{
+        coins::CoinsOfKeys,
         now_ms,
         outbox::{Hooks, Told},
         shared::Shared,
@@ -81,6 +82,7 @@ pub(in crate::service) struct AuditWriter {
     ledger: Arc<Ledger>,
     metrics: Arc<Metrics>,
     hooks: Arc<Hooks>,
+    coins: Arc<CoinsOfKeys>,
     /// Whether the last write has failed.
     fails: Arc<AtomicBool>,
 }
@@ -89,8 +91,8 @@ impl AuditWriter {
     pub(in crate::service) fn new(shared: &Shared) -> Self {
         let (writer, ledger) = (shared.writer.clone(), shared.ledger.clone());
         let (state, metrics) = (shared.store_state.clone(), shared.metrics.clone());
-        let hooks = shared.hooks.clone();
-        Self { writer, state, ledger, metrics, hooks, fails: Arc::default() }
+        let (hooks, coins) = (shared.hooks.clone(), shared.coins.clone());
+        Self { writer, state, ledger, metrics, hooks, coins, fails: Arc::default() }
     }
 
     /// Whether the last write has failed: then no share leaves.
@@ -124,7 +126,7 @@ impl AuditWriter {
     fn write(&self, leaving: Leaving) {
         let (this, ledger) = (self.clone(), self.ledger.clone());
         let Leaving { entry, group, counted_as, approval, caps, wait, ack, over_limit } = leaving;
-        let session = entry.session;
+        let (session, key) = (entry.session, entry.key);
         let exceeded = Arc::new(Mutex::new(None));
         let found = exceeded.clone();
         let release = move |change: &mut Transaction<'_>| {
@@ -151,7 +153,12 @@ impl AuditWriter {
                     // If the receiver is dropped the group has ended.
                     let _ = over_limit.send(OverLimit { session, decision, refusal, ack });
                 }
-                None => this.written(done, &group, ack),
+                None => {
+                    if matches!(done, Ok(Release::Recorded)) {
+                        this.coins.of(key).released(session);
+                    }
+                    this.written(done, &group, ack);
+                }
             }
         };
         self.writer.write_among_others(wait, release, written);

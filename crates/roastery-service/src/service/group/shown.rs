@@ -204,6 +204,19 @@ impl GroupService {
         self.shown_about((subject, 0), kept, Some(spend), examined, elsewhere)
     }
 
+    /// The same of a request that exists, as if it were this draft of its transaction.
+    pub(in crate::service) fn shown_instead(
+        &self,
+        draft: &Subject,
+        kept: &KeptRequest,
+        examined: &Examined,
+        elsewhere: &CoinsElsewhere,
+    ) -> Shown {
+        let about = (Seen::of_draft(self.group.id(), draft), 0);
+        let spend = examined.spend().map(|spend| &**spend);
+        self.shown_about(about, kept, spend, &Ok(examined.clone()), elsewhere)
+    }
+
     fn shown_about(
         &self,
         about: ([u8; HALF], u64),
@@ -214,22 +227,24 @@ impl GroupService {
     ) -> Shown {
         let warnings = spend.map(warnings_of).unwrap_or_default();
         let state = self.current_state(kept).state;
+        let conflicts = self.conflicts(kept, elsewhere);
         let ruling = (!is_decided(state)).then(|| {
             let checked = examined.as_ref().map(|examined| (examined, self.check(examined)));
             let (refused, left) = match checked {
-                Err(refusal) => (Some(refusal.to_string()), None),
+                Err(refusal) => (Some(refusal.clone()), None),
                 Ok((examined, check)) => (
-                    check.err().map(|refusal| refusal.to_string()),
-                    self.left_to_operator(&kept.request, examined),
+                    check.and_then(|()| self.check_paid_once(&conflicts)).err(),
+                    self.left_to_operator(&kept.request, examined).or_else(|| conflicts.left()),
                 ),
             };
+            let refused = refused.map(|refusal| refusal.to_string());
             Ruling { refused, by: self.approval_mode(), left }
         });
-        Shown::new(about, state, warnings, self.conflicts(kept, elsewhere), ruling)
+        Shown::new(about, state, warnings, conflicts, ruling)
     }
 
     /// Whether a request that was examined still shows what was seen: the request of this change,
-    /// with the others that spend its coins as they are in it.
+    /// with the others that spend its coins or pay the same as they are in it.
     pub(in crate::service) fn still_shows(
         &self,
         change: &Transaction<'_>,
@@ -237,10 +252,21 @@ impl GroupService {
         examined: &Examined,
         seen: Seen,
     ) -> Result<bool, StoreError> {
-        let elsewhere = self.elsewhere(kept, |other| change.request(other))?;
-        let spend = examined.spend().cloned();
-        let shown = self.shown(kept, spend.as_deref(), &Ok(examined.clone()), &elsewhere);
-        Ok(shown.is(seen))
+        let spend = examined.spend().map(|spend| &**spend);
+        let elsewhere = self.elsewhere(kept, spend, |other| change.request(other))?;
+        Ok(self.shows(kept, examined, &elsewhere, seen))
+    }
+
+    /// Whether a request that was examined shows what was seen.
+    pub(in crate::service) fn shows(
+        &self,
+        kept: &KeptRequest,
+        examined: &Examined,
+        elsewhere: &CoinsElsewhere,
+        seen: Seen,
+    ) -> bool {
+        let spend = examined.spend().map(|spend| &**spend);
+        self.shown(kept, spend, &Ok(examined.clone()), elsewhere).is(seen)
     }
 }
 

@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
-use roastery_bitcoin::spend::{Report, Signing};
+use roastery_bitcoin::spend::{Report, Spend};
+use roastery_store::KeptRequest;
 
 use super::proposing::{DraftSubject, NewRequest, RequestDraft};
-use crate::service::{
-    Service, ServiceError,
-    answers::payment::PaymentDetails,
-    group::{
-        conflicts::CoinsElsewhere,
-        service::GroupService,
-        shown::{Ruling, Seen, Shown},
-        turns::Lane,
-        warning::RequestWarning,
+use crate::{
+    policy::Examined,
+    service::{
+        Service, ServiceError,
+        answers::payment::PaymentDetails,
+        group::{
+            service::GroupService,
+            shown::{Ruling, Seen, Shown},
+            turns::Lane,
+            warning::RequestWarning,
+        },
     },
-    wallet::coin_of,
 };
 
 /// A transaction that was examined, and that no member was asked to sign by that.
@@ -81,19 +83,60 @@ pub(super) struct BeforeAsked {
 }
 
 impl GroupService {
+    /// What is seen of a request of another member for the same transaction as this new one, if
+    /// that shows the same as the draft that was seen: what is approved is what was looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Changed`] if it shows something else; [`ServiceError::Conflict`] names the
+    /// request if that is so for the PSBT with which it was proposed.
+    pub(super) async fn seen_waiting(
+        self: &Arc<Self>,
+        waiting: &KeptRequest,
+        new: &NewRequest,
+        examined: &Examined,
+        draft: Seen,
+    ) -> Result<Seen, ServiceError> {
+        let elsewhere = self.read_elsewhere(waiting, examined.spend()).await;
+        let subject = &new.kept.subject;
+        let as_draft = self.shown_instead(subject, waiting, examined, &elsewhere);
+        let reads_alike = waiting.subject == *subject
+            || match (new.spend.clone(), examined.spend().cloned()) {
+                (Some(own), Some(other)) => self.reads_alike(own, other).await?,
+                _ => false,
+            };
+        if reads_alike && as_draft.is(draft) {
+            let spend = examined.spend().map(|spend| &**spend);
+            return Ok(self.shown(waiting, spend, &Ok(examined.clone()), &elsewhere).seen);
+        }
+        if waiting.subject == *subject {
+            return Err(ServiceError::Changed);
+        }
+        let session = waiting.request.session_id().to_string();
+        let id = &session[..8];
+        let reason = format!(
+            "request {id} asks for the same transaction with another PSBT, which shows something else: look at it \
+             with roastery requests {id}, and approve it if it is to be signed"
+        );
+        Err(ServiceError::Conflict(reason.into()))
+    }
+
+    /// Whether two PSBTs of one transaction are described alike.
+    async fn reads_alike(&self, one: Arc<Spend>, other: Arc<Spend>) -> Result<bool, ServiceError> {
+        let compared = self
+            .with_policy(Lane::Operator, move |policy| {
+                let read = |spend: &Spend| Report::of(spend, policy.network()).to_string();
+                Ok(read(&one) == read(&other))
+            })
+            .await;
+        compared.map_err(ServiceError::Refused)
+    }
+
     /// What is shown of a transaction before it is asked for; `None` for another subject.
     pub(super) async fn shown_before(self: &Arc<Self>, new: &NewRequest) -> Option<BeforeAsked> {
         let NewRequest { kept, examined, spend } = new;
         let spend = spend.as_ref()?;
-        let ours = spend.inputs().iter().filter(|input| input.signing != Signing::NotOurs);
-        let coins: Vec<_> = ours.map(|input| coin_of(&input.outpoint)).collect();
-        let others = self.coins.spenders(&coins);
-        let unread = others.len();
-        let (group, asked) = (self.clone(), kept.clone());
-        let read = self.shared.store(move |store| {
-            group.elsewhere_among(&asked, others, |other| store.request(other))
-        });
-        let elsewhere = read.await.unwrap_or_else(|_| CoinsElsewhere::unread(unread));
+        let elsewhere = self.read_elsewhere(kept, Some(spend)).await;
         let draft = self.shown_as_draft(kept, spend, examined, &elsewhere);
         let asked = self.shown(kept, Some(spend), examined, &elsewhere).seen;
         Some(BeforeAsked { draft, asked })
@@ -102,9 +145,16 @@ impl GroupService {
 
 #[cfg(test)]
 mod tests {
-    use roastery_bitcoin::{spend::Spend, wallet::Wallet};
+    use roastery_bitcoin::wallet::Wallet;
+    use roastery_protocol::{
+        SessionId,
+        request::{Proposal, Subject},
+    };
     use roastery_store::{Listing, StateKind};
-    use roastery_testkit::payments::{ordinary, spend_of};
+    use roastery_testkit::{
+        payments::{elsewhere, ordinary, spend_of},
+        seat,
+    };
 
     use super::*;
     use crate::{
@@ -112,6 +162,7 @@ mod tests {
         service::{
             fixture::{TestNode, asking},
             group::state::State,
+            now,
         },
     };
 
@@ -195,5 +246,52 @@ mod tests {
             let approved = [one.unwrap(), two.unwrap()].into_iter().filter_map(Result::ok).count();
             assert!(approved <= 1, "neither was shown with the other");
         }
+    }
+
+    /// The other member proposes the transaction of this PSBT.
+    async fn waiting(node: &TestNode, spend: &Spend) -> SessionId {
+        let request = spend.requests([9; 32], now() + 600).unwrap().remove(0);
+        let session = request.session_id();
+        let subject = Subject::Transaction(spend.document().bytes().to_vec());
+        let mut events = node.shared.events.subscribe();
+        node.group.receive_proposal(seat(1), Proposal { request, subject }).await.unwrap();
+        while events.recv().await.unwrap().kind != "pending" {}
+        session
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_draft_that_another_member_asks_for_is_approved_as_it_was_shown() {
+        let node = node().await;
+        let spend = spend(&node);
+        let before = looked(&node, &spend).await;
+        let session = waiting(&node, &spend).await;
+        // It was shown without the other request.
+        let refused = node.group.propose(draft(&spend, Some(before.seen)), asking(0)).await;
+        assert!(matches!(refused, Err(ServiceError::Changed)), "{refused:?}");
+        assert!(!node.group.is_running(session));
+        let after = looked(&node, &spend).await;
+        let made = node.group.propose(draft(&spend, Some(after.seen)), asking(0)).await.unwrap();
+        assert_eq!(made.kept.request.session_id(), session);
+        assert_eq!(made.current.state, State::Approved);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_draft_that_another_member_shows_otherwise_is_not_approved_by_what_was_seen_of_it() {
+        let node = node().await;
+        let spend = spend(&node);
+        // The output of the payee has a derivation, as change has.
+        let mut psbt = spend.document().decoded().clone();
+        let paid = psbt.unsigned_tx.output.iter().position(|one| one.script_pubkey == elsewhere());
+        let script = &psbt.unsigned_tx.output.last().unwrap().script_pubkey;
+        let key = bitcoin::XOnlyPublicKey::from_slice(&script.as_bytes()[2..]).unwrap();
+        psbt.outputs[paid.unwrap()].tap_key_origins.insert(key, Default::default());
+        let other = spend_of(psbt, &Wallet::new(node.members().clone()).unwrap());
+        assert_eq!(other.messages().unwrap(), spend.messages().unwrap());
+        let session = waiting(&node, &other).await;
+        let seen = looked(&node, &spend).await.seen;
+        let refused = node.group.propose(draft(&spend, Some(seen)), asking(0)).await;
+        let Err(ServiceError::Conflict(why)) = refused else { panic!("{refused:?}") };
+        assert!(why.to_string().contains(&session.to_string()[..8]), "{why}");
+        assert!(!node.group.is_running(session));
     }
 }

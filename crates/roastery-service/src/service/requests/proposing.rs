@@ -122,9 +122,9 @@ impl GroupService {
         what: RequestDraft,
         asking: Asking,
     ) -> Result<KnownRequest, ServiceError> {
-        let seen = what.seen;
+        let draft = what.seen;
         let new = self.read_proposal(what).await?;
-        let seen = match seen {
+        let seen = match draft {
             None => None,
             Some(seen) => match self.shown_before(&new).await {
                 // It is compared once more when the approval takes effect.
@@ -132,26 +132,32 @@ impl GroupService {
                 _ => return Err(ServiceError::Changed),
             },
         };
-        let NewRequest { kept, examined, spend } = new;
+        let NewRequest { kept, examined, spend } = &new;
         if let Some(spend) = spend
-            && let Some(parts) = self.requests_for(&kept, &spend).await?
+            && let Some(parts) = self.requests_for(kept, spend).await?
             && let Some(first) = parts.first()
         {
             // This approves the request that another member has proposed.
             let waiting = parts.iter().find(|part| part.state == RequestState::Proposed);
             let waiting = waiting.filter(|_| self.approval_mode() != ApprovalMode::Command);
             let Some(waiting) = waiting else { return self.acknowledge(first, None).await };
-            let spend = Some(spend).filter(|_| waiting.subject == kept.subject);
+            let spend = Some(spend.clone()).filter(|_| waiting.subject == kept.subject);
             let examined = self.examine_for(Lane::Operator, waiting, spend).await;
             let examined = examined.map_err(ServiceError::Refused)?;
-            self.approve_parts(waiting, &examined, asking, None).await?;
+            let seen = match draft {
+                None => None,
+                Some(draft) => Some(self.seen_waiting(waiting, &new, &examined, draft).await?),
+            };
+            self.approve_parts(waiting, &examined, asking, seen).await?;
             let of_first = Some(&examined).filter(|_| waiting.subject == first.subject);
             return self.acknowledge(first, of_first).await;
         }
         let refused = ServiceError::Refused;
         // A request that the rules forbid is not stored.
-        let examined = examined.map_err(refused)?;
+        let examined = examined.clone().map_err(refused)?;
         self.check(&examined).map_err(refused)?;
+        let conflicts = self.conflicts_now(kept, spend.as_ref()).await;
+        self.check_paid_once(&conflicts).map_err(refused)?;
         self.note_examined(&kept.request, &examined);
         let (request, subject, since) = (kept.request.clone(), kept.subject.clone(), kept.since);
         let (group, session) = (request.group(), request.session_id());
@@ -163,14 +169,14 @@ impl GroupService {
             })
             .await?;
         let begun = match self.approval_mode() {
-            ApprovalMode::Command => self.evaluate_parts(&kept, &examined).await,
-            _ => self.approve_parts(&kept, &examined, asking, seen).await,
+            ApprovalMode::Command => self.evaluate_parts(kept, &examined).await,
+            _ => self.approve_parts(kept, &examined, asking, seen).await,
         };
         if let Err(error) = begun {
-            self.give_up_parts(&kept, &examined, &error).await;
+            self.give_up_parts(kept, &examined, &error).await;
             return Err(error);
         }
-        self.acknowledge(&kept, Some(&examined)).await
+        self.acknowledge(kept, Some(&examined)).await
     }
 
     /// Reads the input: its subject, its messages, and what is found in it. A transaction is parsed

@@ -2,18 +2,25 @@
 
 use std::sync::Arc;
 
-use roastery_store::{Change, Decider, Decision, Durability, KeptRequest, RequestState};
+use roastery_store::{
+    Change, Decider, Decision, Durability, KeptRequest, Listing, RequestState, StateKind,
+};
 
 use crate::{
     config::ApprovalMode,
+    limits::Limit,
     service::{
         ServiceError,
-        coins::MOST_REMEMBERED,
+        coins::{MOST_REMEMBERED, PAYMENT_COUNTS},
         decisions::approval::ApprovalBasis,
         group::{service::GroupService, state::open_requests},
         now,
+        payments::Pays,
     },
 };
+
+/// How many signed requests are read at once.
+const PAGE: usize = 64;
 
 impl GroupService {
     /// Resumes after a restart: approved requests are approved again if the decision is still
@@ -23,11 +30,7 @@ impl GroupService {
         self.watch_known().await?;
         let holdings = self.holdings.clone();
         self.shared.store(move |store| holdings.load(store, id)).await?;
-        let latest = self.shared.store(|store| store.audit_latest(MOST_REMEMBERED)).await?;
-        // Another epoch may have released them.
-        for entry in latest.iter().filter(|entry| entry.key == self.key()) {
-            self.coins.approved(entry.session, &entry.spending.coins);
-        }
+        self.remember_payments().await?;
         let mut open = self.shared.store(move |store| open_requests(store, id)).await?;
         open.retain(|kept| kept.request.expiry() > now);
         // The oldest come first.
@@ -42,6 +45,41 @@ impl GroupService {
                 RequestState::Signed(_) | RequestState::Stopped(_) | RequestState::Refused(_) => {}
             }
         }
+        Ok(())
+    }
+
+    /// Notes the coins and payments of what was released, and of what was signed in the last weeks.
+    async fn remember_payments(&self) -> Result<(), ServiceError> {
+        let (id, key, coins) = (self.group.id(), self.key(), self.coins.clone());
+        let since = now().saturating_sub(PAYMENT_COUNTS);
+        let forgotten = self.shared.store(move |store| {
+            let mut forgotten = 0;
+            // Another epoch may have released them.
+            let latest = store.audit_latest(MOST_REMEMBERED)?;
+            for entry in latest.iter().filter(|entry| entry.key == key) {
+                let kept = store.request(entry.session)?;
+                let kept = kept.filter(|kept| kept.changed >= since);
+                let pays = kept.as_ref().and_then(Pays::of_kept);
+                forgotten += coins.approved(entry.session, &entry.spending.coins, pays);
+                coins.released(entry.session);
+            }
+            let states = vec![StateKind::Signed];
+            let mut which = Listing { groups: vec![id], states, before: u64::MAX, limit: PAGE };
+            for _ in 0..MOST_REMEMBERED / PAGE {
+                let page = store.list(&which)?;
+                let Some(last) = page.last() else { break };
+                which.before = last.position;
+                for kept in page.iter().filter(|kept| kept.changed >= since) {
+                    forgotten += coins.note(kept.request.session_id(), &[], Pays::of_kept(kept));
+                }
+                if last.changed < since {
+                    break;
+                }
+            }
+            Ok(forgotten)
+        });
+        let forgotten = forgotten.await?;
+        self.shared.limits.hit_times(Limit::PaymentsCompared, &self.name, forgotten);
         Ok(())
     }
 

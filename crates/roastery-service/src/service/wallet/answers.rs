@@ -18,6 +18,7 @@ use crate::service::{
         turns::Lane,
         warning::{RequestWarning, warnings_of},
     },
+    payments::Payment,
 };
 
 /// A wallet as it is now.
@@ -210,6 +211,13 @@ impl Service {
             && let Some(paid) = already_paid(&under_way, paying, &view)
         {
             return Err(paid.into());
+        }
+        if let Draft::Pay { to, amount, inputs } = &what
+            && !again
+        {
+            let inputs = inputs.iter().copied().collect();
+            let paying = vec![Payment::new(*amount, to)];
+            group.check_asked_once(paying, &inputs).await?;
         }
         let (avoid, open) = (coins_of(&under_way), open_coins_of(&under_way));
         let proposed = self.proposed_coins(&group, &view).await?;

@@ -7,8 +7,6 @@ mod sending;
 pub(in crate::service) mod to_send;
 mod under_way;
 
-pub(in crate::service) use self::under_way::coin_of;
-
 use std::{
     collections::BTreeMap,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},

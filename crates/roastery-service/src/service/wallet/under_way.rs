@@ -3,16 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitcoin::{Amount, OutPoint, Script, Transaction, Txid, hashes::Hash as _, hex::FromHex as _};
-use roastery_bitcoin::{
-    psbt,
-    spend::{Output, Payee},
-};
+use bitcoin::{Amount, OutPoint, Script, Transaction, Txid, hex::FromHex as _};
+use roastery_bitcoin::{psbt, spend::Output};
 use roastery_protocol::{
     GroupId, SessionId,
     request::{MAX_LIFETIME_SECONDS, Subject},
 };
-use roastery_store::{Coin, KeptRequest, Listing, RequestState, StateKind, Store, StoreError};
+use roastery_store::{KeptRequest, Listing, RequestState, StateKind, Store, StoreError};
 use roastery_wallet::View;
 
 use super::{known::GroupWallet, lock, to_send::SendingState};
@@ -20,18 +17,15 @@ use crate::{
     policy::PolicyEngine,
     service::{
         Service, ServiceError,
+        coins::{PAYMENT_COUNTS, coin_of},
         group::{
             service::{GroupService, key_of},
             turns::Lane,
         },
         now,
+        payments::Payment,
     },
 };
-
-/// A coin, as the store names it.
-pub(in crate::service) fn coin_of(outpoint: &OutPoint) -> Coin {
-    Coin { transaction: outpoint.txid.to_byte_array(), output: outpoint.vout }
-}
 
 /// How many requests are read at once.
 const PAGE: usize = 64;
@@ -40,9 +34,8 @@ const PAGE: usize = 64;
 /// more, and the program sees for itself that it makes each once.
 const MOST_READ: usize = 4096;
 
-/// How long a signed transaction, and one of which a share has left, counts, in seconds: four
-/// weeks.
-const COUNTS: u64 = 28 * 24 * 60 * 60;
+/// The most requests of other members that are looked at for one payment.
+const MOST_ASKED: usize = 64;
 
 /// How far a transaction is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -234,7 +227,7 @@ fn under_way(
     };
     // What has not expired has changed within a request's longest life.
     let life = at.saturating_sub(MAX_LIFETIME_SECONDS);
-    let counts = at.saturating_sub(COUNTS);
+    let counts = at.saturating_sub(PAYMENT_COUNTS);
     for (state, since) in
         [(StateKind::Approved, life), (StateKind::Proposed, life), (StateKind::Signed, counts)]
     {
@@ -262,6 +255,40 @@ fn under_way(
     Ok(known.into_values().collect())
 }
 
+impl GroupService {
+    /// Whether another member asks for one of these payments, by a transaction that spends none of
+    /// these coins and is not decided here.
+    pub(super) async fn check_asked_once(
+        &self,
+        payments: Vec<Payment>,
+        coins: &BTreeSet<OutPoint>,
+    ) -> Result<(), ServiceError> {
+        let coins: Vec<_> = coins.iter().map(coin_of).collect();
+        let alike = self.coins.alike(&coins, &payments);
+        let payers: Vec<SessionId> =
+            alike.iter().filter(|one| one.pays.is_some()).map(|one| one.session).collect();
+        let most = payers.len().min(MOST_ASKED);
+        let read = move |store: &Store| {
+            payers.into_iter().take(most).map(|session| store.request(session)).collect()
+        };
+        let found: Vec<Option<KeptRequest>> = self.shared.store(read).await?;
+        let asked = found.into_iter().flatten().find(|kept| {
+            kept.state == RequestState::Proposed
+                && kept.proposer.is_some()
+                && kept.request.expiry() > now()
+                && self.why_it_fails(kept.request.session_id()).is_none()
+        });
+        let Some(kept) = asked else { return Ok(()) };
+        let session = kept.request.session_id();
+        let id = &session.to_string()[..8];
+        let reason = format!(
+            "another member asks for a payment of the same amount to the same address, which waits for a decision: \
+             roastery requests {id} shows it, and roastery approve {id} approves it; with --again it is paid once more"
+        );
+        Err(AlreadyPaid { session, reason }.into())
+    }
+}
+
 impl Service {
     /// Whether another transaction that is under way pays what this one pays to others, which is
     /// then made twice.
@@ -279,15 +306,16 @@ impl Service {
         let mut under_way = self.under_way(group, wallet, &view).await?;
         // Of two that spend one coin one is confirmed: this one replaces the other, or is the same.
         under_way.retain(|one| !one.coins().any(|coin| coins.contains(&coin)));
-        let mut others = spend.outputs().iter().filter(|output| output.payee == Payee::Other);
-        let paid = |output: &Output| {
+        let paid = |(_, output): (usize, &Output)| {
             let (amount, to) = (output.amount, &*output.script);
             already_paid(&under_way, Paying { amount, to, again: false, inputs: &[] }, &view)
         };
-        match others.find_map(paid) {
-            Some(paid) => Err(paid.into()),
-            None => Ok(()),
+        if let Some(paid) = spend.payments().find_map(paid) {
+            return Err(paid.into());
         }
+        let payments = spend.payments();
+        let payments = payments.map(|(_, paid)| Payment::new(paid.amount, &paid.script)).collect();
+        group.check_asked_once(payments, &coins).await
     }
 
     /// The coins of a wallet that open requests spend which were not approved here.

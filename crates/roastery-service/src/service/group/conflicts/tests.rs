@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use roastery_bitcoin::{spend::Spend, wallet::Wallet};
-use roastery_protocol::request::{RefusalReason, SigningRequest, Subject};
-use roastery_store::{AuditEntry, Coin, Durability, Spending};
+use roastery_bitcoin::{policy::Rules, spend::Spend, wallet::Wallet};
+use roastery_protocol::request::{Proposal, RefusalReason, SigningRequest, Subject};
+use roastery_store::{AuditEntry, Coin, Decider, Durability, RequestState, Spending};
 use roastery_testkit::{
     payments::{ordinary, spend_of},
     seat,
@@ -10,10 +10,11 @@ use roastery_testkit::{
 
 use super::*;
 use crate::{
-    config::{PolicyConfig, SubjectKind},
+    config::{ApprovalMode, PolicyConfig, SubjectKind},
     service::{
+        DecidedAbout, DraftSubject, RequestDraft, ServiceError,
         decisions::{approval::ApprovalBasis, parts},
-        fixture::{TestNode, audit_entry},
+        fixture::{TestNode, asking, audit_entry},
         group::turns::Lane,
         now_ms,
     },
@@ -122,8 +123,196 @@ async fn what_was_released_in_an_earlier_epoch_is_known_to_the_next_after_a_rest
     let entries = [entry(session, node.key()), entry(of_other_key, [9; 32])];
     node.shared.store(move |store| store.append_audit(&entries)).await.unwrap();
     let other = SessionId::from_bytes([8; 32]);
-    node.group.coins.note(other, &[spent]);
-    assert!(node.group.coins.others(other).is_empty());
+    node.group.coins.note(other, &[spent], None);
+    let others = |group: &GroupService| {
+        let found = group.coins.alike(&[spent], &[]).into_iter().map(|one| one.session);
+        found.filter(|one| *one != other).collect::<Vec<_>>()
+    };
+    assert!(others(&node.group).is_empty());
     let next = node.next_epoch().await;
-    assert_eq!(next.coins.others(other), [session]);
+    assert_eq!(others(&next), [session]);
+    assert!(next.coins.is_released(session));
+}
+
+/// The ordinary payment, from other coins for each number.
+fn payment_from(node: &TestNode, number: u8) -> Spend {
+    let wallet = Wallet::new(node.members().clone()).unwrap();
+    let mut psbt = ordinary(&wallet);
+    for (index, input) in psbt.unsigned_tx.input.iter_mut().enumerate() {
+        input.previous_output.txid = bitcoin::Txid::from_byte_array([number; 32]);
+        input.previous_output.vout = index as u32;
+        psbt.inputs[index].non_witness_utxo = None;
+    }
+    spend_of(psbt, &wallet)
+}
+
+/// The other member proposes it; returns after it was examined, with what is said of it.
+async fn asked(node: &TestNode, spend: &Spend, id: u8) -> (KeptRequest, String) {
+    let request = spend.requests([id; 32], now() + 600).unwrap().remove(0);
+    let session = request.session_id();
+    let subject = Subject::Transaction(spend.document().bytes().to_vec());
+    let mut events = node.shared.events.subscribe();
+    node.group.receive_proposal(seat(1), Proposal { request, subject }).await.unwrap();
+    let said = loop {
+        let event = events.recv().await.unwrap();
+        let kinds = ["pending", "approved", "rejected"];
+        if event.session == session.to_string() && kinds.contains(&event.kind.as_str()) {
+            break format!("{}: {}", event.kind, event.text);
+        }
+    };
+    (node.kept(session).await, said)
+}
+
+async fn approved(node: &TestNode, kept: &KeptRequest) -> Result<(), ServiceError> {
+    let examined = node.group.examine(kept).await.unwrap();
+    node.group.approve(kept, &examined, ApprovalBasis::by_operator(0)).await
+}
+
+async fn with(approval: ApprovalMode, pay_once: bool) -> TestNode {
+    let (kinds, command) = (vec![SubjectKind::Transaction], vec!["true".to_owned()]);
+    let transactions = Rules { pay_once, ..Rules::default() };
+    TestNode::with(PolicyConfig { kinds, approval, command, transactions, ..Default::default() })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_another_request_makes_from_other_coins_is_named_with_who_asks_for_it() {
+    let node = node().await;
+    let (first, _) = asked(&node, &payment_from(&node, 1), 1).await;
+    let (second, _) = asked(&node, &payment_from(&node, 2), 2).await;
+    let id = |kept: &KeptRequest| kept.request.session_id().to_string()[..8].to_owned();
+    let says = async |kept: &KeptRequest, state: &str, other: &KeptRequest| {
+        let warnings = warnings(&node.group, kept).await;
+        let [RequestWarning { code, level, text }] = &warnings[..] else { panic!("{warnings:?}") };
+        assert_eq!((*code, *level), ("same_payment", Level::Stop));
+        let name = format!("request {} of seat 1, which {state}", id(other));
+        assert!(text.contains(&name) && text.contains("0.00060000 BTC"), "{text}");
+    };
+    says(&second, "is proposed", &first).await;
+    says(&first, "is proposed", &second).await;
+    approved(&node, &first).await.unwrap();
+    says(&second, "is approved", &first).await;
+    // Only the approved one is named by what a decision is about.
+    assert_eq!(warnings(&node.group, &node.kept(first.request.session_id()).await).await.len(), 1);
+    // Another amount is another payment.
+    let wallet = Wallet::new(node.members().clone()).unwrap();
+    let mut psbt = payment_from(&node, 3).document().decoded().clone();
+    for output in &mut psbt.unsigned_tx.output {
+        output.value -= bitcoin::Amount::from_sat(1);
+    }
+    let (third, _) = asked(&node, &spend_of(psbt, &wallet), 3).await;
+    assert_eq!(warnings(&node.group, &third).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_requests_that_pay_the_same_a_rule_or_a_command_approves_one() {
+    for approval in [ApprovalMode::Automatic, ApprovalMode::Command] {
+        let node = with(approval, false).await;
+        let (first, said) = asked(&node, &payment_from(&node, 1), 1).await;
+        assert!(said.starts_with("approved"), "{said}");
+        let (second, said) = asked(&node, &payment_from(&node, 2), 2).await;
+        assert!(said.starts_with("pending") && said.contains("Only the operator"), "{said}");
+        assert_eq!(second.state, RequestState::Proposed);
+        let shown = node.group.known_whole(second.clone(), Lane::Operator, None).await;
+        assert!(
+            shown
+                .details
+                .unwrap()
+                .ruling
+                .unwrap()
+                .left
+                .unwrap()
+                .contains(&first.request.session_id().to_string()[..8])
+        );
+        // The operator may, also where a command approves the others.
+        let about = DecidedAbout::default();
+        let done = node.group.approve_as_operator(second, about, asking(0)).await.unwrap();
+        assert_eq!(done.current.state, State::Approved);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_without_the_operator_has_no_effect_once_the_same_payment_is_approved() {
+    let node = node().await;
+    let (first, _) = asked(&node, &payment_from(&node, 1), 1).await;
+    let (second, _) = asked(&node, &payment_from(&node, 2), 2).await;
+    // Both were examined before either was approved.
+    let examined = node.group.examine(&second).await.unwrap();
+    approved(&node, &first).await.unwrap();
+    let by_rules = ApprovalBasis::Decider(Decider::Rules);
+    let refused = node.group.approve(&second, &examined, by_rules).await;
+    assert!(matches!(refused, Err(ServiceError::Conflict(_))), "{refused:?}");
+    assert!(!node.group.is_running(second.request.session_id()));
+    let state = node.group.current_state(&node.kept(second.request.session_id()).await);
+    assert!(state.text.contains("Only the operator"), "{state:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_pays_once_refuses_what_is_paid_already_whoever_asks_for_it() {
+    let node = with(ApprovalMode::Manual, true).await;
+    let (first, _) = asked(&node, &payment_from(&node, 1), 1).await;
+    let (waits, said) = asked(&node, &payment_from(&node, 2), 2).await;
+    assert!(said.starts_with("pending"), "a proposal is no payment: {said}");
+    approved(&node, &first).await.unwrap();
+    let refused = |done: Result<(), ServiceError>| match done {
+        Err(ServiceError::Refused(refusal)) => assert!(
+            refusal.to_string().starts_with("policy.transactions: pay once: pays"),
+            "{refusal}"
+        ),
+        done => panic!("{done:?}"),
+    };
+    // By another member, before or after; and by a PSBT that is handed in here.
+    refused(approved(&node, &waits).await);
+    let (third, said) = asked(&node, &payment_from(&node, 3), 3).await;
+    assert!(said.starts_with("rejected"), "{said}");
+    assert!(matches!(third.state, RequestState::Refused(_)), "{third:?}");
+    let subject = DraftSubject::Transaction(payment_from(&node, 4).document().bytes().to_vec());
+    let what = RequestDraft { subject, life: None, once: false, seen: None, send: false };
+    refused(node.group.propose(what, asking(0)).await.map(drop));
+    // The same coins: a replacement is no further payment.
+    let wallet = Wallet::new(node.members().clone()).unwrap();
+    let mut psbt = payment_from(&node, 1).document().decoded().clone();
+    psbt.unsigned_tx.lock_time = bitcoin::absolute::LockTime::from_height(1).unwrap();
+    let (bump, _) = asked(&node, &spend_of(psbt, &wallet), 5).await;
+    approved(&node, &bump).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_of_which_a_share_has_left_is_named_after_its_request_has_ended() {
+    let node = node().await;
+    let (first, _) = asked(&node, &payment_from(&node, 1), 1).await;
+    approved(&node, &first).await.unwrap();
+    let session = first.request.session_id();
+    let (second, _) = asked(&node, &payment_from(&node, 2), 2).await;
+    let kept = node.kept(session).await;
+    let (by, reason) = (Decider::Operator, RefusalReason::Operator);
+    node.group.refuse(&kept, by, reason, "not this".to_owned(), None).await.unwrap();
+    assert_eq!(warnings(&node.group, &second).await, [], "no share has left");
+    node.group.coins.released(session);
+    let warnings = warnings(&node.group, &second).await;
+    let [RequestWarning { code, text, .. }] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(*code == "same_payment" && text.contains("after a share had left"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_paid_before_a_restart_is_compared_after_it() {
+    let node = node().await;
+    // It is in the store, and was not examined since the start.
+    let request = payment_from(&node, 1).requests([1; 32], now() + 600).unwrap().remove(0);
+    let subject = Subject::Transaction(payment_from(&node, 1).document().bytes().to_vec());
+    let session = request.session_id();
+    let change = node.shared.write(Durability::Synced, move |change| {
+        change.add_request(&request, &subject, Some(seat(1)), now())
+    });
+    change.await.unwrap();
+    let coins = coins_spent(&payment_from(&node, 1));
+    let (key, spending) = (node.key(), Spending { amount: 1, coins });
+    let entry = AuditEntry { session, key, spending, ..audit_entry(now_ms(), "") };
+    node.shared.store(move |store| store.append_audit(&[entry])).await.unwrap();
+    // A group that starts reads what the store has.
+    let next = node.next_epoch().await;
+    let second = payment_from(&node, 2);
+    let alike = next.coins.alike(&[], &Pays::of(&second).payments);
+    assert_eq!(alike.iter().map(|one| one.session).collect::<Vec<_>>(), [session]);
+    assert!(alike[0].pays.is_some() && next.coins.is_released(session));
 }

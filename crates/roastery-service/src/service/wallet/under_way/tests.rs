@@ -1,4 +1,4 @@
-use bitcoin::BlockHash;
+use bitcoin::{BlockHash, hashes::Hash as _};
 use roastery_bitcoin::{spend::Spender, wallet::Wallet};
 use roastery_protocol::{
     BodyHash,
@@ -192,4 +192,35 @@ async fn what_is_in_a_block_or_can_never_be_is_not_under_way() {
     let other = Txid::from_byte_array([9; 32]);
     assert!(one.is_open(&spent(txid, true)) && one.is_open(&spent(other, false)));
     assert!(!one.is_open(&spent(other, true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_another_member_asks_for_is_not_made_beside_it() {
+    let node = node().await;
+    let mut events = node.shared.events.subscribe();
+    let wallet = Wallet::new(node.members().clone()).unwrap();
+    let spend = spend_of(ordinary(&wallet), &wallet);
+    let request = spend.requests([1; 32], now() + 600).unwrap().remove(0);
+    let session = request.session_id();
+    let subject = Subject::Transaction(spend.document().bytes().to_vec());
+    let (_, paid) = spend.payments().next().unwrap();
+    let payment = |amount| vec![Payment::new(amount, &paid.script)];
+    let asks = async |amount, coins: &[OutPoint]| {
+        let coins = coins.iter().copied().collect();
+        node.group.check_asked_once(payment(amount), &coins).await
+    };
+    asks(paid.amount, &[]).await.unwrap();
+    node.group.receive_proposal(seat(1), Proposal { request, subject }).await.unwrap();
+    while events.recv().await.unwrap().kind != "pending" {}
+    let refused = asks(paid.amount, &[]).await.unwrap_err();
+    let ServiceError::AlreadyPaid { session: named, reason } = refused else { panic!("{refused}") };
+    assert_eq!(named, session.to_string());
+    assert!(reason.contains("roastery approve") && reason.contains("--again"), "{reason}");
+    // Another amount, and a coin of that one: only one of both can be confirmed.
+    asks(paid.amount + Amount::from_sat(1), &[]).await.unwrap();
+    asks(paid.amount, &[spend.inputs()[0].outpoint]).await.unwrap();
+    // What is decided here is compared as what is under way.
+    let about = DecidedAbout::default();
+    node.group.approve_as_operator(node.kept(session).await, about, asking(0)).await.unwrap();
+    asks(paid.amount, &[]).await.unwrap();
 }

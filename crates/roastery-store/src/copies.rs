@@ -40,7 +40,7 @@ use super::{
     wallets::WalletRecord,
 };
 
-/// How many rows are in memory at once.
+/// How many rows one change copies.
 const COPIED_AT_ONCE: usize = 64;
 
 impl Store {

@@ -57,6 +57,8 @@ impl Store {
     }
 
     fn erase_new(&self) -> Result<(), StoreError> {
+        // After a commit that has failed its rows may be on the disk, and name one of these files.
+        self.vault.writable()?;
         let new = self.vault.snapshot()?.collect(|NewKeyRecord(id)| Ok(Some(id)))?;
         if new.is_empty() {
             return Ok(());

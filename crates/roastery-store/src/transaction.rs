@@ -23,7 +23,14 @@ use super::{
 impl Vault {
     /// Begins a commit. One at a time is under way; others wait.
     pub(super) fn commit(&self) -> Result<Commit<'_>, StoreError> {
-        let turn = self.turn();
+        self.commit_in(self.turn())
+    }
+
+    /// The same for a caller whose turn it is.
+    pub(super) fn commit_in<'a>(
+        &'a self,
+        turn: MutexGuard<'a, ()>,
+    ) -> Result<Commit<'a>, StoreError> {
         let (database, before) = self.writable()?;
         let (made, begun) = (RefCell::default(), OnceCell::new());
         Ok(Commit { vault: self, _turn: turn, database, before, made, begun })
@@ -83,8 +90,10 @@ impl<'a> Commit<'a> {
     /// Removes every row of a table.
     pub(super) fn clear(&self, table: Table) -> Result<(), StoreError> {
         self.put(&self.made.take())?;
-        self.transaction()?.open_table(table.rows())?.retain(|_, _| false)?;
-        Ok(())
+        let cleared = self.transaction().and_then(|transaction| {
+            Ok(transaction.open_table(table.rows())?.retain(|_, _| false)?)
+        });
+        self.vault.note(&self.database, cleared)
     }
 
     /// Makes the changes visible, and waits for the disk if they are to be synced, or are too many
@@ -97,15 +106,17 @@ impl<'a> Commit<'a> {
                 let Self { vault, _turn, database, before, .. } = self;
                 // Without it the state can be changed where it is.
                 drop(before);
+                if made.is_empty() {
+                    return Ok(());
+                }
                 return vault.defer(&database, made);
             }
             if made.is_empty() && self.before.deferred().is_empty() {
                 return Ok(());
             }
         }
-        let (vault, database) = (self.vault, self.database.clone());
-        let done = self.put(&made).and_then(|()| self.sync());
-        vault.note(&database, done)
+        self.put(&made)?;
+        self.sync()
     }
 
     /// Puts rows into the transaction of the database.
@@ -126,14 +137,16 @@ impl<'a> Commit<'a> {
 
     /// Waits until the transaction of the database is on the disk. Then readers see it.
     fn sync(self) -> Result<(), StoreError> {
+        // The next commit begins when an error of this one is noted.
         let Self { vault, _turn, database, begun, .. } = self;
-        if let Some(mut transaction) = begun.into_inner() {
-            let level = redb::Durability::Immediate;
-            transaction.set_durability(level).map_err(StoreError::other)?;
-            transaction.commit()?;
-        }
-        vault.synced(&database)
+        let done = begun.into_inner().map_or(Ok(()), to_the_disk);
+        vault.note(&database, done.and_then(|()| vault.synced(&database)))
     }
+}
+
+fn to_the_disk(mut transaction: WriteTransaction) -> Result<(), StoreError> {
+    transaction.set_durability(redb::Durability::Immediate).map_err(StoreError::other)?;
+    Ok(transaction.commit()?)
 }
 
 /// Puts rows into a transaction.
@@ -224,7 +237,7 @@ impl Transaction<'_> {
     }
 
     pub(super) fn put_header(&mut self, header: &Header) {
-        self.header = Some(header.encode().to_vec());
+        self.header = Some(header.encode());
     }
 }
 

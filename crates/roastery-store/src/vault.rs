@@ -4,6 +4,7 @@ use std::{
     io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        TryLockError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -29,7 +30,7 @@ pub(super) struct Vault {
 struct Open {
     database: Arc<Database>,
     state: State,
-    /// Whether the disk has failed in a commit: what was deferred may be lost, so nothing more is.
+    /// Whether a commit has failed: what was deferred may be lost, so nothing more is.
     broken: bool,
 }
 
@@ -55,10 +56,14 @@ impl Vault {
         &self.cipher
     }
 
-    /// Records the result of a commit.
+    /// Records the result of a commit. After an error of the disk, also one in a read, the database
+    /// takes no write any more, so nothing is deferred either.
     pub(super) fn saw(&self, written: &Result<(), StoreError>) {
         if matches!(written, Err(error) if error.is_of_the_disk()) {
             self.failed.store(true, Ordering::Relaxed);
+            if let Some(open) = self.lock().as_mut() {
+                open.broken = true;
+            }
         }
     }
 
@@ -85,12 +90,21 @@ impl Vault {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same without waiting: `None` if one is, which may wait for a disk that hangs.
+    fn free_turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.turn.try_lock() {
+            Ok(turn) => Some(turn),
+            Err(TryLockError::Poisoned(turn)) => Some(turn.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// The database and its state, for a commit.
     pub(super) fn writable(&self) -> Result<(Arc<Database>, State), StoreError> {
         let place = self.read();
         let open = place.as_ref().ok_or_else(closed)?;
         if open.broken {
-            let reason = "the disk has failed in a write before: it is to be opened again";
+            let reason = "a write has failed before: the store is to be opened again";
             return Err(StoreError::other(reason));
         }
         Ok((open.database.clone(), open.state.clone()))
@@ -114,13 +128,13 @@ impl Vault {
         })
     }
 
-    /// Notes an error of the disk in a commit.
+    /// Notes an error in a commit, whatever it is: the next commit would begin with the same rows.
     pub(super) fn note<T>(
         &self,
         of: &Arc<Database>,
         done: Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        if matches!(&done, Err(error) if error.is_of_the_disk()) {
+        if done.is_err() {
             // If it was replaced meanwhile the other one has not failed.
             let _ = self.with(of, |open| {
                 open.broken = true;
@@ -152,8 +166,8 @@ impl Vault {
         }
     }
 
-    /// Replaces the open database by another opening of the same file, without the changes that
-    /// were deferred. Its transactions end with an error.
+    /// Replaces the open database by another opening of the same file. Its transactions end with an
+    /// error. What was deferred is written before, if no commit has failed and none is under way.
     ///
     /// # Errors
     ///
@@ -162,6 +176,10 @@ impl Vault {
         &self,
         open: impl FnOnce() -> Result<Database, StoreError>,
     ) -> Result<(), StoreError> {
+        if let Some(turn) = self.free_turn() {
+            // Without the disk it has the state of the last sync.
+            let _ = self.commit_in(turn).and_then(|commit| commit.finish(Durability::Synced));
+        }
         let mut place = self.lock();
         // It holds the file's lock.
         drop(place.take());

@@ -127,6 +127,10 @@ fn run(store: &Store, waiting: &Receiver<Box<dyn Job>>) {
             // failure.
             store.vault.saw(&written);
             deferred = match durability {
+                // What was deferred before a change that could not be read is tried alone.
+                Durability::Synced if written.is_err() && !store.vault.has_failed() => {
+                    Some(Instant::now())
+                }
                 Durability::Synced => None,
                 Durability::Deferred => deferred.or_else(|| Some(Instant::now())),
             };

@@ -322,6 +322,15 @@ fn after_an_error_of_the_disk_nothing_is_deferred_until_the_store_is_opened_agai
 }
 
 #[test]
+fn a_store_that_is_opened_again_without_an_error_in_a_commit_keeps_what_was_deferred() {
+    let (kept, disk) = (Kept::new(), Disk::new(empty()));
+    let store = open(&disk, &passphrase()).unwrap();
+    add(&store, Durability::Deferred, &kept, 1).unwrap();
+    store.reopen().unwrap();
+    assert!(store.request(kept.request(1).session_id()).unwrap().is_some());
+}
+
+#[test]
 fn an_error_of_the_disk_is_told_to_all_who_wait_for_the_same_write() {
     let (kept, disk) = (Kept::new(), Disk::new(empty()));
     let store = Arc::new(open(&disk, &passphrase()).unwrap());

@@ -29,8 +29,10 @@ use crate::{
     },
 };
 
-/// From how many open sessions on records wait for others, so that they share a sync, and how long.
+/// From how many sessions under way on records wait for others, so that they share a sync, and how
+/// long. One that was approved longer ago waits for people, and brings no records.
 const MANY_SESSIONS: usize = 8;
+const UNDER_WAY: Duration = Duration::from_secs(1);
 const WAIT_AMONG_MANY: Duration = Duration::from_millis(8);
 
 /// The sessions whose shares are recorded.
@@ -44,6 +46,8 @@ struct Signing {
     spending: Spending,
     counted_as: SessionId,
     approval: Arc<Approval>,
+    /// When it was approved here.
+    since: Instant,
 }
 
 /// A share that is about to leave.
@@ -223,13 +227,16 @@ impl GroupJournal {
         let (decision, spending) = (decision.clone(), examined.spending().clone());
         let counted_as = examined.counted_as();
         let approval = approval.clone();
-        let signing = Signing { messages, decision, spending, counted_as, approval };
+        let since = Instant::now();
+        let signing = Signing { messages, decision, spending, counted_as, approval, since };
         self.lock().insert(request.session_id(), signing);
     }
 
-    /// How long what is synced for a session may wait for others: not at all if few are open.
+    /// How long what is synced for a session may wait for others: not at all if few are under way.
     pub(in crate::service) fn wait(&self) -> Duration {
-        match self.lock().len() {
+        let sessions = self.lock();
+        let under_way = sessions.values().filter(|signing| signing.since.elapsed() < UNDER_WAY);
+        match under_way.take(MANY_SESSIONS).count() {
             MANY_SESSIONS.. => WAIT_AMONG_MANY,
             _ => Duration::ZERO,
         }
@@ -276,7 +283,7 @@ impl Journal for GroupJournal {
         };
         // A session that was not opened here gives no share: the ack is dropped.
         let Some(signing) = self.lock().get(&session).cloned() else { return };
-        let Signing { messages, decision, spending, counted_as, approval } = signing;
+        let Signing { messages, decision, spending, counted_as, approval, since: _ } = signing;
         let entry = AuditEntry {
             time_ms: now_ms(),
             group: self.group.id(),

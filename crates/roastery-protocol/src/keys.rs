@@ -11,6 +11,8 @@ use roastery_frost::{
     Point, Seat, SecretShare, Signature, SigningKey, XOnlyPublicKey, chilldkg::HostSecretKey,
 };
 
+use zeroize::Zeroizing;
+
 use crate::{
     PlanId,
     group::{Group, NamedMember, PeerId, SeatKeysError, binding_digest},
@@ -27,6 +29,15 @@ impl IdentityKey {
     /// The identity key with this secret.
     pub fn new(key: SigningKey) -> Self {
         Self(key)
+    }
+
+    /// The identity key of a further seat of the same node, by its number among the node's seats.
+    /// It follows from this key, so that a node whose number of seats grows has it in every backup.
+    /// None for a number whose hash is no key, which happens with probability 2^-127.
+    pub fn further(&self, number: u16) -> Option<Self> {
+        let secret = self.0.expose_bytes();
+        let hash = Tag::FurtherIdentity.hash(&[secret.as_ref(), &number.to_le_bytes()]);
+        SigningKey::from_bytes(Zeroizing::new(hash)).ok().map(Self)
     }
 
     /// The x-only public key, as the roster holds it.

@@ -86,6 +86,8 @@ pub enum Tag {
     ChangeReceipt,
     /// The signature of an envelope that carries a question in a change.
     ChangeWant,
+    /// The identity key of a further seat of a node; secret.
+    FurtherIdentity,
     /// What an identity key signs of the card that names it.
     CardIdentity,
     /// What a transport key signs of the card that names it.
@@ -126,7 +128,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the specification.
-    pub const ALL: [Tag; 51] = [
+    pub const ALL: [Tag; 52] = [
         Tag::Group,
         Tag::Key,
         Tag::Session,
@@ -160,6 +162,7 @@ impl Tag {
         Tag::ChangeCertificate,
         Tag::ChangeReceipt,
         Tag::ChangeWant,
+        Tag::FurtherIdentity,
         Tag::CardIdentity,
         Tag::CardTransport,
         Tag::Whereabouts,
@@ -216,6 +219,7 @@ impl Tag {
             Tag::ChangeCertificate => "roastery/1/envelope/change/certificate",
             Tag::ChangeReceipt => "roastery/1/envelope/change/receipt",
             Tag::ChangeWant => "roastery/1/envelope/change/want",
+            Tag::FurtherIdentity => "roastery/1/identity/further",
             Tag::CardIdentity => "roastery/1/card/identity",
             Tag::CardTransport => "roastery/1/card/transport",
             Tag::Whereabouts => "roastery/1/whereabouts",

@@ -12,7 +12,9 @@ use thiserror::Error;
 
 use crate::{
     config::Config,
-    files::{Access, Folder, FolderError, MAX_CARD, NodeCard, read_secrets, signing_keys},
+    files::{
+        Access, Folder, FolderError, MAX_CARD, MAX_CARD_SEATS, NodeCard, read_secrets, signing_keys,
+    },
 };
 
 /// The greatest integer in TOML.
@@ -97,6 +99,16 @@ pub fn known_members(store: &Store, peer: &PeerId) -> Result<Vec<Member>, StoreE
     let under_way = store.keygens()?;
     let under_way = under_way.iter().flat_map(|kept| kept.invitation.members().to_vec());
     Ok(groups.chain(under_way).filter(|member| member.peer == *peer).collect())
+}
+
+/// The identity keys of a node, and after them those of the further seats that it may get in a
+/// change, up to as many as a card has. They follow from the first one.
+pub(crate) fn with_further(mut identities: Vec<Arc<IdentityKey>>) -> Vec<Arc<IdentityKey>> {
+    let first = identities.first().cloned();
+    let numbers = identities.len()..MAX_CARD_SEATS;
+    let further = numbers.filter_map(|number| first.as_ref()?.further(u16::try_from(number).ok()?));
+    identities.extend(further.map(Arc::new).collect::<Vec<_>>());
+    identities
 }
 
 /// Renews the card from the configuration and the node's keys, if it differs from them or cannot be

@@ -35,8 +35,8 @@ pub struct ChangeDriver<B, E> {
     /// A listener for its events, if there is one.
     watch: Option<mpsc::UnboundedSender<Event>>,
     phase: ChangePhase,
-    /// This node's old seat and its new one.
-    own: (Option<Seat>, Option<Seat>),
+    /// This node's old seats that may approve, and its new ones.
+    own: (Vec<Seat>, Vec<Seat>),
 }
 
 /// What a person decides about a change that runs. Clones are for the same change.
@@ -118,9 +118,9 @@ pub enum ChangeNotKept {
 }
 
 impl ChangeHandle {
-    /// Approves the plan as an old member. It is stored when this returns. Returns whether the
-    /// approval counts: not where the plan has expired, or another epoch than the one that it
-    /// changes is current.
+    /// Approves the plan as an old member, with all old seats that it does not exclude. It is
+    /// stored when this returns. Returns whether the approval counts: not where the plan has
+    /// expired, or another epoch than the one that it changes is current.
     ///
     /// # Errors
     ///
@@ -190,10 +190,10 @@ impl<B: Bus, E: Engine> ChangeDriver<B, E> {
         let now = clock.now();
         let opening = opening(now);
         let phase = phase_of(&opening.stored);
-        let own = (
-            opening.old.as_ref().map(|(seat, _)| *seat),
-            opening.new.as_ref().map(|(seat, _)| *seat),
-        );
+        let seats = |own: &[(Seat, _)]| own.iter().map(|(seat, _)| *seat).collect::<Vec<_>>();
+        let (mut old, new) = (seats(&opening.old), seats(&opening.new));
+        old.retain(|seat| !opening.plan.excluded().contains(seat));
+        let own = (old, new);
         let change = Change::open(opening, now)?;
         let (sender, orders) = mpsc::unbounded_channel();
         let reports = watch::Sender::new(report(&change, phase));
@@ -265,11 +265,13 @@ impl<B: Bus, E: Engine> ChangeDriver<B, E> {
             }
         };
         let stored = self.flush(store).map_err(Arc::new);
-        let (call, (old, new)) = (self.change.roll_call(), self.own);
+        let (call, (old, new)) = (self.change.roll_call(), &self.own);
         match what {
-            Decision::Approve => can_be = old.is_some_and(|seat| call.has_approved(seat)),
+            Decision::Approve => {
+                can_be = !old.is_empty() && old.iter().all(|seat| call.has_approved(*seat));
+            }
             Decision::Accept => {
-                can_be = new.is_some_and(|seat| call.missing().all(|missing| missing != seat));
+                can_be = !new.is_empty() && call.missing().all(|missing| !new.contains(&missing));
             }
             _ => {}
         }

@@ -6,4 +6,5 @@ mod faults;
 mod honest;
 mod late;
 mod restored;
+mod seats;
 mod world;

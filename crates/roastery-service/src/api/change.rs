@@ -1,9 +1,11 @@
 //! The operations on changes of groups.
 
 use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{
-    error::{Body, Path},
+    error::{Body, Path, Query},
     json::SafeJson as Json,
     query::{Answer, At},
 };
@@ -23,12 +25,21 @@ pub(super) async fn change(State(service): At, Path(plan): Path<String>) -> Answ
     Ok(Json(service.change(&plan)?.into()))
 }
 
-/// Makes a card of this node with a fresh host key, for one plan.
-#[utoipa::path(post, path = "/v1/changes/card",
-    responses((status = 200, description = "Done", body = ChangeCard),
-        (status = 409, description = "not_ready: this node holds several seats in a group", body = Problem)))]
-pub(super) async fn card(State(service): At) -> Answer<ChangeCard> {
-    Ok(Json(ChangeCard { card: service.change_card().await?.to_text() }))
+/// What a card for a change has.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OfCard {
+    /// How many seats it has, 1 to 32; without it as many as the node holds in its groups.
+    seats: Option<u16>,
+}
+
+/// Makes a card of this node with a fresh host key for each seat on it, for one plan.
+#[utoipa::path(post, path = "/v1/changes/card", params(OfCard),
+    responses((status = 200, description = "Done", body = ChangeCard)))]
+pub(super) async fn card(State(service): At, Query(of): Query<OfCard>) -> Answer<ChangeCard> {
+    let card = service.change_card(of.seats.map(usize::from)).await?;
+    Ok(Json(ChangeCard { seats: card.members().len(), card: card.to_text() }))
 }
 
 /// Takes up a plan. Nothing is said to others before this node approves or accepts it.

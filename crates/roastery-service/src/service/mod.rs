@@ -114,8 +114,11 @@ use crate::{config::Config, policy::Now};
 pub struct Service {
     shared: Arc<Shared>,
     config: Config,
-    /// One for each seat that the node can hold in a group.
+    /// One for each seat that the node can hold in a group: those that it was made with, and those
+    /// of further seats that it may get in a change.
     identities: Vec<Arc<IdentityKey>>,
+    /// How many seats it was made with: those on its card.
+    seats: usize,
     peer: PeerId,
     mux: MuxHandle,
     roster: Roster,

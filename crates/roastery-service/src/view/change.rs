@@ -115,11 +115,13 @@ impl fmt::Display for ChangeState {
     }
 }
 
-/// A card for a change, with a fresh host key.
+/// A card for a change, with a fresh host key for each seat on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ChangeCard {
     /// The card file's content.
     pub card: String,
+    /// How many seats it has.
+    pub seats: usize,
 }
 
 /// The taking up of a plan.

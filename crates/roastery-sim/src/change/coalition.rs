@@ -17,13 +17,15 @@ use roastery_frost::{
 use roastery_protocol::{
     PlanId,
     change::{
-        EpochOrder, Party,
+        EpochOrder, Party, Role,
         message::{Body, DealingName, Envelope, Kind, LineageMessage},
     },
 };
-use zeroize::Zeroizing;
 
-use super::{Fault, Participants, Planned};
+use super::{
+    Fault, Participants, Planned,
+    participants::{Shares, seats_of},
+};
 use crate::world::{Delayed, Packet};
 
 /// How many messages are kept to be sent again.
@@ -42,7 +44,7 @@ pub struct Coalition {
     /// The dealings that were seen, by plan.
     dealings: BTreeMap<PlanId, BTreeSet<DealingName>>,
     /// The shares that its members have dealt with, by person and place.
-    pub(super) shares: BTreeMap<(usize, EpochOrder), Zeroizing<[u8; 32]>>,
+    pub(super) shares: BTreeMap<(usize, EpochOrder), Shares>,
 }
 
 impl Coalition {
@@ -107,7 +109,10 @@ impl Coalition {
         match fault {
             Fault::Silent => Vec::new(),
             Fault::BadShare | Fault::TwoDealings if kind == Some(Kind::Dealing) => {
-                let forged = known.and_then(|(_, planned)| self.deal(fault, &packet, &planned));
+                let forged = known.and_then(|(envelope, planned)| {
+                    let dealer = envelope.header().party()?.seat;
+                    self.deal(fault, &packet, &planned, dealer)
+                });
                 vec![at_once(forged.unwrap_or(packet))]
             }
             Fault::FalseComplaints
@@ -117,7 +122,10 @@ impl Coalition {
                 complaints.into_iter().flatten().chain([packet]).map(at_once).collect()
             }
             Fault::TwoChoices if kind == Some(Kind::Choice) => {
-                let other = known.and_then(|(_, planned)| self.choose(&packet, &planned));
+                let other = known.and_then(|(envelope, planned)| {
+                    let own = envelope.header().party()?.seat;
+                    self.choose(&packet, &planned, own)
+                });
                 vec![at_once(other.unwrap_or(packet))]
             }
             Fault::LateSignatures if kind == Some(Kind::Signature) => {
@@ -145,12 +153,17 @@ impl Coalition {
 
     /// A dealing that is signed rightly and was made for another host key of one new member: its
     /// share is wrong. With two of them two members have one that is right for all others.
-    fn deal(&self, fault: Fault, packet: &Packet, planned: &Planned) -> Option<Packet> {
+    fn deal(
+        &self,
+        fault: Fault,
+        packet: &Packet,
+        planned: &Planned,
+        dealer: Seat,
+    ) -> Option<Packet> {
         let participants = self.participants.borrow();
         let person = packet.from.index();
-        let share = self.shares.get(&(person, planned.place))?.clone();
+        let share = self.shares.get(&(person, planned.place))?.get(&dealer)?.clone();
         let share = SecretShare::from_bytes(share).ok()?;
-        let dealer = seat_of(&participants.people_of(&planned.parent), person)?;
         let victim = match fault {
             Fault::TwoDealings => packet.to.index() % 2,
             _ => planned.plan.number() as usize % planned.plan.size(),
@@ -158,31 +171,31 @@ impl Coalition {
         let plan = &planned.plan;
         let mut hosts: Vec<[u8; 33]> =
             plan.members().iter().map(|member| member.host_key.serialize()).collect();
-        *hosts.get_mut(victim)? =
-            participants.host(person, usize::from(u16::MAX)).public_key().serialize();
+        let other = participants.host(person, usize::from(u16::MAX), 0).public_key();
+        *hosts.get_mut(victim)? = other.serialize();
         let id = *plan.id().as_bytes();
         let keys = planned.parent.keys();
         let params = ChangeParams::new(id, keys, plan.excluded(), hosts, plan.threshold()).ok()?;
         let dealing = deal(&params, dealer, &share, &[0; 32]).ok()?;
         let body = Body::Dealing(dealing.to_bytes());
-        Some(seal(&participants, packet, plan.id(), Party::old(dealer), &body))
+        seal(&participants, packet, planned, Party::old(dealer), &body)
     }
 
     fn complain(&self, packet: &Packet, planned: &Planned) -> Vec<Packet> {
         let participants = self.participants.borrow();
         let names = self.dealings.get(&planned.plan.id()).into_iter().flatten();
-        let Some(own) = seat_of(&planned.people, packet.from.index()) else { return Vec::new() };
+        let own = seats_of(&planned.people, packet.from.index());
+        let Some((own, _)) = own.first().copied() else { return Vec::new() };
         let complain = |name: &DealingName| {
             let body = Body::Complaint(*name);
-            seal(&participants, packet, planned.plan.id(), Party::new(own), &body)
+            seal(&participants, packet, planned, Party::new(own), &body)
         };
-        names.take(8).map(complain).collect()
+        names.take(8).filter_map(complain).collect()
     }
 
     /// To one half another choice of the dealings that were seen.
-    fn choose(&self, packet: &Packet, planned: &Planned) -> Option<Packet> {
+    fn choose(&self, packet: &Packet, planned: &Planned, own: Seat) -> Option<Packet> {
         let participants = self.participants.borrow();
-        let own = seat_of(&planned.people, packet.from.index())?;
         let t = planned.parent.threshold();
         let mut names: Vec<DealingName> =
             self.dealings.get(&planned.plan.id())?.iter().rev().copied().collect();
@@ -192,22 +205,22 @@ impl Coalition {
         if names.len() < t || packet.to.index().is_multiple_of(2) {
             return None;
         }
-        Some(seal(&participants, packet, planned.plan.id(), Party::new(own), &Body::Choice(names)))
+        seal(&participants, packet, planned, Party::new(own), &Body::Choice(names))
     }
 }
 
 fn seal(
     participants: &Participants,
     packet: &Packet,
-    plan: PlanId,
+    planned: &Planned,
     sender: Party,
     body: &Body,
-) -> Packet {
-    let key = participants.identity(packet.from.index());
-    let envelope = Envelope::seal(plan, sender, body, key);
-    Packet { bytes: envelope.as_bytes().clone(), ..packet.clone() }
-}
-
-fn seat_of(people: &[usize], person: usize) -> Option<Seat> {
-    Seat::new(people.iter().position(|one| *one == person)? as u32).ok()
+) -> Option<Packet> {
+    let people = match sender.role {
+        Role::Old => participants.people_of(&planned.parent),
+        Role::New => planned.people.clone(),
+    };
+    let key = participants.identity(&people, sender.seat)?;
+    let envelope = Envelope::seal(planned.plan.id(), sender, body, key);
+    Some(Packet { bytes: envelope.as_bytes().clone(), ..packet.clone() })
 }

@@ -10,34 +10,35 @@ use roastery_protocol::{
     keys::HostKey,
 };
 use std::collections::BTreeMap;
-use zeroize::Zeroizing;
+
+use super::participants::Shares;
 
 /// The real arithmetic without fresh randomness in its signatures, so that a simulation is the same
 /// each time.
 #[derive(Debug)]
 pub struct SimulatedEngine {
     frost: FrostEngine,
-    old: Option<Zeroizing<[u8; 32]>>,
-    host: Option<Point>,
-    taken: BTreeMap<ChangeTranscriptHash, Zeroizing<[u8; 32]>>,
+    old: Shares,
+    hosts: BTreeMap<Seat, Point>,
+    taken: BTreeMap<ChangeTranscriptHash, Shares>,
 }
 
 impl SimulatedEngine {
-    /// An engine with the old share and the host key of the plan, where there is one.
-    pub fn new(old: Option<Zeroizing<[u8; 32]>>, new: Option<HostKey>) -> Self {
-        let host = new.as_ref().map(HostKey::public_key);
-        Self { frost: FrostEngine::new(None, new), old, host, taken: BTreeMap::new() }
+    /// An engine with the old shares, and the host keys of the plan by new seat.
+    pub fn new(old: Shares, new: Vec<(Seat, HostKey)>) -> Self {
+        let hosts = new.iter().map(|(seat, host)| (*seat, host.public_key())).collect();
+        Self { frost: FrostEngine::new(None, new), old, hosts, taken: BTreeMap::new() }
     }
 
-    /// The share that was taken from this transcript.
-    pub fn share(&self, transcript: ChangeTranscriptHash) -> Option<&Zeroizing<[u8; 32]>> {
+    /// The shares that were taken from this transcript.
+    pub fn shares(&self, transcript: ChangeTranscriptHash) -> Option<&Shares> {
         self.taken.get(&transcript)
     }
 }
 
 impl Engine for SimulatedEngine {
-    fn host_public_key(&self) -> Option<Point> {
-        self.host
+    fn host_public_key(&self, seat: Seat) -> Option<Point> {
+        self.hosts.get(&seat).copied()
     }
 
     fn accept(&mut self, plan: PlanId, seat: Seat) -> Option<Signature> {
@@ -45,26 +46,28 @@ impl Engine for SimulatedEngine {
     }
 
     fn deal(&mut self, params: &ChangeParams, dealer: Seat) -> Result<Dealing, DealError> {
-        let share = self.old.clone().and_then(|bytes| SecretShare::from_bytes(bytes).ok());
+        let share = self.old.get(&dealer).cloned();
+        let share = share.and_then(|bytes| SecretShare::from_bytes(bytes).ok());
         let share = share.ok_or(DealError::Share { dealer })?;
         deal(params, dealer, &share, &[0; 32])
     }
 
-    fn open(&mut self, dealing: &Dealing) -> Result<(), OpenError> {
-        self.frost.open(dealing)
+    fn open(&mut self, dealing: &Dealing, seat: Seat) -> Result<(), OpenError> {
+        self.frost.open(dealing, seat)
     }
 
     fn take(
         &mut self,
         transcript: &Transcript,
         dealings: &[&Dealing],
+        seat: Seat,
     ) -> Result<Signature, TakeError> {
-        let secret = self.frost.host_key().ok_or(TakeError::NotAMember)?;
+        let secret = self.frost.host_key(seat).ok_or(TakeError::NotAMember)?;
         let dealt: Vec<_> =
             dealings.iter().filter_map(|dealing| open(secret, dealing).ok()).collect();
         let (output, signature) = take(secret, transcript, &dealt, &[0; 32])?;
         let hash = ChangeTranscriptHash::from_bytes(*transcript.hash());
-        self.taken.insert(hash, output.share().expose_bytes());
+        self.taken.entry(hash).or_default().insert(seat, output.share().expose_bytes());
         Ok(signature)
     }
 }

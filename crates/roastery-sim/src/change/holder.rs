@@ -25,9 +25,12 @@ use roastery_protocol::{
     member::Incarnation,
 };
 
-use zeroize::Zeroizing;
-
-use super::{Action, Participants, Planned, Row, engine::SimulatedEngine, store::Store};
+use super::{
+    Action, Participants, Planned, Row,
+    engine::SimulatedEngine,
+    participants::{Shares, seats_of},
+    store::Store,
+};
 
 /// What happens at a node.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,7 +96,7 @@ impl Holder {
     /// first plan that it accepted whose epoch exists.
     fn first_group(&self) -> Option<Arc<Group>> {
         let participants = self.participants.borrow();
-        if participants.root_share(self.person).is_some() {
+        if participants.root_shares(self.person).is_some() {
             return Some(participants.root.clone());
         }
         let file = self.store.files.first()?;
@@ -104,7 +107,7 @@ impl Holder {
         let participants = self.participants.borrow();
         let opening = switch::Opening {
             root,
-            identities: vec![participants.identity(self.person).clone()],
+            identities: participants.identities(self.person).to_vec(),
             files: self.store.files.clone(),
             held: self.store.held(&participants),
             words: self.store.words.clone(),
@@ -127,7 +130,7 @@ impl Holder {
 
     fn open_change(&mut self, index: usize, (approves, accepts): (bool, bool), now: Moment) {
         let planned = self.planned(index);
-        let Planned { plan, parent, place, .. } = planned;
+        let Planned { plan, parent, place, .. } = planned.clone();
         let is_over = self
             .switch
             .as_ref()
@@ -136,17 +139,18 @@ impl Holder {
             return;
         }
         let participants = self.participants.borrow();
-        let key = participants.identity(self.person).clone();
-        let seat_in = |members: &[roastery_protocol::group::Member]| {
-            let at = members.iter().position(|one| one.identity_key == key.public_key())?;
-            Some((Seat::new(at as u32).ok()?, key.clone()))
-        };
-        let (old, new) = (seat_in(parent.members()), seat_in(plan.members()));
+        let identities = participants.identities(self.person).to_vec();
+        let with_key = |(seat, copy): &(Seat, usize)| Some((*seat, identities.get(*copy)?.clone()));
+        let old = seats_of(&participants.people_of(&parent), self.person);
+        let old = old.iter().filter_map(with_key).collect();
+        // Without its host keys it is no new member any more.
         let has_key = self.store.keys.contains(&index);
-        // Without its host key it is no new member any more.
-        let new = new.filter(|_| has_key);
-        let host = new.as_ref().map(|_| participants.host(self.person, index));
-        let engine = SimulatedEngine::new(self.store.shares.get(&place).cloned(), host);
+        let new = if has_key { seats_of(&planned.people, self.person) } else { Vec::new() };
+        let hosts =
+            new.iter().map(|(seat, copy)| (*seat, participants.host(self.person, index, *copy)));
+        let shares = self.store.shares.get(&place).cloned().unwrap_or_default();
+        let engine = SimulatedEngine::new(shares, hosts.collect());
+        let new = new.iter().filter_map(with_key).collect();
         let mut stored = self.store.changes.get(&index).cloned().unwrap_or_default();
         stored.extend(self.restored.contains(&index).then_some(machine::Record::Restored));
         let may_deal = self.store.numbers.may_deal_in(&plan);
@@ -202,7 +206,7 @@ impl Holder {
     }
 
     /// The shares in its store, by place.
-    pub(super) fn shares(&self) -> &BTreeMap<EpochOrder, Zeroizing<[u8; 32]>> {
+    pub(super) fn shares(&self) -> &BTreeMap<EpochOrder, Shares> {
         &self.store.shares
     }
 }

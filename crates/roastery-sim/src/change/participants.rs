@@ -1,7 +1,7 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
-use roastery_frost::{SecretShare, SigningKey, XOnlyPublicKey, danger_trusted_dealer};
+use roastery_frost::{SigningKey, XOnlyPublicKey, danger_trusted_dealer};
 use roastery_protocol::{
     PlanId, Seat,
     change::{EpochOrder, Parent, Plan, Terms},
@@ -13,16 +13,23 @@ use zeroize::Zeroizing;
 use crate::members::peer;
 
 /// All people of a simulation with their keys, the first group, and the plans that were made so
-/// far. A person is known by a number, which in the world is the seat of its node.
+/// far. A person is known by a number, which in the world is the seat of its node. It may hold
+/// several seats of a group: its first one, second one and so on, each with keys of its own.
 #[derive(Debug)]
 pub struct Participants {
     seed: u64,
-    identities: Vec<Arc<IdentityKey>>,
+    identities: Vec<Vec<Arc<IdentityKey>>>,
     /// The group of epoch 0.
     pub root: Arc<Group>,
-    root_shares: Vec<Zeroizing<[u8; 32]>>,
+    root_shares: BTreeMap<usize, Shares>,
     plans: Vec<Planned>,
 }
+
+/// The shares of a person in an epoch, by seat.
+pub type Shares = BTreeMap<Seat, Zeroizing<[u8; 32]>>;
+
+/// How many seats of a group a person holds at most.
+pub const MOST_SEATS: usize = 3;
 
 /// A plan that was made, with what it changes.
 #[derive(Clone, Debug)]
@@ -35,14 +42,14 @@ pub struct Planned {
     pub parent: Arc<Group>,
     /// The place of that group.
     pub place: EpochOrder,
-    /// The new members, by new seat.
+    /// The new members, by new seat; some of them several times.
     pub people: Vec<usize>,
 }
 
 /// What a person proposes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Proposal {
-    /// The new members.
+    /// The new members, by new seat; some of them several times.
     pub people: Vec<usize>,
     /// t'.
     pub threshold: usize,
@@ -56,25 +63,30 @@ pub struct Proposal {
 pub const LIFE: u64 = 60;
 
 impl Participants {
-    /// So many people, the first n of which hold a t-of-n in epoch 0.
+    /// So many people, some of which hold a t-of-n in epoch 0: these, by seat.
     ///
     /// # Panics
     ///
-    /// If t and n are not those of a group.
-    pub fn make(seed: u64, people: usize, t: usize, n: usize) -> Self {
+    /// If t and n are not those of a group, or a person holds more than three seats.
+    pub fn make(seed: u64, people: usize, t: usize, root: &[usize]) -> Self {
+        let n = root.len();
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0xc4a6);
         let (keys, shares) =
             danger_trusted_dealer::deal(t, n, &mut rng).expect("t and n of a group");
-        let identity = |person| Arc::new(IdentityKey::new(key(seed, 1, person, 0)));
-        let identities: Vec<_> = (0..people).map(identity).collect();
-        let members = (0..n).map(|person| {
-            let host = HostKey::new(key(seed, 2, person, 0));
-            card(&identities[person], &host, person)
+        let identity = |person, copy| Arc::new(IdentityKey::new(key(seed, 1, person, 0, copy)));
+        let all = |person| (0..MOST_SEATS).map(|copy| identity(person, copy)).collect();
+        let identities: Vec<Vec<_>> = (0..people).map(all).collect();
+        let members = root.iter().zip(copies(root)).map(|(person, copy)| {
+            let host = HostKey::new(key(seed, 2, *person, 0, copy));
+            card(&identities[*person][copy], &host, *person)
         });
         let members = members.collect();
-        let root = Group::new(keys, [7; 32], members).expect("keys of a dealer make a group");
-        let root_shares = shares.iter().map(SecretShare::expose_bytes).collect();
-        Self { seed, identities, root: Arc::new(root), root_shares, plans: Vec::new() }
+        let group = Group::new(keys, [7; 32], members).expect("keys of a dealer make a group");
+        let mut root_shares: BTreeMap<usize, Shares> = BTreeMap::new();
+        for (person, (seat, share)) in root.iter().zip(seats_to(n).zip(&shares)) {
+            root_shares.entry(*person).or_default().insert(seat, share.expose_bytes());
+        }
+        Self { seed, identities, root: Arc::new(group), root_shares, plans: Vec::new() }
     }
 
     /// All people.
@@ -82,24 +94,32 @@ impl Participants {
         0..self.identities.len()
     }
 
-    /// The identity key of a person, in every epoch.
-    pub fn identity(&self, person: usize) -> &Arc<IdentityKey> {
+    /// The identity keys of a person, of its first seat and of further ones, in every epoch.
+    pub fn identities(&self, person: usize) -> &[Arc<IdentityKey>] {
         &self.identities[person]
     }
 
-    /// The host key of a person for a plan.
-    pub fn host(&self, person: usize, plan: usize) -> HostKey {
-        HostKey::new(key(self.seed, 2, person, plan + 1))
+    /// The identity key of a seat of these people.
+    pub fn identity(&self, people: &[usize], seat: Seat) -> Option<&Arc<IdentityKey>> {
+        let person = people.get(seat.index())?;
+        self.identities[*person].get(copies(people)[seat.index()])
     }
 
-    /// The share of epoch 0 of a person, if it has one.
-    pub fn root_share(&self, person: usize) -> Option<&Zeroizing<[u8; 32]>> {
-        self.root_shares.get(person)
+    /// The host key of a person for its first seat of a plan, its second one and so on.
+    pub fn host(&self, person: usize, plan: usize, copy: usize) -> HostKey {
+        HostKey::new(key(self.seed, 2, person, plan + 1, copy))
+    }
+
+    /// The shares of epoch 0 of a person, if it has some.
+    pub fn root_shares(&self, person: usize) -> Option<&Shares> {
+        self.root_shares.get(&person)
     }
 
     /// The person with this identity key.
     pub fn person(&self, identity: &XOnlyPublicKey) -> Option<usize> {
-        self.identities.iter().position(|one| one.public_key() == *identity)
+        let is_its =
+            |own: &Vec<Arc<IdentityKey>>| own.iter().any(|one| one.public_key() == *identity);
+        self.identities.iter().position(is_its)
     }
 
     /// The people of a group, by seat.
@@ -128,22 +148,26 @@ impl Participants {
         let index = self.plans.len();
         let siblings = self.plans.iter().filter(|one| one.place == place);
         let highest = siblings.map(|one| one.plan.number()).max().unwrap_or(0);
-        let named = |person: &usize| {
-            let member = card(self.identity(*person), &self.host(*person, index), *person);
+        let named = |(person, copy): (&usize, usize)| {
+            let identity = self.identities[*person].get(copy)?;
+            let member = card(identity, &self.host(*person, index, copy), *person);
             Some(NamedMember { name: format!("person {person}").parse().ok()?, member })
         };
         let old = self.people_of(parent);
-        let seat_of = |person: &usize| {
-            old.iter().position(|one| one == person).and_then(|at| Seat::new(at as u32).ok())
-        };
-        let mut excluded: Vec<Seat> = proposal.excluded.iter().filter_map(seat_of).collect();
-        excluded.sort();
+        let is_excluded = |(_, person): &(Seat, &usize)| proposal.excluded.contains(person);
+        let excluded = seats_to(old.len()).zip(&old).filter(is_excluded);
+        let excluded: Vec<Seat> = excluded.map(|(seat, _)| seat).collect();
         let terms = Terms {
             number: highest + proposal.step,
             threshold: proposal.threshold,
             expiry: wall_seconds + LIFE,
             excluded,
-            members: proposal.people.iter().map(named).collect::<Option<_>>()?,
+            members: proposal
+                .people
+                .iter()
+                .zip(copies(&proposal.people))
+                .map(named)
+                .collect::<Option<_>>()?,
         };
         let plan = Plan::new(Parent::of(parent), terms).ok()?;
         let (parent, people) = (parent.clone(), proposal.people.clone());
@@ -158,16 +182,35 @@ fn card(identity: &IdentityKey, host: &HostKey, person: usize) -> Member {
     Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding }
 }
 
-/// The key of a person of one kind, made for one plan.
-fn key(seed: u64, kind: u8, person: usize, plan: usize) -> SigningKey {
+/// The seats of so many members.
+fn seats_to(n: usize) -> impl Iterator<Item = Seat> {
+    (0..n as u32).filter_map(|at| Seat::new(at).ok())
+}
+
+/// Which seat of its person each of these is: the first one is 0.
+fn copies(people: &[usize]) -> Vec<usize> {
+    let before = |at: usize| people[..at].iter().filter(|one| **one == people[at]).count();
+    (0..people.len()).map(before).collect()
+}
+
+/// The seats of a person among these, each with its place among the person's own.
+pub fn seats_of(people: &[usize], person: usize) -> Vec<(Seat, usize)> {
+    let seats = seats_to(people.len()).zip(people);
+    let own = seats.filter(|(_, one)| **one == person).map(|(seat, _)| seat);
+    own.enumerate().map(|(copy, seat)| (seat, copy)).collect()
+}
+
+/// The key of a person of one kind, made for one plan and one of its seats.
+fn key(seed: u64, kind: u8, person: usize, plan: usize, copy: usize) -> SigningKey {
     let mut bytes = [kind; 32];
     bytes[1..9].copy_from_slice(&seed.to_le_bytes());
     bytes[9] = person as u8;
     bytes[10..14].copy_from_slice(&(plan as u32).to_le_bytes());
+    bytes[14] = bytes[14].wrapping_add(copy as u8);
     SigningKey::from_bytes(Zeroizing::new(bytes)).expect("below the group order and not zero")
 }
 
-/// How many of a plan's or group's people are among these.
+/// How many of a plan's or group's seats are of these people.
 pub fn count(people: &[usize], of: impl Fn(usize) -> bool) -> usize {
     people.iter().filter(|person| of(**person)).count()
 }

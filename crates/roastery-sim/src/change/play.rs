@@ -4,7 +4,10 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_frost::{Seat, SecretShare};
 use roastery_protocol::change::{EpochOrder, switch::Switch};
 
-use super::{Action, Invariant, Played, Scenario, Totals, World, scenario::by, store::host_secret};
+use super::{
+    Action, Invariant, Played, Scenario, Totals, World, participants::seats_of, scenario::by,
+    store::host_secret,
+};
 use crate::{campaign::Game, signatures::sign_with, trace::Detail, violation::Violation};
 
 /// How long after the calm all are in the greatest epoch.
@@ -172,29 +175,29 @@ impl Stage<'_> {
         let unfit = |what: String| Err(Violation::of(Invariant::SharesFit, what));
         let mut shares: BTreeMap<Seat, SecretShare> = BTreeMap::new();
         for person in self.scenario.honest() {
-            let Some(seat) = people.iter().position(|one| *one == person) else { continue };
-            let Ok(seat) = Seat::new(seat as u32) else { continue };
             let Some(store) = watch.store(person) else { continue };
-            let stored = store.shares.get(&greatest).cloned();
-            let recovered = epoch.and_then(|epoch| {
-                let index = participants.planned(greatest.plan())?.index;
-                let host = host_secret(&participants, person, index);
-                Some(epoch.certificate().recover(&host).ok()?.share().expose_bytes())
-            });
-            if epoch.is_some() && recovered.is_none() {
-                return unfit(format!("the host key of person {person} gives no share"));
+            for (seat, copy) in seats_of(&people, person) {
+                let stored = store.shares.get(&greatest).and_then(|held| held.get(&seat)).cloned();
+                let recovered = epoch.and_then(|epoch| {
+                    let index = participants.planned(greatest.plan())?.index;
+                    let host = host_secret(&participants, person, index, copy);
+                    Some(epoch.certificate().recover(&host).ok()?.share().expose_bytes())
+                });
+                if epoch.is_some() && recovered.is_none() {
+                    return unfit(format!("a host key of person {person} gives no share"));
+                }
+                if let (Some(stored), Some(recovered)) = (&stored, &recovered)
+                    && stored != recovered
+                {
+                    return unfit(format!("a host key of person {person} gives another share"));
+                }
+                let Some(bytes) = stored else { continue };
+                let share = SecretShare::from_bytes(bytes).ok();
+                match share.filter(|share| share.matches(group.keys(), seat)) {
+                    Some(share) => shares.insert(seat, share),
+                    None => return unfit(format!("a share of person {person} does not fit")),
+                };
             }
-            if let (Some(stored), Some(recovered)) = (&stored, &recovered)
-                && stored != recovered
-            {
-                return unfit(format!("the host key of person {person} gives another share"));
-            }
-            let Some(bytes) = stored else { continue };
-            let share = SecretShare::from_bytes(bytes).ok();
-            match share.filter(|share| share.matches(group.keys(), seat)) {
-                Some(share) => shares.insert(seat, share),
-                None => return unfit(format!("the share of person {person} does not fit")),
-            };
         }
         if shares.len() < threshold {
             let what = format!("{} honest members hold the greatest epoch", shares.len());

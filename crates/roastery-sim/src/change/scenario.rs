@@ -29,8 +29,8 @@ pub struct Scenario {
     pub seed: u64,
     /// How many people there are.
     pub people: usize,
-    /// The number of members of the first group, n.
-    pub members: usize,
+    /// The members of the first group by seat; some people may hold several seats.
+    pub members: Vec<usize>,
     /// Its threshold, t.
     pub threshold: usize,
     /// The faulty members and what they do.
@@ -51,7 +51,7 @@ impl Scenario {
         Self {
             seed,
             people,
-            members,
+            members: (0..members).collect(),
             threshold,
             faults: BTreeMap::new(),
             links: Links::heal(Duration::from_millis(100)),
@@ -63,9 +63,9 @@ impl Scenario {
 
     /// The world at its beginning.
     pub fn world(&self, detail: Detail) -> World {
-        let Self { seed, people, threshold, members, .. } = *self;
+        let Self { seed, people, threshold, .. } = *self;
         let participants =
-            Rc::new(RefCell::new(Participants::make(seed, people, threshold, members)));
+            Rc::new(RefCell::new(Participants::make(seed, people, threshold, &self.members)));
         let corrupt: BTreeSet<usize> = self.faults.keys().map(|seat| seat.index()).collect();
         let coalition = Coalition::new(self.faults.clone(), participants.clone(), seed);
         let watch = Watch::new(participants.clone(), corrupt, Trace::new(detail));
@@ -131,7 +131,8 @@ impl fmt::Display for Scenario {
         let Self { seed, people, threshold, members, links, storing, .. } = self;
         writeln!(
             f,
-            "seed {seed}: {people} people, of whom {members} hold a {threshold}-of-{members}"
+            "seed {seed}: {people} people, of whom {members:?} hold a {threshold}-of-{}",
+            members.len()
         )?;
         writeln!(
             f,

@@ -5,9 +5,11 @@ use roastery_protocol::{
     PlanId,
     change::{ApprovedNumbers, EpochFile, EpochOrder, PersonsWord, machine, switch},
 };
-use zeroize::Zeroizing;
 
-use super::Participants;
+use super::{
+    Participants,
+    participants::{Shares, seats_of},
+};
 
 /// What a node has stored, one row after the other. A backup is the rows up to a time.
 #[derive(Clone, Debug)]
@@ -29,8 +31,8 @@ pub enum Row {
         plan: usize,
         /// The record.
         record: machine::Record,
-        /// The share of a transcript that is signed.
-        share: Option<Zeroizing<[u8; 32]>>,
+        /// The shares of a transcript that is signed.
+        shares: Option<Shares>,
         /// The file of a certificate.
         file: Option<EpochFile>,
     },
@@ -38,8 +40,8 @@ pub enum Row {
     Switch {
         /// The record.
         record: switch::Record,
-        /// The share of an epoch that is adopted.
-        share: Option<Zeroizing<[u8; 32]>>,
+        /// The shares of an epoch that is adopted.
+        shares: Option<Shares>,
         /// The file of an epoch.
         file: Option<EpochFile>,
     },
@@ -49,7 +51,7 @@ pub enum Row {
 #[derive(Debug, Default)]
 pub struct Store {
     /// The shares, by place.
-    pub shares: BTreeMap<EpochOrder, Zeroizing<[u8; 32]>>,
+    pub shares: BTreeMap<EpochOrder, Shares>,
     /// The plans whose host keys are there.
     pub keys: BTreeSet<usize>,
     /// What the person has done for each plan, by hand.
@@ -70,8 +72,8 @@ impl Store {
     /// What a person's rows come to.
     pub fn read(person: usize, rows: &[Row], participants: &Participants) -> Self {
         let mut store = Self::default();
-        if let Some(share) = participants.root_share(person) {
-            store.shares.insert(EpochOrder::GENERATED, share.clone());
+        if let Some(shares) = participants.root_shares(person) {
+            store.shares.insert(EpochOrder::GENERATED, shares.clone());
         }
         rows.iter().for_each(|row| store.add(row, participants));
         store
@@ -93,18 +95,19 @@ impl Store {
                     self.words.insert(plan.id(), PersonsWord::Accepted);
                 }
             }
-            Row::Change { plan: index, record, share, file } => {
-                if let (machine::Record::Signed { transcript, .. }, Some(share)) = (record, share) {
+            Row::Change { plan: index, record, shares, file } => {
+                if let (machine::Record::Signed { transcript, .. }, Some(shares)) = (record, shares)
+                {
                     let place = EpochOrder::of(&participants.plans()[*index].plan, *transcript);
-                    self.shares.insert(place, share.clone());
+                    self.shares.insert(place, shares.clone());
                 }
                 self.files.extend(file.clone());
                 self.changes.entry(*index).or_default().push(record.clone());
             }
-            Row::Switch { record, share, file } => {
-                match (record, share) {
-                    (switch::Record::Adopted(epoch), Some(share)) => {
-                        self.shares.insert(*epoch, share.clone());
+            Row::Switch { record, shares, file } => {
+                match (record, shares) {
+                    (switch::Record::Adopted(epoch), Some(shares)) => {
+                        self.shares.insert(*epoch, shares.clone());
                     }
                     (switch::Record::Erased { what, .. }, _) => {
                         self.shares.remove(what);
@@ -128,31 +131,41 @@ impl Store {
         self.shares.keys().copied().chain(keys).collect()
     }
 
-    /// The share of an epoch: the stored one, or that of certificate and host key. It is the one of
-    /// its public share.
-    pub fn share_of(
+    /// The shares of an epoch: the stored ones, or those of certificate and host keys. Each is the
+    /// one of its public share.
+    pub fn shares_of(
         &self,
         person: usize,
         place: EpochOrder,
         certificate: &Certificate,
         participants: &Participants,
-    ) -> Option<Zeroizing<[u8; 32]>> {
+    ) -> Option<Shares> {
         let planned = participants.planned(place.plan())?;
-        let seat = planned.people.iter().position(|one| *one == person)?;
-        let seat = Seat::new(seat as u32).ok()?;
-        let stored = self.shares.get(&place).cloned();
-        let recovered = || {
-            let has_key = self.keys.contains(&planned.index);
-            let host = has_key.then(|| host_secret(participants, person, planned.index))?;
-            Some(certificate.recover(&host).ok()?.share().expose_bytes())
+        let own = seats_of(&planned.people, person);
+        let of_seat = |(seat, copy): &(Seat, usize)| {
+            let stored = self.shares.get(&place).and_then(|shares| shares.get(seat)).cloned();
+            let recovered = || {
+                let has_key = self.keys.contains(&planned.index);
+                let host =
+                    has_key.then(|| host_secret(participants, person, planned.index, *copy))?;
+                Some(certificate.recover(&host).ok()?.share().expose_bytes())
+            };
+            let bytes = stored.or_else(recovered)?;
+            let share = SecretShare::from_bytes(bytes.clone()).ok()?;
+            let fits = share.matches(certificate.transcript().group(), *seat);
+            fits.then_some((*seat, bytes))
         };
-        let bytes = stored.or_else(recovered)?;
-        let share = SecretShare::from_bytes(bytes.clone()).ok()?;
-        share.matches(certificate.transcript().group(), seat).then_some(bytes)
+        own.iter().map(of_seat).collect::<Option<Shares>>().filter(|shares| !shares.is_empty())
     }
 }
 
-/// The host key of a person for a plan, as the arithmetic takes it.
-pub fn host_secret(participants: &Participants, person: usize, plan: usize) -> HostSecretKey {
-    HostSecretKey::from(participants.host(person, plan))
+/// The host key of a person for a plan, of its first seat, its second one and so on, as the
+/// arithmetic takes it.
+pub fn host_secret(
+    participants: &Participants,
+    person: usize,
+    plan: usize,
+    copy: usize,
+) -> HostSecretKey {
+    HostSecretKey::from(participants.host(person, plan, copy))
 }

@@ -10,7 +10,7 @@ use std::{
 
 use roastery_frost::{Seat, change::Dealing};
 use roastery_protocol::{
-    PlanId,
+    ChangeTranscriptHash, PlanId,
     change::{
         EpochOrder, Party, PersonsWord, Role, machine,
         message::{Body, DealingName, Envelope, Kind, Want},
@@ -18,7 +18,11 @@ use roastery_protocol::{
     },
 };
 
-use super::{Node, Participants, Row, participants::count, store::Store};
+use super::{
+    Node, Participants, Row,
+    participants::{count, seats_of},
+    store::Store,
+};
 use crate::{members::DAWN, trace::Trace, violation::Violation, world::Packet};
 
 /// What must hold.
@@ -84,9 +88,12 @@ pub struct Watch {
     corrupt: BTreeSet<usize>,
     stores: BTreeMap<usize, Store>,
     rows: BTreeMap<usize, usize>,
-    heads: BTreeMap<(usize, PlanId), Vec<u8>>,
-    nonces: BTreeMap<Vec<u8>, (usize, PlanId)>,
-    signed: BTreeMap<(Seat, Seat, PlanId), [u8; 32]>,
+    heads: BTreeMap<(Seat, PlanId), Vec<u8>>,
+    nonces: BTreeMap<Vec<u8>, (Seat, PlanId)>,
+    /// The transcripts whose signatures a person has sent to another one.
+    signed: BTreeMap<(Seat, Seat, PlanId), BTreeSet<[u8; 32]>>,
+    /// The transcripts that a person has stored as signed, by coordinator.
+    stored: BTreeMap<(usize, Seat, PlanId), ChangeTranscriptHash>,
     /// Who has accepted a plan, at any time.
     accepted: BTreeMap<PlanId, BTreeSet<usize>>,
     approved: BTreeMap<PlanId, BTreeSet<usize>>,
@@ -126,6 +133,7 @@ impl Watch {
             heads: BTreeMap::new(),
             nonces: BTreeMap::new(),
             signed: BTreeMap::new(),
+            stored: BTreeMap::new(),
             accepted: BTreeMap::new(),
             approved: BTreeMap::new(),
             adopted: BTreeMap::new(),
@@ -178,9 +186,19 @@ impl Watch {
             Kind::Signature => {
                 let content = envelope.content();
                 let Some(hash) = content.first_chunk::<32>() else { return };
-                let known = self.signed.entry((packet.from, packet.to, plan)).or_insert(*hash);
-                if known != hash {
-                    let what = format!("person {person} signs two transcripts");
+                let known = self.signed.entry((packet.from, packet.to, plan)).or_default();
+                known.insert(*hash);
+                let count = known.len();
+                // Each seat of a person may coordinate.
+                let participants = self.participants.borrow();
+                let to = packet.to.index();
+                let seats = participants
+                    .planned(plan)
+                    .map_or(1, |planned| seats_of(&planned.people, to).len());
+                drop(participants);
+                if count > seats {
+                    let what =
+                        format!("person {person} signs {count} transcripts of {seats} seats");
                     self.violate(Invariant::OneSignature, what);
                 }
             }
@@ -226,12 +244,12 @@ impl Watch {
         let head = content[..content.len() - 64].to_vec();
         // A dealing begins with its nonce.
         let nonce = dealing.to_bytes()[..33].to_vec();
-        if self.heads.entry((person, plan)).or_insert_with(|| head.clone()) != &head {
+        let dealer = (party.seat, plan);
+        if self.heads.entry(dealer).or_insert_with(|| head.clone()) != &head {
             self.violate(Invariant::OneDealing, format!("person {person} deals twice"));
         }
-        let first = *self.nonces.entry(nonce).or_insert((person, plan));
-        if first != (person, plan) {
-            let what = format!("person {person} deals in two plans under one nonce");
+        if *self.nonces.entry(nonce).or_insert(dealer) != dealer {
+            let what = format!("person {person} deals twice under one nonce");
             self.violate(Invariant::OneDealing, what);
         }
         let honest = |one: &usize| !self.corrupt.contains(one);
@@ -250,7 +268,7 @@ impl Watch {
             let records = store.changes.get(&index)?;
             let approves = store.decided.get(&index)?.0
                 && !records.contains(&machine::Record::Withdrawn)
-                && records.iter().any(|one| matches!(one, machine::Record::Dealt(_)));
+                && records.contains(&machine::Record::Dealt(DealingName::of(&dealing)));
             Some(approves)
         });
         if lacks || approvals < planned.parent.threshold() || late || own != Some(true) {
@@ -309,7 +327,15 @@ impl Watch {
                     self.accepted.entry(id).or_default().insert(person);
                 }
             }
-            Row::Change { record, file, .. } => {
+            Row::Change { plan, record, file, .. } => {
+                if let machine::Record::Signed { coordinator, transcript, .. } = record {
+                    let id = participants.plans()[*plan].plan.id();
+                    let of = (person, *coordinator, id);
+                    if self.stored.entry(of).or_insert(*transcript) != transcript {
+                        let what = format!("person {person} signs two transcripts of one seat");
+                        self.violate(Invariant::OneSignature, what);
+                    }
+                }
                 if let (machine::Record::Certified(hash), Some(file)) = (record, file) {
                     self.certified(EpochOrder::of(file.plan(), *hash), participants);
                 }
@@ -335,7 +361,8 @@ impl Watch {
         }
     }
 
-    /// The honest members that hold their share of an epoch, or the host key that gives it.
+    /// The honest members that hold their shares of an epoch, or the host keys that give them: each
+    /// as often as it has seats.
     pub(super) fn holders(&self, epoch: EpochOrder) -> Vec<usize> {
         let Some((_, people)) = self.epochs.get(&epoch) else { return Vec::new() };
         let participants = self.participants.borrow();
@@ -345,7 +372,9 @@ impl Watch {
                 return epoch == EpochOrder::GENERATED;
             };
             let has_key = index.is_some_and(|index| store.keys.contains(&index));
-            store.shares.contains_key(&epoch) || has_key
+            let own = seats_of(people, **person);
+            let held = store.shares.get(&epoch);
+            has_key || held.is_some_and(|held| own.iter().all(|(seat, _)| held.contains_key(seat)))
         };
         let honest = people.iter().filter(|one| !self.corrupt.contains(one));
         honest.filter(holds).copied().collect()

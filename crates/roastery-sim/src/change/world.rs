@@ -166,11 +166,11 @@ impl Hooks for ChangeHooks {
         for at in touched {
             let Some(node) = nodes.get(*at).filter(|one| self.controls(one.seat)) else { continue };
             let Some(holder) = node.machine() else { continue };
-            for (place, share) in holder.shares() {
+            for (place, shares) in holder.shares() {
                 self.coalition
                     .shares
                     .entry((node.seat.index(), *place))
-                    .or_insert_with(|| share.clone());
+                    .or_insert_with(|| shares.clone());
             }
         }
         self.watch.step(nodes, touched)

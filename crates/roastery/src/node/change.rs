@@ -11,10 +11,12 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use roastery_frost::Seat;
-use roastery_protocol::group::{Group, Name};
+use roastery_protocol::group::{Group, Name, PeerId};
 use roastery_service::{
     api::Client,
-    files::{Access, Folder, MAX_CARD, MAX_PLAN_FILE, NodeCard, PlanFile, PlanTerms},
+    files::{
+        Access, Folder, MAX_CARD, MAX_CARD_SEATS, MAX_PLAN_FILE, NodeCard, PlanFile, PlanTerms,
+    },
     text::visible,
     view::{ChangeCard, ChangeState, ChangeStatus, Compared, GroupStatus, TakeUpPlan},
 };
@@ -25,7 +27,7 @@ use crate::{files::check_new, values};
 /// What can be done about a change of a group.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Make a card of this node with a fresh host key, for one plan
+    /// Make a card of this node with fresh host keys, for one plan
     Card(Card),
     /// Plan fresh shares for the same members
     Refresh(Refresh),
@@ -35,6 +37,8 @@ pub(crate) enum Command {
     Remove(Remove),
     /// Plan another threshold
     Threshold(Threshold),
+    /// Plan other numbers of seats for members that stay: as many as are on their cards
+    Seats(Seats),
     /// Take up a plan at this node: nothing is decided by that
     Propose(Propose),
     /// Show a plan: what stays, what is granted, what remains to be destroyed
@@ -57,6 +61,9 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct Card {
+    /// How many seats the card has [default: as many as this node holds in its groups]
+    #[arg(long, value_name = "N", value_parser = |text: &str| values::number::<u16>(text, 1, MAX_CARD_SEATS as u16))]
+    seats: Option<u16>,
     /// Write the card into this new file
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -119,6 +126,15 @@ pub(crate) struct Threshold {
 }
 
 #[derive(Args)]
+pub(crate) struct Seats {
+    /// How many seats must sign [default: as many as before]
+    #[arg(long, value_name = "T", value_parser = values::threshold)]
+    threshold: Option<usize>,
+    #[command(flatten)]
+    terms: Terms,
+}
+
+#[derive(Args)]
 pub(crate) struct Propose {
     /// The plan file
     file: PathBuf,
@@ -157,6 +173,7 @@ pub(super) fn run(at: &At, command: Command) -> anyhow::Result<ExitCode> {
         Command::Threshold(Threshold { threshold, terms }) => {
             plan(at, &terms, Some(threshold), &Kind::Threshold)?;
         }
+        Command::Seats(Seats { threshold, terms }) => plan(at, &terms, threshold, &Kind::Seats)?,
         Command::Propose(options) => propose(at, &options)?,
         Command::Show(which) => {
             let client = at.client()?;
@@ -180,12 +197,21 @@ pub(super) fn run(at: &At, command: Command) -> anyhow::Result<ExitCode> {
 
 fn card(at: &At, options: &Card) -> anyhow::Result<()> {
     check_new(&options.out)?;
-    let made: ChangeCard = post(&at.client()?, "/v1/changes/card", &())?;
+    let seats = options.seats.map_or(String::new(), |seats| format!("?seats={seats}"));
+    let made: ChangeCard = post(&at.client()?, &format!("/v1/changes/card{seats}"), &())?;
     Folder::write_new(&options.out, made.card.as_bytes(), Access::Everyone)?;
     say!("Card          {}", options.out.display());
-    say!(
-        "              it is for one plan: its host key is in this node's store, and accepts no other"
-    );
+    if made.seats == 1 {
+        say!(
+            "              it is for one plan: its host key is in this node's store, and accepts no other"
+        );
+    } else {
+        say!(
+            "              it has {} seats, each with a host key in this node's store",
+            made.seats
+        );
+        say!("              it is for one plan: its host keys accept no other");
+    }
     Ok(())
 }
 
@@ -196,6 +222,7 @@ enum Kind {
     Add,
     Remove(Vec<String>),
     Threshold,
+    Seats,
 }
 
 fn plan(at: &At, terms: &Terms, threshold: Option<usize>, kind: &Kind) -> anyhow::Result<()> {
@@ -243,9 +270,14 @@ fn check_kind(
         .flat_map(NodeCard::members)
         .map(|member| member.identity_key.to_bytes())
         .collect();
-    let has_card = |seat: &Seat| {
-        group.member(*seat).is_some_and(|old| identities.contains(&old.identity_key.to_bytes()))
-    };
+    // A member that stays brings one of its identity keys at least: it may have fewer seats.
+    let staying: BTreeSet<&PeerId> = group
+        .members()
+        .iter()
+        .filter(|old| identities.contains(&old.identity_key.to_bytes()))
+        .map(|old| &old.peer)
+        .collect();
+    let has_card = |seat: &Seat| group.member(*seat).is_some_and(|old| staying.contains(&old.peer));
     let name_of = |seat: Seat| {
         let member = status.members.iter().find(|member| member.seat == seat.to_u16());
         member.map(|member| visible(&member.name)).unwrap_or_default()
@@ -285,13 +317,26 @@ fn check_kind(
             name_of(*seat)
         ));
     }
-    let joins = identities.len() > group.size() - removed.len();
-    match kind {
-        Kind::Add if !joins => Err(anyhow!("no card is of a new member")),
-        Kind::Refresh | Kind::Threshold if joins => {
+    let joins = cards.iter().any(|card| !staying.contains(card.peer()));
+    let other_number = cards.iter().find_map(|card| {
+        let held = group.members().iter().filter(|old| old.peer == *card.peer()).count();
+        let differs = staying.contains(card.peer()) && held != card.members().len();
+        differs.then(|| (visible(card.name().as_str()), held, card.members().len()))
+    });
+    match (kind, other_number) {
+        (Kind::Add, _) if !joins => Err(anyhow!("no card is of a new member")),
+        (Kind::Refresh | Kind::Threshold | Kind::Seats, _) if joins => {
             Err(anyhow!("a card is of a new member: roastery change add plans that"))
         }
-        _ => Ok(removed.into_iter().collect()),
+        (Kind::Seats, None) => Err(anyhow!(
+            "each member has as many seats on its card as it holds: roastery change refresh plans that, and \
+             roastery change card --seats N makes a card with another number"
+        )),
+        (Kind::Seats, Some(_)) | (_, None) => Ok(removed.into_iter().collect()),
+        (_, Some((name, held, on_card))) => Err(anyhow!(
+            "{name} holds {held} seats, and its card has {on_card}: roastery change seats plans another number of \
+             seats, and roastery change card --seats {held} makes a card with as many"
+        )),
     }
 }
 

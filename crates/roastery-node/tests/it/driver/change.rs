@@ -67,7 +67,7 @@ fn open(mesh: &Mesh, fixture: &Fixture, plan: &Plan, at: usize, kept: &Arc<Mutex
     let (stored, certificate) = (before.records.clone(), before.certificate.clone());
     drop(before);
     let key = Arc::new(identity(at));
-    let engine = FrostEngine::new(Some(fixture.share(seat(at))), Some(host(at)));
+    let engine = FrostEngine::new([(seat(at), fixture.share(seat(at)))], [(seat(at), host(at))]);
     let (group, opened) = (fixture.group.clone(), plan.clone());
     let opening = move |now| Opening {
         deadline: opened.check(&group, &UsedHostKeys::default(), now).unwrap(),
@@ -75,8 +75,8 @@ fn open(mesh: &Mesh, fixture: &Fixture, plan: &Plan, at: usize, kept: &Arc<Mutex
         parent: group,
         place: EpochOrder::GENERATED,
         may_deal: true,
-        old: Some((seat(at), key.clone())),
-        new: Some((seat(at), key)),
+        old: vec![(seat(at), key.clone())],
+        new: vec![(seat(at), key)],
         engine,
         approvals: 0,
         current: EpochOrder::GENERATED,

@@ -11,14 +11,27 @@ use super::{Change, Choice, Engine, Event, Record, Said};
 use crate::{
     ChangeTranscriptHash,
     change::{
-        Party, Role,
+        Party,
         message::{Body, DealingName, Envelope},
     },
     clock::Moment,
     machine::{Backoff, Destination},
 };
 
-/// A turn, from when it has come.
+/// What a signature of a transcript is beside this node's own choices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Collected {
+    /// It is of a choice of this node, and new.
+    New,
+    /// It is there already.
+    Known,
+    /// It does not verify.
+    Wrong,
+    /// No seat of this node has made a choice with this transcript.
+    OfNoChoice,
+}
+
+/// The turn of a new seat of this node, from when it has come.
 #[derive(Debug, Default)]
 pub(super) struct Coordinating {
     /// The choice as it was shown, and when it is shown again to those that have not signed.
@@ -41,13 +54,21 @@ impl Coordinating {
 }
 
 impl<E: Engine> Change<E> {
-    /// Chooses t dealings that are right here and without complaints. A choice that this
-    /// node has signed for another coordinator comes first, so that few transcripts are signed.
+    /// Chooses t dealings that are right here and without complaints, for each own seat whose turn
+    /// has come. A choice that this node has signed for another coordinator comes first, so that
+    /// few transcripts are signed.
     pub(super) fn choose(&mut self, now: Moment) {
-        let (Some(own), Some(_)) = (self.own_new(), &self.coordinating) else { return };
-        if !self.may_sign(now) || self.is_superseded() || !self.may_choose(own) {
+        if !self.may_sign(now) || self.is_superseded() {
             return;
         }
+        let turns = self.coordinating.keys().copied();
+        let turns: Vec<Seat> = turns.filter(|own| self.may_choose(*own)).collect();
+        for own in turns {
+            self.choose_one(own);
+        }
+    }
+
+    fn choose_one(&mut self, own: Seat) {
         let sound: Vec<DealingName> = self.dealings.sound().collect();
         let signed = self.choices.values().filter(|choice| choice.signed().is_some());
         let signed = signed.filter(|one| one.names.iter().all(|name| sound.contains(name)));
@@ -68,7 +89,8 @@ impl<E: Engine> Change<E> {
         }
     }
 
-    /// Whether there is no choice of this node, or one that comes to nothing and is not signed.
+    /// Whether there is no choice of this seat of this node, or one that comes to nothing and is
+    /// not signed.
     fn may_choose(&self, own: Seat) -> bool {
         let is_own = |record: &Record| matches!(record, Record::Signed { coordinator, .. } if *coordinator == own);
         let chosen = self.choices.get(&own);
@@ -78,59 +100,58 @@ impl<E: Engine> Change<E> {
             && !self.journal.records().any(is_own)
     }
 
-    /// This node has signed its own choice: from now on the others see it.
-    pub(super) fn show(
-        &mut self,
-        own: Seat,
-        signature: Signature,
-        names: &[DealingName],
-        now: Moment,
-    ) {
-        let Some(envelope) = self.seal(Role::New, &Body::Choice(names.to_vec())) else { return };
+    /// This node has signed the choice of one of its seats: from now on the others see it.
+    pub(super) fn show(&mut self, own: Seat, choice: &Choice, now: Moment) {
+        let shown = Body::Choice(choice.names.clone());
+        let Some(envelope) = self.seal(Party::new(own), &shown) else { return };
         let (min, max) = (self.fixed.settings.repeat_min, self.fixed.settings.repeat_max);
         let repeat = Backoff::new(now.monotonic, min, max);
         // After a restart it may be shown before its turn has come again.
-        let coordinating = self.coordinating.get_or_insert_default();
-        coordinating.signatures.insert(own, signature);
+        let coordinating = self.coordinating.entry(own).or_default();
+        coordinating.signatures.extend(choice.signatures().iter().copied());
         coordinating.shown = Some((envelope.clone(), repeat));
         self.event(Event::Coordinating);
-        for seat in self.fixed.plan.seats() {
-            self.send_to(Party::new(seat), &envelope);
-        }
+        self.send_to_new(&envelope);
     }
 
-    /// A signature of this node's own choice. Returns whether it is one, and new.
+    /// A signature of a choice of this node. Two of its seats may have made the same one: it counts
+    /// for both.
     pub(super) fn collect(
         &mut self,
         sender: Seat,
         hash: ChangeTranscriptHash,
         signature: Signature,
-    ) -> Option<bool> {
-        let own = self.own_new()?;
-        let transcript = self.choices.get(&own)?.signed()?;
-        if transcript.hash() != hash.as_bytes() {
-            return None;
+    ) -> Collected {
+        let turns = self.coordinating.iter_mut().filter_map(|(own, turn)| {
+            let transcript = self.choices.get(own)?.signed()?;
+            (transcript.hash() == hash.as_bytes()).then_some((transcript, turn))
+        });
+        let mut turns: Vec<(&Transcript, &mut Coordinating)> = turns.collect();
+        let Some((transcript, _)) = turns.first() else { return Collected::OfNoChoice };
+        if turns.iter().all(|(_, turn)| turn.has_signed(sender)) {
+            return Collected::Known;
         }
         if !transcript.verify_signature(sender, &signature) {
-            return Some(false);
+            return Collected::Wrong;
         }
-        let coordinating = self.coordinating.as_mut()?;
-        coordinating.signatures.insert(sender, signature);
-        Some(true)
+        for (_, turn) in &mut turns {
+            turn.signatures.insert(sender, signature);
+        }
+        Collected::New
     }
 
     /// With the signatures of all this node has the certificate.
     pub(super) fn certify(&mut self) {
-        let Some(own) = self.own_new() else { return };
-        let Some(coordinating) = &self.coordinating else { return };
-        if coordinating.signatures.len() < self.fixed.plan.size() {
-            return;
-        }
-        let transcript = self.choices.get(&own).and_then(Choice::signed);
-        let signatures = coordinating.signatures.values().copied().collect();
-        // Each signature was verified when it came.
-        let made = transcript.and_then(|one| Certificate::new(one.clone(), signatures).ok());
-        if let Some(certificate) = made {
+        let all = self.fixed.plan.size();
+        let complete = self.coordinating.iter().filter(|(_, turn)| turn.signatures.len() == all);
+        let made = complete.filter_map(|(own, turn)| {
+            let transcript = self.choices.get(own).and_then(Choice::signed)?;
+            let signatures = turn.signatures.values().copied().collect();
+            // Each signature was verified when it came.
+            Certificate::new(transcript.clone(), signatures).ok()
+        });
+        let made: Vec<Certificate> = made.collect();
+        for certificate in made {
             self.enter_certificate(certificate);
         }
     }
@@ -160,7 +181,7 @@ impl<E: Engine> Change<E> {
         self.said.insert(Said::Certificate);
         self.event(Event::Certified(hash));
         let all = self.fixed.plan.size();
-        let made = self.coordinating.as_ref().is_some_and(|one| one.signatures.len() == all);
+        let made = self.coordinating.values().any(|turn| turn.signatures.len() == all);
         if made || self.tells_stored {
             self.send(Destination::Everyone, &envelope);
         }

@@ -1,14 +1,16 @@
 //! Approving, accepting, and dealing.
 
+use std::collections::BTreeSet;
+
 use roastery_frost::{
-    Signature,
+    Seat, Signature,
     change::{Dealing, OpenError},
 };
 
 use super::{Change, Engine, Event, Record, Running, Said};
 use crate::{
     change::{
-        Party, Role,
+        Party,
         message::{Body, DealingName, Envelope},
     },
     clock::Moment,
@@ -21,7 +23,7 @@ impl<E: Engine> Change<E> {
         if self.is_late(now) {
             return;
         }
-        if let Some(seat) = self.own_old() {
+        if !self.fixed.old.is_empty() {
             if self.withdraws {
                 if self.keep(Record::Withdrawn) && self.say(Said::Withdrawal) {
                     self.event(Event::Withdrawn);
@@ -30,48 +32,66 @@ impl<E: Engine> Change<E> {
                 && self.is_parent_current()
                 && self.keep(self.approval.clone())
             {
-                if let Some(envelope) = self.seal(Role::Old, &Body::Approval) {
-                    // An excluded seat's approval does not count, and is not sent.
-                    let signature = Signature::from_bytes(&envelope.signature());
-                    let _ = self.call.approve(seat, signature);
+                for seat in self.own_old() {
+                    if let Some(envelope) = self.seal(Party::old(seat), &Body::Approval) {
+                        // An excluded seat's approval does not count, and is not sent.
+                        let signature = Signature::from_bytes(&envelope.signature());
+                        let _ = self.call.approve(seat, signature);
+                    }
                 }
-                if self.call.has_approved(seat) {
+                if self.own_old().iter().any(|seat| self.call.has_approved(*seat)) {
                     self.say(Said::Approval);
                 }
             }
         }
-        if let Some(seat) = self.own_new()
+        if !self.fixed.new.is_empty()
             && self.wants_to_accept
             && (!self.is_restored() || self.journal.has(&Record::Accepted))
             && self.keep(Record::Accepted)
         {
-            let signature = self.engine.accept(self.fixed.plan.id(), seat);
-            if signature.is_some_and(|signature| self.call.accept(seat, signature).is_ok()) {
-                self.say(Said::Acceptance);
+            for seat in self.own_new() {
+                if let Some(signature) = self.engine.accept(self.fixed.plan.id(), seat) {
+                    let _ = self.call.accept(seat, signature);
+                }
             }
+            self.say(Said::Acceptance);
         }
     }
 
     /// Says it to everyone, once. Returns whether this is the first time.
     fn say(&mut self, what: Said) -> bool {
         let first = self.said.insert(what);
-        if first && let Some(envelope) = self.announced(what) {
-            self.send(Destination::Everyone, &envelope);
+        if first {
+            for envelope in self.announced(what) {
+                self.send(Destination::Everyone, &envelope);
+            }
         }
         first
     }
 
-    /// The message of a decision.
-    pub(super) fn announced(&mut self, what: Said) -> Option<Envelope> {
+    /// The messages of a decision, one of each seat that it is for.
+    pub(super) fn announced(&mut self, what: Said) -> Vec<Envelope> {
+        let old = self.own_old().into_iter();
         match what {
-            Said::Approval if !self.is_parent_current() => None,
-            Said::Approval => self.seal(Role::Old, &Body::Approval),
-            Said::Withdrawal => self.seal(Role::Old, &Body::Withdrawal),
-            Said::Acceptance => {
-                let signature = self.engine.accept(self.fixed.plan.id(), self.own_new()?)?;
-                self.seal(Role::New, &Body::Acceptance(signature))
+            Said::Approval if !self.is_parent_current() => Vec::new(),
+            Said::Approval => {
+                let approving = old.filter(|seat| self.call.has_approved(*seat));
+                approving.filter_map(|seat| self.seal(Party::old(seat), &Body::Approval)).collect()
             }
-            Said::Dealing | Said::Certificate => None,
+            Said::Withdrawal => {
+                old.filter_map(|seat| self.seal(Party::old(seat), &Body::Withdrawal)).collect()
+            }
+            Said::Acceptance => {
+                let plan = self.fixed.plan.id();
+                let accept = |seat| {
+                    let signature = self.engine.accept(plan, seat)?;
+                    Some((Party::new(seat), Body::Acceptance(signature)))
+                };
+                let accepted = self.fixed.new.keys().copied().filter_map(accept);
+                let accepted: Vec<(Party, Body)> = accepted.collect();
+                accepted.iter().filter_map(|(party, body)| self.seal(*party, body)).collect()
+            }
+            Said::Dealing(_) | Said::Certificate => Vec::new(),
         }
     }
 
@@ -116,65 +136,88 @@ impl<E: Engine> Change<E> {
         self.current == self.fixed.place
     }
 
-    /// Deals, once everything is there that a dealing needs. Its record is stored before it leaves.
+    /// Deals the share of each old seat, once everything is there that a dealing needs. Its record
+    /// is stored before it leaves.
     pub(super) fn deal(&mut self, now: Moment) {
-        let Some(seat) = self.own_old() else { return };
         let may_deal = self.is_to_deal()
             && !self.is_late(now)
             && self.running.is_some()
             && self.approves()
-            && self.call.has_approved(seat)
             && self.has_roll();
-        if !may_deal || self.said.contains(&Said::Dealing) {
+        if !may_deal {
             return;
         }
-        if self.own_dealing.is_none() {
-            let dealing = match self.engine.deal(&self.fixed.params, seat) {
-                Ok(dealing) => dealing,
-                Err(error) => {
-                    self.may_deal = false;
-                    return self.event(Event::CannotDeal(error));
-                }
-            };
-            let name = DealingName::of(&dealing);
-            let other = self.journal.records().find_map(|record| match record {
-                Record::Dealt(stored) if *stored != name => Some(*stored),
-                _ => None,
-            });
-            if let Some(stored) = other {
-                self.may_deal = false;
-                return self.event(Event::OtherDealing(stored));
+        for seat in self.own_old() {
+            if self.call.has_approved(seat) && !self.said.contains(&Said::Dealing(seat)) {
+                self.deal_one(seat);
             }
-            let Some(envelope) = self.seal(Role::Old, &Body::Dealing(dealing.to_bytes())) else {
-                return;
-            };
-            self.own_dealing = Some((dealing, envelope));
         }
-        let Some((dealing, envelope)) = self.own_dealing.clone() else { return };
+    }
+
+    fn deal_one(&mut self, seat: Seat) {
+        let Some((dealing, envelope)) = self.own_dealing(seat) else { return };
         if !self.keep(Record::Dealt(DealingName::of(&dealing))) {
             return;
         }
-        self.said.insert(Said::Dealing);
-        for receiver in self.fixed.plan.seats() {
-            self.send_to(Party::new(receiver), &envelope);
-        }
-        self.event(Event::Dealt);
+        self.said.insert(Said::Dealing(seat));
+        self.send_to_new(&envelope);
+        self.event(Event::Dealt { dealer: seat });
         self.enter_dealing(dealing, envelope);
     }
 
-    /// Keeps the first dealing of a dealer, and says so at once if its share is wrong here.
+    /// The dealing of an old seat of this node; none if it cannot deal, or its share gives another
+    /// dealing than the stored one.
+    fn own_dealing(&mut self, seat: Seat) -> Option<(Dealing, Envelope)> {
+        if self.cannot_deal.contains(&seat) {
+            return None;
+        }
+        if let Some(known) = self.own_dealings.get(&seat) {
+            return Some(known.clone());
+        }
+        let dealing = match self.engine.deal(&self.fixed.params, seat) {
+            Ok(dealing) => dealing,
+            Err(error) => {
+                self.cannot_deal.insert(seat);
+                self.event(Event::CannotDeal(error));
+                return None;
+            }
+        };
+        let name = DealingName::of(&dealing);
+        let other = self.journal.records().find_map(|record| match record {
+            Record::Dealt(stored) if stored.dealer == seat && *stored != name => Some(*stored),
+            _ => None,
+        });
+        if let Some(stored) = other {
+            self.cannot_deal.insert(seat);
+            self.event(Event::OtherDealing(stored));
+            return None;
+        }
+        let envelope = self.seal(Party::old(seat), &Body::Dealing(dealing.to_bytes()))?;
+        self.own_dealings.insert(seat, (dealing.clone(), envelope.clone()));
+        Some((dealing, envelope))
+    }
+
+    /// Keeps the first dealing of a dealer, and says so at once if its share is wrong here: each
+    /// seat for which it is wrong complains.
     pub(super) fn enter_dealing(&mut self, dealing: Dealing, envelope: Envelope) {
         let name = DealingName::of(&dealing);
-        let opened = self.own_new().map(|_| self.engine.open(&dealing));
-        let is_wrong = matches!(opened, Some(Err(OpenError::WrongShare { .. })));
-        self.dealings.enter(dealing, envelope, opened.map(|opened| opened.is_ok()));
-        if is_wrong && let Some(seat) = self.own_new() {
-            self.dealings.complain(seat, name);
+        let (mut is_right, mut wrong_for) = (true, BTreeSet::new());
+        for seat in self.own_new() {
+            let opened = self.engine.open(&dealing, seat);
+            is_right &= opened.is_ok();
+            if matches!(opened, Err(OpenError::WrongShare { .. })) {
+                wrong_for.insert(seat);
+            }
+        }
+        let is_right = (!self.fixed.new.is_empty()).then_some(is_right);
+        self.dealings.enter(dealing, envelope, is_right, wrong_for.clone());
+        if !wrong_for.is_empty() {
             self.event(Event::WrongShare(name));
-            if let Some(complaint) = self.seal(Role::New, &Body::Complaint(name)) {
-                for receiver in self.fixed.plan.seats() {
-                    self.send_to(Party::new(receiver), &complaint);
-                }
+        }
+        for seat in wrong_for {
+            self.dealings.complain(seat, name);
+            if let Some(complaint) = self.seal(Party::new(seat), &Body::Complaint(name)) {
+                self.send_to_new(&complaint);
             }
         }
     }

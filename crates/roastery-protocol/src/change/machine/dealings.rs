@@ -20,8 +20,11 @@ struct Held {
     name: DealingName,
     dealing: Dealing,
     envelope: Envelope,
-    /// Whether this node's own share of it is right; `None` at a node without a new seat.
+    /// Whether the shares of it of all new seats of this node are right; `None` at a node without a
+    /// new seat.
     is_right: Option<bool>,
+    /// The new seats of this node whose share of it is wrong.
+    wrong_for: BTreeSet<Seat>,
 }
 
 /// What a dealing is beside those that are held.
@@ -41,9 +44,15 @@ impl Dealings {
         }
     }
 
-    pub(super) fn enter(&mut self, dealing: Dealing, envelope: Envelope, is_right: Option<bool>) {
+    pub(super) fn enter(
+        &mut self,
+        dealing: Dealing,
+        envelope: Envelope,
+        is_right: Option<bool>,
+        wrong_for: BTreeSet<Seat>,
+    ) {
         let name = DealingName::of(&dealing);
-        self.held.insert(name.dealer, Held { name, dealing, envelope, is_right });
+        self.held.insert(name.dealer, Held { name, dealing, envelope, is_right, wrong_for });
     }
 
     /// A new member's complaint; counted once, and only about a dealing that is held, so that there
@@ -83,12 +92,17 @@ impl Dealings {
         self.lacks(name) || self.contradicts(name) && !self.twice.contains(&name.dealer)
     }
 
-    /// Whether this node's share of it was found wrong.
+    /// Whether the share of it of this new seat of this node was found wrong.
+    pub(super) fn is_wrong_for(&self, name: DealingName, seat: Seat) -> bool {
+        self.find(name).is_some_and(|held| held.wrong_for.contains(&seat))
+    }
+
+    /// Whether a share of it of this node was found wrong.
     pub(super) fn is_wrong(&self, name: DealingName) -> bool {
         self.find(name).is_some_and(|held| held.is_right == Some(false))
     }
 
-    /// The dealings without complaints whose share is right here, by dealer.
+    /// The dealings without complaints whose shares are right here, by dealer.
     pub(super) fn sound(&self) -> impl Iterator<Item = DealingName> + '_ {
         let is_sound =
             |held: &&Held| held.is_right == Some(true) && !self.is_complained_of(held.name);

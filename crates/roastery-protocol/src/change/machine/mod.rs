@@ -4,6 +4,10 @@
 //! and calls [`Change::approve`] and [`Change::accept`] when its person (or what decides for it)
 //! says so. The machine holds no secret: its [`Engine`] does.
 //!
+//! A node may hold several old seats and several new ones. It decides for all of them at once,
+//! deals the share of each old seat, and signs a transcript with all new seats or with none. What
+//! its seats say to each other does not leave the node.
+//!
 //! # How it goes
 //!
 //! Approvals and acceptances go to everyone until they make a roll. Then the old members that have
@@ -94,7 +98,10 @@ pub struct Change<E> {
     /// Since the roll is complete; after a restart at once where it was complete before.
     running: Option<Running>,
     dealings: Dealings,
-    own_dealing: Option<(Dealing, Envelope)>,
+    /// The dealings of its old seats.
+    own_dealings: BTreeMap<Seat, (Dealing, Envelope)>,
+    /// The old seats that cannot deal, or would deal otherwise than before.
+    cannot_deal: BTreeSet<Seat>,
     may_deal: bool,
     choices: BTreeMap<Seat, Choice>,
     /// Choices that cost a transcript and come to nothing, whichever coordinator chooses them.
@@ -104,7 +111,8 @@ pub struct Change<E> {
     /// A signature has left, or its record was stored in an earlier life: others may leave after
     /// the expiry.
     has_signed: bool,
-    coordinating: Option<Coordinating>,
+    /// The turns of its new seats that have come.
+    coordinating: BTreeMap<Seat, Coordinating>,
     certificate: Option<(Certificate, Envelope)>,
     /// The certificate was stored in an earlier life: all are told of it once in this one.
     tells_stored: bool,
@@ -129,8 +137,8 @@ struct Fixed {
     parent: Arc<Group>,
     place: EpochOrder,
     params: ChangeParams,
-    old: Option<(Seat, Arc<IdentityKey>)>,
-    new: Option<(Seat, Arc<IdentityKey>)>,
+    old: BTreeMap<Seat, Arc<IdentityKey>>,
+    new: BTreeMap<Seat, Arc<IdentityKey>>,
     approvals: usize,
     deadline: Duration,
     settings: Settings,
@@ -141,7 +149,7 @@ struct Fixed {
 #[derive(Debug)]
 struct Running {
     schedule: Schedule,
-    /// The live coordinators but this node, and when they are sent what they must get.
+    /// The live coordinators but those of this node, and when they are sent what they must get.
     live: BTreeMap<Seat, Backoff>,
     /// When those are asked for the certificate that leave, once all coordinators are live and this
     /// node has signed.
@@ -154,7 +162,8 @@ enum Said {
     Approval,
     Withdrawal,
     Acceptance,
-    Dealing,
+    /// That of an old seat.
+    Dealing(Seat),
     Certificate,
 }
 
@@ -184,11 +193,12 @@ impl<E: Engine> Change<E> {
     /// It is kept and told to all as soon as the store works ([`Event::Withdrawn`]); until then a
     /// restart forgets it.
     pub fn withdraw(&mut self, now: Moment) -> bool {
-        let Some((seat, _)) = &self.fixed.old else { return false };
-        if self.may_have_dealt() {
+        if self.fixed.old.is_empty() || self.may_have_dealt() {
             return false;
         }
-        self.call.withdraw(*seat);
+        for seat in self.own_old() {
+            self.call.withdraw(seat);
+        }
         self.wants_to_approve = false;
         self.withdraws = true;
         self.progress(now);
@@ -314,40 +324,50 @@ impl<E: Engine> Change<E> {
         !self.is_own(to) && self.replies.try_acquire(to, what, now.monotonic, floor)
     }
 
-    /// Signs a body as the member of this node on one side. None if it has no seat there.
-    fn seal(&self, role: Role, body: &Body) -> Option<Envelope> {
-        let (seat, key) = match role {
-            Role::Old => self.fixed.old.as_ref(),
-            Role::New => self.fixed.new.as_ref(),
-        }?;
-        Some(Envelope::seal(self.fixed.plan.id(), Party { role, seat: *seat }, body, key))
+    /// Sends to the holders of all new seats but those of this node.
+    fn send_to_new(&mut self, envelope: &Envelope) {
+        for receiver in self.fixed.plan.seats() {
+            self.send_to(Party::new(receiver), envelope);
+        }
     }
 
-    /// Signs a body that both sides send.
+    /// Signs a body as a seat of this node. None if the seat is not its own.
+    fn seal(&self, sender: Party, body: &Body) -> Option<Envelope> {
+        let key = self.own_side(sender.role).get(&sender.seat)?;
+        Some(Envelope::seal(self.fixed.plan.id(), sender, body, key))
+    }
+
+    /// Signs a body that both sides send, with one of this node's seats.
     fn seal_as_any(&self, body: &Body) -> Envelope {
-        let sealed = self.seal(Role::New, body).or_else(|| self.seal(Role::Old, body));
+        let sealed = self.own_parties().last().and_then(|party| self.seal(*party, body));
         sealed.expect("a change is opened with a seat")
     }
 
-    fn own_new(&self) -> Option<Seat> {
-        self.fixed.new.as_ref().map(|(seat, _)| *seat)
+    fn own_side(&self, role: Role) -> &BTreeMap<Seat, Arc<IdentityKey>> {
+        match role {
+            Role::Old => &self.fixed.old,
+            Role::New => &self.fixed.new,
+        }
     }
 
-    fn own_old(&self) -> Option<Seat> {
-        self.fixed.old.as_ref().map(|(seat, _)| *seat)
+    /// This node's new seats, ascending.
+    fn own_new(&self) -> Vec<Seat> {
+        self.fixed.new.keys().copied().collect()
     }
 
+    /// This node's old seats, ascending.
+    fn own_old(&self) -> Vec<Seat> {
+        self.fixed.old.keys().copied().collect()
+    }
+
+    /// This node's seats, the old ones first.
     fn own_parties(&self) -> Vec<Party> {
-        let (old, new) = (self.own_old().map(Party::old), self.own_new().map(Party::new));
-        old.into_iter().chain(new).collect()
+        let old = self.own_old().into_iter().map(Party::old);
+        old.chain(self.own_new().into_iter().map(Party::new)).collect()
     }
 
     fn is_own(&self, party: Party) -> bool {
-        let own = match party.role {
-            Role::Old => self.own_old(),
-            Role::New => self.own_new(),
-        };
-        own == Some(party.seat)
+        self.own_side(party.role).contains_key(&party.seat)
     }
 
     fn peer_of(&self, party: Party) -> Option<&PeerId> {

@@ -51,10 +51,10 @@ pub struct Opening<E> {
     pub parent: Arc<Group>,
     /// The place of that group in the order of epochs. Nothing is dealt unless it is current.
     pub place: EpochOrder,
-    /// This node's old seat, with the identity key of the parent's roster.
-    pub old: Option<(Seat, Arc<IdentityKey>)>,
-    /// This node's new seat, with the identity key of its card.
-    pub new: Option<(Seat, Arc<IdentityKey>)>,
+    /// This node's old seats, each with the identity key of the parent's roster.
+    pub old: Vec<(Seat, Arc<IdentityKey>)>,
+    /// This node's new seats, each with the identity key of its card.
+    pub new: Vec<(Seat, Arc<IdentityKey>)>,
     /// Holds this node's secrets.
     pub engine: E,
     /// How many approvals this node waits for before it deals; t at the least.
@@ -88,9 +88,12 @@ pub enum OpenError {
     /// The seat has another identity key, or there is no such seat.
     #[error("the identity key is not that of the seat")]
     OtherIdentity,
-    /// The engine has another host key than the card of the new seat, or none.
-    #[error("the host key is not that of the new seat's card")]
-    OtherHostKey,
+    /// The engine has another host key than the card of a new seat, or none.
+    #[error("the host key of new seat {seat} is not that of its card")]
+    OtherHostKey {
+        /// The new seat.
+        seat: Seat,
+    },
     /// The plan does not fit the group.
     #[error("{0}")]
     Params(#[from] ChangeParamsError),
@@ -112,7 +115,7 @@ impl<E: Engine> Change<E> {
         {
             return Err(OpenError::OtherParent);
         }
-        if old.is_none() && new.is_none() {
+        if old.is_empty() && new.is_empty() {
             return Err(OpenError::NoSeat);
         }
         let is = |member: Option<&crate::group::Member>, key: &IdentityKey| {
@@ -123,9 +126,10 @@ impl<E: Engine> Change<E> {
         if !right {
             return Err(OpenError::OtherIdentity);
         }
-        let host_of = |seat: &Seat| plan.member(*seat).map(|member| member.host_key);
-        if new.as_ref().is_some_and(|(seat, _)| engine.host_public_key() != host_of(seat)) {
-            return Err(OpenError::OtherHostKey);
+        let host_of = |seat| plan.member(seat).map(|member| member.host_key);
+        let mut seats = new.iter().map(|(seat, _)| *seat);
+        if let Some(seat) = seats.find(|seat| engine.host_public_key(*seat) != host_of(*seat)) {
+            return Err(OpenError::OtherHostKey { seat });
         }
         let id = *plan.id().as_bytes();
         let params = plan.params(&parent)?;
@@ -152,9 +156,10 @@ impl<E: Engine> Change<E> {
             called: false,
             running: None,
             dealings: Dealings::default(),
-            own_dealing: None,
+            own_dealings: BTreeMap::new(),
+            cannot_deal: BTreeSet::new(),
             may_deal: opening.may_deal,
-            coordinating: None,
+            coordinating: BTreeMap::new(),
             certificate: None,
             tells_stored: false,
             current: opening.current.max(place),
@@ -176,16 +181,17 @@ impl<E: Engine> Change<E> {
                 parent,
                 place,
                 params,
-                old,
-                new,
+                old: old.into_iter().collect(),
+                new: new.into_iter().collect(),
                 approvals: opening.approvals,
                 deadline: opening.deadline,
                 settings,
             },
         };
-        if let (true, Some((seat, _))) = (opened.journal.has(&Record::Withdrawn), &opened.fixed.old)
-        {
-            opened.call.withdraw(*seat);
+        if opened.journal.has(&Record::Withdrawn) {
+            for seat in opened.own_old() {
+                opened.call.withdraw(seat);
+            }
         }
         if let Some(certificate) = certificate {
             let envelope = opened.seal_as_any(&Body::Certificate(certificate.to_bytes()));

@@ -19,19 +19,20 @@ pub type Output = crate::machine::Output<Event, Record, Party>;
 /// ([`Opening::stored`](super::Opening::stored)).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub enum Record {
-    /// The plan is approved as an old member.
+    /// The plan is approved as an old member, with all old seats of this node.
     Approved,
     /// The approval is taken back.
     Withdrawn,
-    /// The plan is accepted as a new member. The host key is stored before.
+    /// The plan is accepted as a new member, with all new seats of this node. Their host keys are
+    /// stored before.
     Accepted,
     /// This is dealt, and an entry of the audit log says so. From here on the new members may come
-    /// to hold the key, whatever becomes of the plan.
+    /// to hold the key, whatever becomes of the plan. Each old seat of this node has its own.
     Dealt(DealingName),
-    /// A transcript is signed as a new member. The share that the engine has taken from it is
-    /// stored with this record, or the host key is stored, which gives it with the certificate.
-    /// From here on others may come to hold a certificate: what is stored must be kept, whatever
-    /// happens.
+    /// A transcript is signed as a new member, with all new seats of this node. The shares that the
+    /// engine has taken from it are stored with this record, or the host keys are stored, which
+    /// give them with the certificate. From here on others may come to hold a certificate: what is
+    /// stored must be kept, whatever happens.
     Signed {
         /// The coordinator that has chosen.
         #[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")]
@@ -66,14 +67,18 @@ pub enum Event {
     RollComplete,
     /// The withdrawal is stored, and is told to all.
     Withdrawn,
-    /// This node's dealing has left.
-    Dealt,
-    /// This node cannot deal.
+    /// The dealing of an old seat of this node has left.
+    Dealt {
+        /// The old seat.
+        dealer: Seat,
+    },
+    /// An old seat of this node, which the error names, cannot deal.
     CannotDeal(DealError),
-    /// This node's store has another dealing of this plan than its share gives: the share is
-    /// another one.
+    /// This node's store has another dealing of this plan than the share of the old seat gives: the
+    /// share is another one. That seat does not deal.
     OtherDealing(DealingName),
-    /// The share that this dealing gives this node is wrong. It proves nothing to others.
+    /// The share that this dealing gives a new seat of this node is wrong. It proves nothing to
+    /// others.
     WrongShare(DealingName),
     /// A new member says that its share of a dealing is wrong. It proves nothing.
     Complaint {
@@ -87,7 +92,7 @@ pub enum Event {
         /// The old seat.
         dealer: Seat,
     },
-    /// This node coordinates, with its own choice of dealings.
+    /// A new seat of this node coordinates, with its own choice of dealings.
     Coordinating,
     /// This node's signature of a transcript has left.
     Signed(ChangeTranscriptHash),

@@ -5,7 +5,9 @@ use roastery_frost::{
     change::{Certificate, Dealing},
 };
 
-use super::{Change, Choice, Engine, Event, Rejected, Reply, dealings::Known};
+use super::{
+    Change, Choice, Engine, Event, Rejected, Reply, coordinating::Collected, dealings::Known,
+};
 use crate::{
     change::{
         Party, Role,
@@ -129,13 +131,16 @@ impl<E: Engine> Change<E> {
         names: Vec<DealingName>,
         now: Moment,
     ) -> Result<(), Rejected> {
-        if self.own_new().is_none_or(|own| own == coordinator) {
+        if self.fixed.new.is_empty() || self.is_own(Party::new(coordinator)) {
             return Err(Rejected::Repeat);
         }
         let known = self.choices.get(&coordinator);
         let is_same = known.is_some_and(|known| known.names == names);
-        if is_same && let Some(envelope) = known.and_then(Choice::released).cloned() {
-            self.answer(Party::new(coordinator), &envelope, now);
+        let released = known.map_or(&[][..], Choice::released).to_vec();
+        if is_same && !released.is_empty() {
+            for envelope in released {
+                self.answer(Party::new(coordinator), &envelope, now);
+            }
             return Err(Rejected::Repeat);
         }
         if known.is_some_and(|known| !known.is_open()) {
@@ -165,7 +170,7 @@ impl<E: Engine> Change<E> {
     }
 
     /// Tells again which dealings of a choice are wrong here: to all new seats, so that the next
-    /// coordinators leave them out.
+    /// coordinators leave them out. One complaint of a node is enough for that.
     fn complain_of(&mut self, names: &[DealingName], now: Moment) {
         let wrong = |name: &&DealingName| {
             self.dealings.is_wrong(**name) || self.dealings.contradicts(**name)
@@ -177,7 +182,14 @@ impl<E: Engine> Change<E> {
             if told.is_empty() {
                 continue;
             }
-            let Some(complaint) = self.seal(Role::New, &Body::Complaint(name)) else { return };
+            let complainer =
+                self.own_new().into_iter().find(|own| self.dealings.is_wrong_for(name, *own));
+            let complainer = complainer.or_else(|| self.own_new().first().copied());
+            let Some(complaint) =
+                complainer.and_then(|own| self.seal(Party::new(own), &Body::Complaint(name)))
+            else {
+                return;
+            };
             for to in told {
                 self.send(Destination::Seat(to), &complaint);
             }
@@ -198,13 +210,11 @@ impl<E: Engine> Change<E> {
         content: TranscriptSignature,
     ) -> Result<(), Rejected> {
         let TranscriptSignature { transcript, signature } = content;
-        if self.coordinating.as_ref().is_some_and(|one| one.has_signed(sender.seat)) {
-            return Err(Rejected::Repeat);
-        }
         match self.collect(sender.seat, transcript, signature) {
-            Some(true) => Ok(()),
-            Some(false) => Err(Rejected::Wrong { sender }),
-            None => Err(Rejected::NoAnswer { sender }),
+            Collected::New => Ok(()),
+            Collected::Known => Err(Rejected::Repeat),
+            Collected::Wrong => Err(Rejected::Wrong { sender }),
+            Collected::OfNoChoice => Err(Rejected::NoAnswer { sender }),
         }
     }
 

@@ -9,7 +9,7 @@ use super::{Change, Engine, Event, Record};
 use crate::{
     ChangeTranscriptHash,
     change::{
-        EpochOrder, Party, Role,
+        EpochOrder, Party,
         message::{Body, DealingName, Envelope, TranscriptSignature},
     },
     clock::Moment,
@@ -20,15 +20,18 @@ use crate::{
 pub(super) struct Choice {
     pub(super) names: Vec<DealingName>,
     transcript: Option<Transcript>,
-    signature: Option<Signature>,
-    released: Option<Envelope>,
+    /// Those of all new seats of this node, or none.
+    signatures: Vec<(Seat, Signature)>,
+    /// The messages with them, once they have left.
+    released: Vec<Envelope>,
     /// It is never signed here.
     is_hopeless: bool,
 }
 
 impl Choice {
     pub(super) fn new(names: Vec<DealingName>) -> Self {
-        Self { names, transcript: None, signature: None, released: None, is_hopeless: false }
+        let (signatures, released) = (Vec::new(), Vec::new());
+        Self { names, transcript: None, signatures, released, is_hopeless: false }
     }
 
     /// One whose transcript is made already.
@@ -38,17 +41,22 @@ impl Choice {
 
     /// The transcript, once it was made and is signed here.
     pub(super) fn signed(&self) -> Option<&Transcript> {
-        self.released.as_ref().and(self.transcript.as_ref())
+        self.transcript.as_ref().filter(|_| !self.released.is_empty())
     }
 
-    /// The message with this node's signature, once it has left.
-    pub(super) fn released(&self) -> Option<&Envelope> {
-        self.released.as_ref()
+    /// The messages with the signatures of this node's seats, once they have left.
+    pub(super) fn released(&self) -> &[Envelope] {
+        &self.released
+    }
+
+    /// The signatures of this node's seats.
+    pub(super) fn signatures(&self) -> &[(Seat, Signature)] {
+        &self.signatures
     }
 
     /// Whether another one may take its place: it was not signed.
     pub(super) fn is_open(&self) -> bool {
-        self.signature.is_none()
+        self.signatures.is_empty()
     }
 
     pub(super) fn is_hopeless(&self) -> bool {
@@ -57,31 +65,28 @@ impl Choice {
 }
 
 impl<E: Engine> Change<E> {
-    /// Signs what can be signed: of each coordinator one transcript.
+    /// Signs what can be signed: of each coordinator one transcript, with all new seats.
     pub(super) fn sign(&mut self, now: Moment) {
-        let Some(own) = self.own_new() else { return };
-        if !self.may_sign(now) {
+        if self.fixed.new.is_empty() || !self.may_sign(now) {
             return;
         }
         let open = self
             .choices
             .iter()
-            .filter(|(_, choice)| !choice.is_hopeless && choice.released.is_none());
+            .filter(|(_, choice)| !choice.is_hopeless && choice.released.is_empty());
         let open: Vec<Seat> = open.map(|(coordinator, _)| *coordinator).collect();
         for coordinator in open {
             let Some(mut choice) = self.choices.remove(&coordinator) else { continue };
-            self.sign_one(own, coordinator, &mut choice, now);
+            self.sign_one(coordinator, &mut choice, now);
             self.choices.insert(coordinator, choice);
         }
     }
 
-    fn sign_one(&mut self, own: Seat, coordinator: Seat, choice: &mut Choice, now: Moment) {
-        if choice.signature.is_none() && !self.take(coordinator, choice) {
+    fn sign_one(&mut self, coordinator: Seat, choice: &mut Choice, now: Moment) {
+        if choice.signatures.is_empty() && !self.take(coordinator, choice) {
             return;
         }
-        let (Some(transcript), Some(signature)) = (&choice.transcript, choice.signature) else {
-            return;
-        };
+        let Some(transcript) = &choice.transcript else { return };
         let hash = ChangeTranscriptHash::from_bytes(*transcript.hash());
         // A greater epoch may have become current while the record waited.
         if !self.is_current(transcript) {
@@ -93,19 +98,24 @@ impl<E: Engine> Change<E> {
         if !self.keep(record) {
             return;
         }
-        let content = TranscriptSignature { transcript: hash, signature };
-        let Some(envelope) = self.seal(Role::New, &Body::Signature(content)) else { return };
+        let sealed = choice.signatures.iter().filter_map(|(seat, signature)| {
+            let content = TranscriptSignature { transcript: hash, signature: *signature };
+            self.seal(Party::new(*seat), &Body::Signature(content))
+        });
+        choice.released = sealed.collect();
         self.event(Event::Signed(hash));
-        self.send_to(Party::new(coordinator), &envelope);
-        choice.released = Some(envelope);
+        for envelope in &choice.released {
+            self.send_to(Party::new(coordinator), envelope);
+        }
         self.has_signed = true;
-        if coordinator == own {
-            self.show(own, signature, &choice.names, now);
+        if self.is_own(Party::new(coordinator)) {
+            self.show(coordinator, choice, now);
         }
     }
 
-    /// Makes the transcript of a choice and takes the share, if all of it is here and right.
-    /// Returns whether there is a signature, which must not leave before its record is stored.
+    /// Makes the transcript of a choice and takes the share of each new seat, if all of it is here
+    /// and right. Returns whether there are signatures, which must not leave before their record is
+    /// stored.
     fn take(&mut self, coordinator: Seat, choice: &mut Choice) -> bool {
         let wrong =
             |name: &DealingName| self.dealings.is_wrong(*name) || self.dealings.contradicts(*name);
@@ -120,22 +130,25 @@ impl<E: Engine> Change<E> {
         let dealings: Option<Vec<&Dealing>> =
             choice.names.iter().map(|name| self.dealings.get(*name)).collect();
         let Some(dealings) = dealings else { return false };
+        let own = self.own_new();
         let made = choice.transcript.take().map(Ok);
         let made = made.unwrap_or_else(|| Transcript::new(&self.fixed.params, &dealings)).ok();
         let made = made.filter(|transcript| self.is_current(transcript));
         let engine = &mut self.engine;
         let taken = made.and_then(|transcript| {
-            let signature = engine.take(&transcript, &dealings).ok()?;
-            Some((transcript, signature))
+            let sign =
+                |seat: &Seat| Some((*seat, engine.take(&transcript, &dealings, *seat).ok()?));
+            let signatures = own.iter().map(sign).collect::<Option<Vec<_>>>()?;
+            Some((transcript, signatures))
         });
-        let Some((transcript, signature)) = taken else {
+        let Some((transcript, signatures)) = taken else {
             choice.is_hopeless = true;
             self.refused.insert(choice.names.clone());
             let trials = self.trials.entry(coordinator).or_default();
             *trials = trials.saturating_add(1);
             return false;
         };
-        (choice.transcript, choice.signature) = (Some(transcript), Some(signature));
+        (choice.transcript, choice.signatures) = (Some(transcript), signatures);
         true
     }
 
@@ -172,14 +185,14 @@ impl<E: Engine> Change<E> {
 
     /// Whether this node has signed a transcript of the plan, or may have.
     pub(super) fn may_have_signed(&self) -> bool {
-        let restored = self.is_restored() && self.fixed.new.is_some();
+        let restored = self.is_restored() && !self.fixed.new.is_empty();
         restored || self.journal.records().any(|record| matches!(record, Record::Signed { .. }))
     }
 
     /// Whether this node has dealt, or may have.
     pub(super) fn may_have_dealt(&self) -> bool {
         let restored = self.is_restored() && self.journal.has(&Record::Approved);
-        let restored = restored && self.fixed.old.is_some();
+        let restored = restored && !self.fixed.old.is_empty();
         restored || self.journal.records().any(|record| matches!(record, Record::Dealt(_)))
     }
 

@@ -101,7 +101,7 @@ impl<E: Engine> Change<E> {
             let asking = running.asking.iter().map(Backoff::due);
             live.chain(asking).chain([running.schedule.due()])
         });
-        let shown = self.coordinating.as_ref().and_then(|one| one.due());
+        let shown = self.coordinating.values().filter_map(|turn| turn.due());
         at_all.chain(announcing).chain(running).chain(shown).min()
     }
 
@@ -117,7 +117,7 @@ impl<E: Engine> Change<E> {
     fn announcements(&mut self) -> Vec<Envelope> {
         let said = ANNOUNCED.into_iter().filter(|what| self.said.contains(what));
         let said: Vec<Said> = said.collect();
-        said.into_iter().filter_map(|what| self.announced(what)).collect()
+        said.into_iter().flat_map(|what| self.announced(what)).collect()
     }
 
     /// Makes the coordinators live whose time has come.
@@ -126,12 +126,13 @@ impl<E: Engine> Change<E> {
             return;
         }
         let own = self.own_new();
+        let is_gone = |peer: &PeerId| self.disconnected.contains(peer);
         let gone: BTreeSet<Seat> = self
             .fixed
             .plan
             .seats()
             .zip(self.fixed.plan.members())
-            .filter(|(seat, member)| Some(*seat) != own && self.disconnected.contains(&member.peer))
+            .filter(|(seat, member)| !own.contains(seat) && is_gone(&member.peer))
             .map(|(seat, _)| seat)
             .collect();
         let (n, order) = (self.fixed.plan.size(), &self.fixed.order);
@@ -147,8 +148,8 @@ impl<E: Engine> Change<E> {
             running.asking.get_or_insert_with(|| repeat.clone());
         }
         for coordinator in begun {
-            if Some(coordinator) == own {
-                self.coordinating.get_or_insert_default();
+            if own.contains(&coordinator) {
+                self.coordinating.entry(coordinator).or_default();
                 continue;
             }
             if let Some(running) = &mut self.running {
@@ -171,14 +172,15 @@ impl<E: Engine> Change<E> {
         }
     }
 
-    /// What a live coordinator must get: this node's dealing, while it may deal, and its signature
-    /// of what that one has chosen; a question for the certificate, if there is neither.
+    /// What a live coordinator must get: this node's dealings, while it may deal, and its
+    /// signatures of what that one has chosen; a question for the certificate, if there is neither.
     fn owed_to(&self, coordinator: Seat) -> Vec<Envelope> {
-        let repeats = self.said.contains(&Said::Dealing) && self.is_to_deal() && !self.expired;
-        let dealt = self.own_dealing.as_ref().filter(|_| repeats);
-        let dealing = dealt.map(|(_, envelope)| envelope.clone());
-        let signature = self.choices.get(&coordinator).and_then(Choice::released).cloned();
-        let mut owed: Vec<Envelope> = dealing.into_iter().chain(signature).collect();
+        let repeats = self.is_to_deal() && !self.expired;
+        let has_left = |seat: &Seat| repeats && self.said.contains(&Said::Dealing(*seat));
+        let dealt = self.own_dealings.iter().filter(|(seat, _)| has_left(seat));
+        let dealings = dealt.map(|(_, (_, envelope))| envelope.clone());
+        let signatures = self.choices.get(&coordinator).map_or(&[][..], Choice::released);
+        let mut owed: Vec<Envelope> = dealings.chain(signatures.iter().cloned()).collect();
         if owed.is_empty() {
             owed.push(self.seal_as_any(&Body::Want(Want::Certificate)));
         }
@@ -208,15 +210,17 @@ impl<E: Engine> Change<E> {
 
     /// A coordinator shows its choice again to those that have not signed it.
     fn repeat_choice(&mut self, now: Moment) {
-        let Some(coordinating) = &mut self.coordinating else { return };
-        let Some((envelope, repeat)) = coordinating.shown() else { return };
-        if !repeat.fire(now.monotonic) {
-            return;
+        let mut again: Vec<(Seat, Envelope)> = Vec::new();
+        for turn in self.coordinating.values_mut() {
+            let Some((envelope, repeat)) = turn.shown() else { continue };
+            if !repeat.fire(now.monotonic) {
+                continue;
+            }
+            let envelope = envelope.clone();
+            let unsigned = self.fixed.plan.seats().filter(|seat| !turn.has_signed(*seat));
+            again.extend(unsigned.map(|seat| (seat, envelope.clone())));
         }
-        let envelope = envelope.clone();
-        let unsigned = self.fixed.plan.seats().filter(|seat| !coordinating.has_signed(*seat));
-        let unsigned: Vec<Seat> = unsigned.collect();
-        for seat in unsigned {
+        for (seat, envelope) in again {
             self.send_to(Party::new(seat), &envelope);
         }
     }
@@ -252,12 +256,9 @@ impl<E: Engine> Change<E> {
         }
         if party.role == Role::New {
             missed.extend(self.owed_to(party.seat));
-            if let Some(coordinating) = &mut self.coordinating
-                && !coordinating.has_signed(party.seat)
-                && let Some((envelope, _)) = coordinating.shown()
-            {
-                missed.push(envelope.clone());
-            }
+            let unsigned =
+                self.coordinating.values_mut().filter(|turn| !turn.has_signed(party.seat));
+            missed.extend(unsigned.filter_map(|turn| Some(turn.shown()?.0.clone())));
         }
         missed
     }

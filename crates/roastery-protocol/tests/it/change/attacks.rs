@@ -219,7 +219,8 @@ fn another_certificate_of_the_same_transcript_is_not_verified_again() {
 /// Two transcripts that differ in a nonce of old seat 0 alone.
 fn with_one_outcome(world: &World) -> [Certificate; 2] {
     let params = world.plan.params(&world.fixture.group).unwrap();
-    let other = FrostEngine::new(Some(world.fixture.share(seat(1))), None).deal(&params, seat(1));
+    let other =
+        FrostEngine::new([(seat(1), world.fixture.share(seat(1)))], None).deal(&params, seat(1));
     let other = other.unwrap();
     [7u128, 11].map(|k| {
         let k = Scalar::try_from(k).unwrap();
@@ -228,10 +229,11 @@ fn with_one_outcome(world: &World) -> [Certificate; 2] {
         let dealing = Dealing::parse(&params, seat(0), sealed.content()).unwrap();
         let dealings = [&dealing, &other];
         let transcript = Transcript::new(&params, &dealings).unwrap();
-        let sign = |person: &usize| {
-            FrostEngine::new(None, Some(host(*person))).take(&transcript, &dealings).unwrap()
+        let sign = |(at, person): (usize, &usize)| {
+            let mut engine = FrostEngine::new(None, [(seat(at), host(*person))]);
+            engine.take(&transcript, &dealings, seat(at)).unwrap()
         };
-        let signatures = world.new.iter().map(sign).collect();
+        let signatures = world.new.iter().enumerate().map(sign).collect();
         Certificate::new(transcript.clone(), signatures).unwrap()
     })
 }

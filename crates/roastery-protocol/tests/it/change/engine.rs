@@ -16,6 +16,9 @@ use roastery_protocol::{
 pub struct TestEngine {
     pub frost: FrostEngine,
     pub finds_wrong: Option<Seat>,
+    /// It finds wrong and takes nothing for this new seat only; for all of the node, if there is
+    /// none.
+    pub finds_wrong_at: Option<Seat>,
     /// It takes no share, from whatever transcript.
     pub takes_nothing: bool,
     /// How often it was asked to take one.
@@ -23,8 +26,8 @@ pub struct TestEngine {
 }
 
 impl Engine for TestEngine {
-    fn host_public_key(&self) -> Option<Point> {
-        self.frost.host_key().map(|key| decode_point(&key.hostpubkey_gen()).unwrap())
+    fn host_public_key(&self, seat: Seat) -> Option<Point> {
+        self.frost.host_key(seat).map(|key| decode_point(&key.hostpubkey_gen()).unwrap())
     }
 
     fn accept(&mut self, plan: PlanId, seat: Seat) -> Option<Signature> {
@@ -35,24 +38,26 @@ impl Engine for TestEngine {
         self.frost.deal(params, dealer)
     }
 
-    fn open(&mut self, dealing: &Dealing) -> Result<(), OpenError> {
+    fn open(&mut self, dealing: &Dealing, seat: Seat) -> Result<(), OpenError> {
         let dealer = dealing.dealer();
-        if self.finds_wrong == Some(dealer) {
+        let is_meant = self.finds_wrong_at.is_none_or(|at| at == seat);
+        if self.finds_wrong == Some(dealer) && is_meant {
             return Err(OpenError::WrongShare { dealer });
         }
-        self.frost.open(dealing)
+        self.frost.open(dealing, seat)
     }
 
     fn take(
         &mut self,
         transcript: &Transcript,
         dealings: &[&Dealing],
+        seat: Seat,
     ) -> Result<Signature, TakeError> {
         assert!(dealings.iter().all(|dealing| Some(dealing.dealer()) != self.finds_wrong));
         self.asked += 1;
-        if self.takes_nothing {
+        if self.takes_nothing && self.finds_wrong_at.is_none_or(|at| at == seat) {
             return Err(TakeError::NotAMember);
         }
-        self.frost.take(transcript, dealings)
+        self.frost.take(transcript, dealings, seat)
     }
 }

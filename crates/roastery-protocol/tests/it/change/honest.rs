@@ -42,7 +42,7 @@ fn a_group_gets_other_members_and_another_threshold() {
     world.assert_consistent();
     // A member that leaves has the certificate as well, and no seat.
     assert!(world.nodes[4].stored.iter().any(|record| matches!(record, Record::Certified(_))));
-    assert!(world.new_seat(4).is_none());
+    assert!(world.new_seats(4).is_empty());
 }
 
 #[test]
@@ -188,17 +188,20 @@ fn a_change_is_opened_with_the_own_keys_of_a_seat_and_the_plans_parent() {
         change(&mut opening);
         Change::open(opening, world.now).map(|_| ()).unwrap_err()
     };
-    let none = open(&|opening| (opening.old, opening.new) = (None, None));
+    let none = open(&|opening| (opening.old, opening.new) = (Vec::new(), Vec::new()));
     assert_eq!(none, OpenError::NoSeat);
     let identity = std::sync::Arc::new(identity(1));
-    let other = open(&|opening| opening.old = Some((seat(0), identity.clone())));
+    let other = open(&|opening| opening.old = vec![(seat(0), identity.clone())]);
     assert_eq!(other, OpenError::OtherIdentity);
     for key in [None, Some(host(1))] {
         let key = std::cell::RefCell::new(key);
         let other = open(&|opening| {
-            opening.engine.frost = FrostEngine::new(None, key.borrow_mut().take());
+            opening.engine.frost = {
+                let host = key.borrow_mut().take().map(|host| (seat(0), host));
+                FrostEngine::new(None, host)
+            };
         });
-        assert_eq!(other, OpenError::OtherHostKey);
+        assert_eq!(other, OpenError::OtherHostKey { seat: seat(0) });
     }
     let elsewhere = World::new(2, 3, 2, &[0, 1, 2]);
     assert_ne!(Parent::of(&elsewhere.fixture.group), *world.plan.parent());

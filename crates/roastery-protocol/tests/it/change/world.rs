@@ -13,7 +13,7 @@ use roastery_protocol::{
     change::{
         EpochOrder, Parent, Party, Plan, Role, Terms, UsedHostKeys,
         machine::{Change, Event, FrostEngine, Opening, Record, Rejected, Settings},
-        message::{Envelope, Kind},
+        message::{Body, Envelope, Kind},
     },
     clock::Moment,
     group::{Group, Member, NamedMember},
@@ -35,11 +35,27 @@ pub fn identity(person: usize) -> IdentityKey {
     IdentityKey::new(SigningKeyOf(1).at(person))
 }
 
-fn named(person: usize) -> NamedMember {
-    let (identity_key, peer, host) =
-        (identity(person).public_key(), peer(seat(person)), host(person));
+/// The keys of the further seats of a person are those of people that there are not.
+const FURTHER: usize = 40;
+
+/// The number under which the keys of each seat of this list are known: that of its person, and
+/// for a further seat of one another one. The same further seats have the same numbers in each.
+fn keys_of(people: &[usize]) -> Vec<usize> {
+    let of = |at: usize| {
+        let before = people[..at].iter().filter(|one| **one == people[at]).count();
+        if before == 0 { people[at] } else { FURTHER + 10 * people[at] + before }
+    };
+    (0..people.len()).map(of).collect()
+}
+
+fn member(person: usize, key: usize, host: &HostKey) -> Member {
+    let (identity_key, peer) = (identity(key).public_key(), peer(seat(person)));
     let binding = host.bind(&identity_key, &peer, 0);
-    let member = Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding };
+    Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding }
+}
+
+fn named(person: usize, key: usize) -> NamedMember {
+    let member = member(person, key, &host(key));
     NamedMember { name: format!("member {person}").parse().unwrap(), member }
 }
 
@@ -85,6 +101,7 @@ pub struct Node {
     pub events: Vec<Event>,
     pub disk: Disk,
     pub finds_wrong: Option<Seat>,
+    pub finds_wrong_at: Option<Seat>,
     pub takes_nothing: bool,
     pub held: Vec<Record>,
 }
@@ -92,7 +109,9 @@ pub struct Node {
 pub struct World {
     pub fixture: Fixture,
     pub plan: Plan,
-    /// The people by new seat. By old seat person i is i.
+    /// The people by old seat.
+    pub old: Vec<usize>,
+    /// The people by new seat.
     pub new: Vec<usize>,
     pub nodes: Vec<Node>,
     pub queue: VecDeque<Packet>,
@@ -117,16 +136,34 @@ impl World {
         new: &[usize],
         excluded: &[usize],
     ) -> Self {
-        let fixture = Fixture::new(t, n);
+        Self::with_seats(t, &(0..n).collect::<Vec<_>>(), threshold, new, excluded)
+    }
+
+    /// These people by old seat and by new seat, some of them several times.
+    pub fn with_seats(
+        t: usize,
+        old: &[usize],
+        threshold: usize,
+        new: &[usize],
+        excluded: &[usize],
+    ) -> Self {
+        let n = old.len();
+        let mut fixture = Fixture::new(t, n);
+        let members = old.iter().zip(keys_of(old)).map(|(person, key)| {
+            let host = HostKey::new(SigningKeyOf(109).at(key));
+            member(*person, key, &host)
+        });
+        let (keys, code) = ((**fixture.group.keys()).clone(), *fixture.group.chain_code());
+        fixture.group = Arc::new(Group::new(keys, code, members.collect()).unwrap());
         let terms = Terms {
             number: 1,
             threshold,
             expiry: fixture.now.wall_seconds() + 3600,
             excluded: excluded.iter().map(|at| seat(*at)).collect(),
-            members: new.iter().map(|person| named(*person)).collect(),
+            members: new.iter().zip(keys_of(new)).map(|(one, key)| named(*one, key)).collect(),
         };
         let plan = Plan::new(Parent::of(&fixture.group), terms).unwrap();
-        let people = new.iter().max().map_or(n, |most| n.max(most + 1));
+        let people = old.iter().chain(new).max().map_or(0, |most| most + 1);
         let node = || Node {
             machine: None,
             stored: Vec::new(),
@@ -134,6 +171,7 @@ impl World {
             events: Vec::new(),
             disk: Disk::Keeps,
             finds_wrong: None,
+            finds_wrong_at: None,
             takes_nothing: false,
             held: Vec::new(),
         };
@@ -141,6 +179,7 @@ impl World {
         World {
             fixture,
             plan,
+            old: old.to_vec(),
             new: new.to_vec(),
             nodes: (0..people).map(|_| node()).collect(),
             queue: VecDeque::new(),
@@ -156,37 +195,50 @@ impl World {
         0..self.nodes.len()
     }
 
-    pub fn new_seat(&self, person: usize) -> Option<Seat> {
-        self.new.iter().position(|one| *one == person).map(seat)
+    /// The seats of a person in this list, with the numbers of their keys.
+    fn seats_in(people: &[usize], person: usize) -> Vec<(Seat, usize)> {
+        let seats = people.iter().zip(keys_of(people)).enumerate();
+        seats
+            .filter(|(_, (one, _))| **one == person)
+            .map(|(at, (_, key))| (seat(at), key))
+            .collect()
     }
 
-    pub fn old_seat(&self, person: usize) -> Option<Seat> {
-        (person < self.fixture.group.size()).then(|| seat(person))
+    pub fn new_seats(&self, person: usize) -> Vec<Seat> {
+        Self::seats_in(&self.new, person).into_iter().map(|(seat, _)| seat).collect()
+    }
+
+    pub fn old_seats(&self, person: usize) -> Vec<Seat> {
+        Self::seats_in(&self.old, person).into_iter().map(|(seat, _)| seat).collect()
     }
 
     fn person(&self, party: Party) -> usize {
         match party.role {
-            Role::Old => party.seat.index(),
+            Role::Old => self.old[party.seat.index()],
             Role::New => self.new[party.seat.index()],
         }
     }
 
     pub fn opening(&self, person: usize) -> Opening<TestEngine> {
-        let (old, new) = (self.old_seat(person), self.new_seat(person));
-        let key = Arc::new(identity(person));
-        let share = old.map(|seat| self.fixture.share(seat));
-        let frost = FrostEngine::new(share, new.map(|_| host(person)));
+        let old = Self::seats_in(&self.old, person).into_iter();
+        let new = Self::seats_in(&self.new, person).into_iter();
+        let frost = FrostEngine::new(
+            old.clone().map(|(seat, _)| (seat, self.fixture.share(seat))),
+            new.clone().map(|(seat, key)| (seat, host(key))),
+        );
+        let with_key = |(seat, key)| (seat, Arc::new(identity(key)));
         let node = &self.nodes[person];
         let checked = self.plan.check(&self.fixture.group, &UsedHostKeys::default(), self.now);
         Opening {
             plan: self.plan.clone(),
             parent: self.fixture.group.clone(),
             place: EpochOrder::GENERATED,
-            old: old.map(|seat| (seat, key.clone())),
-            new: new.map(|seat| (seat, key.clone())),
+            old: old.map(with_key).collect(),
+            new: new.map(with_key).collect(),
             engine: TestEngine {
                 frost,
                 finds_wrong: node.finds_wrong,
+                finds_wrong_at: node.finds_wrong_at,
                 takes_nothing: node.takes_nothing,
                 asked: 0,
             },
@@ -267,7 +319,7 @@ impl World {
     }
 
     fn persist(&mut self, person: usize, record: Record) {
-        let now = self.now;
+        let (now, new_seats) = (self.now, self.new_seats(person));
         let node = &mut self.nodes[person];
         let number = node.stored.len();
         if node.disk == Disk::StopsBefore(number) {
@@ -283,7 +335,9 @@ impl World {
         let machine = node.machine.as_mut().unwrap();
         if kept {
             if let Record::Signed { transcript, .. } = &record {
-                assert!(machine.engine().frost.share(*transcript).is_some());
+                let taken =
+                    |seat: &Seat| machine.engine().frost.share(*transcript, *seat).is_some();
+                assert!(new_seats.iter().all(taken), "a share of each seat");
             }
             if let Record::Certified(_) = &record {
                 node.certificate = machine.certificate().map(|one| one.to_bytes());
@@ -295,6 +349,14 @@ impl World {
             return;
         }
         machine.persisted(record, kept, now);
+    }
+
+    /// A message of the plan by a seat of this person.
+    pub fn sealed(&self, person: usize, sender: Party, body: &Body) -> Arc<[u8]> {
+        let people = if sender.role == Role::Old { &self.old } else { &self.new };
+        let seats = Self::seats_in(people, person);
+        let (_, key) = seats.into_iter().find(|(seat, _)| *seat == sender.seat).unwrap();
+        Envelope::seal(self.plan.id(), sender, body, &identity(key)).as_bytes().clone()
     }
 
     /// From now on a store works, and keeps what it has held back.
@@ -371,14 +433,14 @@ impl World {
                 (group.threshold(), group.size()),
                 (self.plan.threshold(), self.plan.size())
             );
-            if let Some(seat) = self.new_seat(person) {
+            for seat in self.new_seats(person) {
                 let machine = self.machine(person);
                 let certificate = machine.certificate().unwrap();
-                let secret = machine.engine().frost.host_key().unwrap();
+                let secret = machine.engine().frost.host_key(seat).unwrap();
                 let recovered = certificate.recover(secret).unwrap();
                 assert!(recovered.share().matches(group.keys(), seat));
                 let hash = ChangeTranscriptHash::from_bytes(*certificate.transcript().hash());
-                if let Some(share) = machine.engine().frost.share(hash) {
+                if let Some(share) = machine.engine().frost.share(hash, seat) {
                     assert_eq!(share.expose_bytes(), recovered.share().expose_bytes());
                 }
             }
@@ -390,7 +452,7 @@ impl World {
     /// whatever was sent.
     pub fn assert_consistent(&self) {
         let mut heads: BTreeMap<usize, BTreeSet<Vec<u8>>> = BTreeMap::new();
-        let mut signed: BTreeMap<(usize, usize), BTreeSet<Vec<u8>>> = BTreeMap::new();
+        let mut signed: BTreeMap<(Seat, usize), BTreeSet<Vec<u8>>> = BTreeMap::new();
         for packet in &self.sent {
             let envelope = packet.envelope();
             let content = envelope.content();
@@ -401,7 +463,7 @@ impl World {
                     heads.entry(sender).or_default().insert(content[..content.len() - 64].to_vec());
                 }
                 Kind::Signature => {
-                    let of = (packet.from, packet.to);
+                    let of = (envelope.header().party().unwrap().seat, packet.to);
                     signed.entry(of).or_default().insert(content[..32].to_vec());
                 }
                 _ => {}

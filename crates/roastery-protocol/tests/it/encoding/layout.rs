@@ -1,9 +1,11 @@
 //! The bytes as the specification lays them out, put together here by hand.
 
 use bitcoin::hashes::{Hash as _, HashEngine as _, sha256};
+use roastery_frost::SigningKey;
 use roastery_protocol::{
     election::Order,
     group::{PeerId, binding_digest},
+    keys::IdentityKey,
     tags::Tag,
 };
 
@@ -38,6 +40,17 @@ fn names_are_tagged_hashes_of_what_the_specification_says() {
     binding.extend([9, 0, 0, 0, 0, 0, 0, 1]);
     let digest = binding_digest(&host, &identity, &PeerId::new("name").unwrap(), (1 << 56) + 9);
     assert_eq!(digest, tagged("roastery/1/binding", &binding));
+}
+
+#[test]
+fn the_identity_key_of_a_further_seat_follows_from_the_first_one_and_its_number() {
+    let secret = SigningKeyOf(1).at(0).expose_bytes();
+    let first = IdentityKey::new(SigningKeyOf(1).at(0));
+    for number in [1u16, 2, 31] {
+        let input = [&secret[..], &number.to_le_bytes()].concat();
+        let key = SigningKey::from_bytes(tagged("roastery/1/identity/further", &input).into());
+        assert_eq!(first.further(number).unwrap().public_key(), key.unwrap().public_key());
+    }
 }
 
 #[test]

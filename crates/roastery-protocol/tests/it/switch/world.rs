@@ -349,16 +349,16 @@ fn finish(
 ) -> Epoch {
     let hosts = people.iter().map(|person| host(*person, made));
     let params = plan.params(parent).unwrap();
-    let deal = |(seat, share)| FrostEngine::new(Some(share), None).deal(&params, seat).unwrap();
+    let deal = |(seat, share)| FrostEngine::new([(seat, share)], None).deal(&params, seat).unwrap();
     let dealings: Vec<Dealing> = dealers.into_iter().map(deal).collect();
     let dealings: Vec<&Dealing> = dealings.iter().collect();
     let transcript = Transcript::new(&params, &dealings).unwrap();
     let hash = ChangeTranscriptHash::from_bytes(*transcript.hash());
     let (mut signatures, mut shares) = (Vec::new(), BTreeMap::new());
-    for (host, person) in hosts.zip(people) {
-        let mut engine = FrostEngine::new(None, Some(host));
-        signatures.push(engine.take(&transcript, &dealings).unwrap());
-        shares.insert(*person, engine.share(hash).unwrap().expose_bytes().to_vec());
+    for (seat, (host, person)) in plan.seats().zip(hosts.zip(people)) {
+        let mut engine = FrostEngine::new(None, [(seat, host)]);
+        signatures.push(engine.take(&transcript, &dealings, seat).unwrap());
+        shares.insert(*person, engine.share(hash, seat).unwrap().expose_bytes().to_vec());
     }
     let certificate = Certificate::new(transcript, signatures).unwrap();
     let keys = certificate.transcript().group().clone();

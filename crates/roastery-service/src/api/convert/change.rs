@@ -12,14 +12,14 @@ impl From<ChangeStatus> for view::ChangeStatus {
         let old_members = parent.seats().zip(parent.members()).zip(old_names);
         let old_members = old_members.map(|((seat, member), name)| view::OldMember {
             name: if name.is_empty() { format!("seat {seat}") } else { name.clone() },
-            own: *old == Some(seat),
+            own: old.contains(&seat),
             stays: stays(member.identity_key),
             excluded: plan.excluded().contains(&seat),
             approved: report.approved.contains(&seat),
         });
         let members = plan.seats().zip(plan.names()).map(|(seat, name)| view::NewMember {
             name: name.to_string(),
-            own: *new == Some(seat),
+            own: new.contains(&seat),
             stays: plan.stays(seat, parent),
             accepted: !report.unaccepted.contains(&seat),
         });
@@ -80,22 +80,22 @@ fn state_of(status: &ChangeStatus) -> (ChangeState, String) {
 
 /// An epoch that exists.
 fn certified(status: &ChangeStatus) -> (ChangeState, &'static str) {
-    let text = match (status.new, status.has_old_shares) {
-        (None, true) => {
-            "the new epoch exists, and this node has no seat in it; it still has its old share: roastery change erase"
+    let text = match (!status.new.is_empty(), status.has_old_shares) {
+        (false, true) => {
+            "the new epoch exists, and this node has no seat in it; its old shares are still here: roastery change erase"
         }
-        (None, false) => {
-            "the new epoch exists, and this node has no seat in it; its old share is erased"
+        (false, false) => {
+            "the new epoch exists, and this node has no seat in it; its old shares are erased"
         }
-        (Some(_), _) if status.is_superseded => "the epoch exists, and a later one follows it",
-        (Some(_), _) if status.group.is_none() => {
+        (true, _) if status.is_superseded => "the epoch exists, and a later one follows it",
+        (true, _) if status.group.is_none() => {
             return (ChangeState::Signed, "the new epoch exists, and is being stored here");
         }
-        (Some(_), true) => {
+        (true, true) => {
             "the new epoch is here; the old shares are still in this node's store, until they are erased (roastery \
              change erase), and in its backups"
         }
-        (Some(_), false) => {
+        (true, false) => {
             "the new epoch is here; the old shares are erased at this node, and are in its backups"
         }
     };

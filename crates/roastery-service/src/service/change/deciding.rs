@@ -25,7 +25,7 @@ fn not_kept(error: ChangeNotKept) -> ServiceError {
 
 impl Service {
     /// Approves a plan as an old member, with the fingerprint that all members have compared: this
-    /// node deals its share to the new members as soon as all of them have accepted and enough old
+    /// node deals its shares to the new members as soon as all of them have accepted and enough old
     /// ones have approved. It is stored when this returns.
     ///
     /// # Errors
@@ -39,11 +39,12 @@ impl Service {
         fingerprint: &str,
     ) -> Result<ChangeStatus, ServiceError> {
         let change = self.compared(id, fingerprint)?;
-        let Some(seat) = change.opened.old else {
+        let (old, excluded) = (&change.opened.old, change.opened.plan.excluded());
+        if old.is_empty() {
             let reason = "this node is no member of the group that the plan changes: it accepts, and does not approve";
             return Err(ServiceError::Conflict(reason.into()));
-        };
-        if change.opened.plan.excluded().contains(&seat) {
+        }
+        if old.iter().all(|seat| excluded.contains(seat)) {
             let reason = "the plan excludes this node: it neither approves nor deals";
             return Err(ServiceError::Conflict(reason.into()));
         }
@@ -91,7 +92,7 @@ impl Service {
         fingerprint: &str,
     ) -> Result<ChangeStatus, ServiceError> {
         let change = self.compared(id, fingerprint)?;
-        if change.opened.new.is_none() {
+        if change.opened.new.is_empty() {
             let reason = "this node is no new member of the plan: it may approve it as an old one";
             return Err(ServiceError::Conflict(reason.into()));
         }
@@ -118,7 +119,7 @@ impl Service {
     pub async fn withdraw_change(&self, id: &str) -> Result<ChangeStatus, ServiceError> {
         let change = self.find_change(id)?;
         let nothing = |reason: &str| Err(ServiceError::Conflict(reason.into()));
-        if change.opened.old.is_none() {
+        if change.opened.old.is_empty() {
             return nothing(
                 "this node is no member of the group that the plan changes: it has no approval that it could take \
                  back, and an acceptance is for good",

@@ -25,56 +25,64 @@ use crate::service::{
 
 /// What this node is in a change.
 pub(super) struct OwnPart {
-    old: Option<(Seat, Arc<IdentityKey>)>,
-    new: Option<(Seat, Arc<IdentityKey>)>,
-    /// The host key of the new seat's card.
-    host: Option<SigningKey>,
+    old: OwnSeats,
+    new: OwnSeats,
+    /// The host key of each new seat's card.
+    hosts: Vec<(Seat, SigningKey)>,
 }
+
+/// Seats of this node, each with its identity key.
+type OwnSeats = Vec<(Seat, Arc<IdentityKey>)>;
 
 impl Service {
     /// What this node is in a change.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`] if it has no part in it: no seat, several, or a card whose host
-    /// key was not made here.
+    /// [`ServiceError::Invalid`] if it has no part in it: no seat, a seat whose identity key is not
+    /// one of its own, or a card with a host key that was not made here.
     pub(super) async fn own_part(
         &self,
         plan: &Plan,
         parent: &Group,
     ) -> Result<OwnPart, ServiceError> {
-        let old = self.own_seat(parent.seats().zip(parent.members()), "old")?;
-        let new = self.own_seat(plan.seats().zip(plan.members()), "new")?;
-        if old.is_none() && new.is_none() {
+        let old = self.own_seats(parent.seats().zip(parent.members()))?;
+        let new = self.own_seats(plan.seats().zip(plan.members()))?;
+        if old.is_empty() && new.is_empty() {
             let reason = "this node is neither a member of the group nor of the plan";
             return Err(ServiceError::Invalid(reason.into()));
         }
-        let host = new.as_ref().and_then(|(seat, _)| plan.member(*seat)).map(|one| one.host_key);
-        let read =
-            move |store: &Store| Ok(host.map(|host| store.host_key(&host)).transpose()?.flatten());
-        let host = self.shared.store(read).await?;
-        if new.is_some() && host.is_none() {
-            let reason = "the card of this node in the plan has a host key that was not made here: make a \
-                          card with roastery change card, and a plan with that";
+        let of_card = |(seat, _): &(Seat, _)| Some((*seat, plan.member(*seat)?.host_key));
+        let of_cards: Vec<_> = new.iter().filter_map(of_card).collect();
+        let read = move |store: &Store| {
+            let mut hosts = Vec::with_capacity(of_cards.len());
+            for (seat, host) in of_cards {
+                hosts.extend(store.host_key(&host)?.map(|key| (seat, key)));
+            }
+            Ok(hosts)
+        };
+        let hosts = self.shared.store(read).await?;
+        if hosts.len() != new.len() {
+            let reason = "the card of this node in the plan has a host key that was not made here, or is erased: \
+                          make a card with roastery change card, and a plan with that";
             return Err(ServiceError::Invalid(reason.into()));
         }
-        Ok(OwnPart { old, new, host })
+        Ok(OwnPart { old, new, hosts })
     }
 
     /// Opens a change and runs it.
     pub(super) async fn run_change(self: &Arc<Self>, kept: KeptPlan) -> Result<(), ServiceError> {
         let KeptPlan { plan, parent, name, records, certificate } = kept;
         let id = plan.id();
-        let OwnPart { old, new, host } = self.own_part(&plan, &parent).await?;
+        let OwnPart { old, new, hosts } = self.own_part(&plan, &parent).await?;
         let (of_plan, group) = (plan.clone(), parent.id());
         let read = move |store: &Store| {
             let names = names_of_key(store, of_plan.parent().key)?;
             Ok((known_of(store, &of_plan)?, store.group(group)?, names))
         };
         let (known, own, names) = self.shared.store(read).await?;
-        let share = old.as_ref().and_then(|(seat, _)| {
-            own?.seats.into_iter().find_map(|(own, share)| (own == *seat).then_some(share))
-        });
+        let mut shares = own.map_or_else(Vec::new, |own| own.seats);
+        shares.retain(|(seat, _)| old.iter().any(|(own, _)| own == seat));
         let certified = certificate.as_deref().map(|bytes| {
             let params =
                 plan.params(&parent).map_err(|error| ServiceError::Internal(error.into()))?;
@@ -83,14 +91,14 @@ impl Service {
         let certified = certified.transpose()?;
         let policy = self.change_rules(&parent)?.policy();
         let approvals = policy.approvals(&parent);
-        let seat_of = |own: &Option<(Seat, _)>| own.as_ref().map(|(seat, _)| *seat);
+        let seats_of = |own: &OwnSeats| own.iter().map(|(seat, _)| *seat).collect();
         let opened = OpenChange {
             plan: plan.clone(),
             parent: parent.clone(),
             name: name.clone(),
             names,
-            old: seat_of(&old),
-            new: seat_of(&new),
+            old: seats_of(&old),
+            new: seats_of(&new),
             approvals,
         };
         if let Some(certificate) = certified {
@@ -107,7 +115,8 @@ impl Service {
         let opening = move |now| {
             // Everything else was checked before it was kept.
             let deadline = plan.deadline(now);
-            let engine = FrostEngine::new(share, host.map(HostKey::new));
+            let hosts = hosts.into_iter().map(|(seat, host)| (seat, HostKey::new(host)));
+            let engine = FrostEngine::new(shares, hosts);
             Opening {
                 plan,
                 parent,
@@ -177,23 +186,23 @@ impl Service {
         self.start_new_groups().await
     }
 
-    /// The seat of this node among these, with its identity key.
-    fn own_seat<'a>(
+    /// The seats of this node among these, each with its identity key.
+    fn own_seats<'a>(
         &self,
         seats: impl Iterator<Item = (Seat, &'a Member)>,
-        side: &str,
-    ) -> Result<Option<(Seat, Arc<IdentityKey>)>, ServiceError> {
+    ) -> Result<OwnSeats, ServiceError> {
         let own = seats.filter(|(_, member)| member.peer == self.peer);
-        let mut own =
-            own.filter_map(|(seat, member)| Some((seat, self.identity_of(member)?.clone())));
-        let first = own.next();
-        if own.next().is_some() {
-            let reason = format!(
-                "this node has several {side} seats in the plan: changes of such groups are not built yet"
-            );
-            return Err(ServiceError::Invalid(reason.into()));
-        }
-        Ok(first)
+        let with_key = |(seat, member): (Seat, &Member)| {
+            let key = self.identity_of(member).cloned();
+            key.map(|key| (seat, key)).ok_or_else(|| {
+                let reason = format!(
+                    "seat {seat} is this node's by its peer, and its identity key is not one of this node's: make a \
+                     card with roastery change card, and a plan with that"
+                );
+                ServiceError::Invalid(reason.into())
+            })
+        };
+        own.map(with_key).collect()
     }
 
     /// This node's rules for changes of a group: of its own section by the name that it has here,

@@ -1,12 +1,17 @@
 //! Cards with fresh host keys, and plans that are shown to this node.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use getrandom::SysRng;
 use roastery_frost::SigningKey;
 use roastery_libp2p::TransportKey;
 use roastery_node::driver::ChangePhase;
 use roastery_protocol::{
+    KeyId,
     change::{Parent, Plan, machine::Record},
     clock::Moment,
     group::{Group, Member, Name, PeerId},
@@ -77,31 +82,65 @@ fn expired() -> ServiceError {
 }
 
 impl Service {
-    /// A card of this node with a fresh host key, for one plan. The host key is in the store before
-    /// the card leaves.
+    /// A card of this node with a fresh host key for each of so many seats, for one plan. The host
+    /// keys are in the store before the card leaves. Without a number it has as many seats as the
+    /// node holds in its groups, or as it was made with if it is in none.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotReady`] if this node holds several seats in a group.
-    pub async fn change_card(&self) -> Result<NodeCard, ServiceError> {
-        let [identity] = &self.identities[..] else {
-            let reason = "this node holds several seats in a group: changes of such groups are not built yet";
-            return Err(ServiceError::NotReady(reason.into()));
+    /// [`ServiceError::Invalid`] if a card cannot have so many seats, or without a number where the
+    /// node holds one number of seats in one group and another one in another.
+    pub async fn change_card(&self, seats: Option<usize>) -> Result<NodeCard, ServiceError> {
+        let seats = match seats {
+            Some(seats) => seats,
+            None => self.usual_seats()?,
         };
-        let key = SigningKey::generate(&mut SysRng)
-            .map_err(|_| ServiceError::Internal("the system gave no randomness".into()))?;
-        let keeping = SigningKey::from_bytes(key.expose_bytes())
-            .map_err(|error| ServiceError::Internal(error.into()))?;
-        self.shared.store(move |store| store.keep_host_key(&keeping)).await?;
+        if !(1..=self.identities.len()).contains(&seats) {
+            let reason = format!("{seats} seats: a card has 1 to {}", self.identities.len());
+            return Err(ServiceError::Invalid(reason.into()));
+        }
+        let mut members = Vec::with_capacity(seats);
+        for identity in &self.identities[..seats] {
+            let key = SigningKey::generate(&mut SysRng)
+                .map_err(|_| ServiceError::Internal("the system gave no randomness".into()))?;
+            let keeping = SigningKey::from_bytes(key.expose_bytes())
+                .map_err(|error| ServiceError::Internal(error.into()))?;
+            self.shared.store(move |store| store.keep_host_key(&keeping)).await?;
+            let member = own_card::member(&HostKey::new(key), identity, self.peer.clone());
+            members.push((member, &**identity));
+        }
         let keys = self.shared.store(|store| store.keys()).await?;
         let keys = keys.ok_or_else(|| ServiceError::Internal("the store has no keys".into()))?;
         let transport = TransportKey::from_secret(&mut keys.transport.expose_bytes());
-        let member = own_card::member(&HostKey::new(key), identity, self.peer.clone());
         let announced = &self.config.transport.announce;
         let whereabouts = transport.whereabouts(now_ms(), announced);
         let whereabouts = whereabouts.map_err(|error| ServiceError::Invalid(error.into()))?;
-        let seats = [(member, &**identity)];
-        Ok(NodeCard::sign(self.config.name.clone(), seats, whereabouts, &transport))
+        Ok(NodeCard::sign(self.config.name.clone(), members, whereabouts, &transport))
+    }
+
+    /// How many seats this node holds in the newest epoch of each of its keys, or was made with if
+    /// it is in no group.
+    fn usual_seats(&self) -> Result<usize, ServiceError> {
+        let mut newest: BTreeMap<KeyId, Arc<Group>> = BTreeMap::new();
+        for group in self.groups() {
+            let known = newest.entry(group.group.key_id()).or_insert_with(|| group.group.clone());
+            if known.epoch().number() < group.group.epoch().number() {
+                *known = group.group.clone();
+            }
+        }
+        let own = |group: &Arc<Group>| {
+            group.members().iter().filter(|member| member.peer == self.peer).count()
+        };
+        let held: BTreeSet<usize> = newest.values().map(own).filter(|seats| *seats > 0).collect();
+        match (held.first(), held.len()) {
+            (None, _) => Ok(self.seats),
+            (Some(seats), 1) => Ok(*seats),
+            (Some(_), _) => {
+                let reason = "this node does not hold as many seats in one group as in another: say how many the \
+                              card is to have (--seats)";
+                Err(ServiceError::Invalid(reason.into()))
+            }
+        }
     }
 
     /// Takes up a plan from its file: keeps it, and opens its change. Nothing is said to others

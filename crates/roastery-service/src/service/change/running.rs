@@ -47,8 +47,9 @@ pub(in crate::service) struct OpenChange {
     pub(in crate::service) name: Name,
     /// What the members of the key were called when it was opened.
     pub(in crate::service) names: BTreeMap<PeerId, Name>,
-    pub(in crate::service) old: Option<Seat>,
-    pub(in crate::service) new: Option<Seat>,
+    /// This node's old seats and its new ones.
+    pub(in crate::service) old: Vec<Seat>,
+    pub(in crate::service) new: Vec<Seat>,
     /// How many approvals this node waits for before it deals.
     pub(in crate::service) approvals: usize,
 }
@@ -177,8 +178,8 @@ impl Service {
             name: name.clone(),
             plan: plan.clone(),
             parent: parent.clone(),
-            old: *old,
-            new: *new,
+            old: old.clone(),
+            new: new.clone(),
             old_names: old_names.collect(),
             approvals: *approvals,
             report,
@@ -194,7 +195,7 @@ impl Service {
 impl Service {
     /// What the operator of a node that joins must do: the name in the plan file names no group.
     fn naming_note(&self, opened: &OpenChange) -> Option<String> {
-        if opened.old.is_some() || self.is_named(opened.plan.parent().key) {
+        if !opened.old.is_empty() || self.is_named(opened.plan.parent().key) {
             return None;
         }
         let name = opened.name.as_str();
@@ -256,7 +257,10 @@ fn describe(event: &Event) -> Option<(&'static str, String)> {
         Event::RollComplete => {
             ("roll", "all have accepted and enough have approved: members deal now".to_owned())
         }
-        Event::Dealt => ("dealt", "this node has dealt its share to the new members".to_owned()),
+        Event::Dealt { dealer } => (
+            "dealt",
+            format!("this node has dealt the share of old seat {dealer} to the new members"),
+        ),
         Event::CannotDeal(error) => ("cannot-deal", error.to_string()),
         Event::OtherDealing(_) => {
             ("cannot-deal", "the share is not the one that was dealt before".to_owned())

@@ -16,10 +16,10 @@ pub struct ChangeStatus {
     pub plan: Plan,
     /// The group that it changes.
     pub parent: Arc<Group>,
-    /// This node's old seat, if it is a member of that group.
-    pub old: Option<Seat>,
-    /// This node's new seat, if it is to have one.
-    pub new: Option<Seat>,
+    /// This node's old seats, if it is a member of that group.
+    pub old: Vec<Seat>,
+    /// This node's new seats, if it is to have some.
+    pub new: Vec<Seat>,
     /// The names of the old members, by old seat.
     pub old_names: Vec<String>,
     /// How many approvals this node waits for before it deals.

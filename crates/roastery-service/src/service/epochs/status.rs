@@ -5,7 +5,7 @@ use roastery_node::driver::SwitchReport;
 use roastery_protocol::{
     KeyId,
     change::{EpochFile, EpochOrder, Holding, Missing, Parent, PersonsWord},
-    group::{Group, PeerId},
+    group::{Group, Member, PeerId},
 };
 use roastery_store::{MadeBackups, Store};
 
@@ -66,10 +66,13 @@ fn erased_below(report: &SwitchReport) -> Vec<LowerEpoch> {
     let has_erased =
         |seat: &Seat| matches!(report.receipts.get(seat), Some(Holding::Erased { .. }));
     let erasers = report.receipts.keys().filter(|seat| has_erased(seat));
-    let erasers: HashSet<_> = erasers
-        .filter_map(|seat| of_current.get(seat.index()))
-        .map(|member| member.identity_key)
-        .collect();
+    let erasers: Vec<_> = erasers.filter_map(|seat| of_current.get(seat.index())).collect();
+    // A node erases what all its seats had, also where it has fewer now.
+    let is_of_eraser = |member: &Member| {
+        let is_its =
+            |one: &&Member| one.identity_key == member.identity_key || one.peer == member.peer;
+        erasers.iter().any(is_its)
+    };
     // Two places may be of one group, whose shares are the same.
     let mut seen = HashSet::new();
     let below = report.groups.iter().filter(|(place, _)| **place < report.current);
@@ -77,11 +80,7 @@ fn erased_below(report: &SwitchReport) -> Vec<LowerEpoch> {
     let lower = each.map(|(place, group)| LowerEpoch {
         place: *place,
         needed: group.size() + 1 - group.threshold(),
-        erased: group
-            .members()
-            .iter()
-            .filter(|member| erasers.contains(&member.identity_key))
-            .count(),
+        erased: group.members().iter().filter(|member| is_of_eraser(member)).count(),
     });
     lower.collect()
 }

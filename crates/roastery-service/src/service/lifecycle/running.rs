@@ -58,6 +58,8 @@ impl Service {
         let known = own_card::known_members(&shared.store, &transport.peer())?;
         let own = OwnKeys { identities: &identities, transport: &transport, known };
         look_at_own_card(&shared.folder, &config, &own);
+        let seats = identities.len();
+        let identities = own_card::with_further(identities);
         let settings = P2pSettings { max_peers: MOST_PEERS, ..P2pSettings::default() };
         let key = transport.clone();
         let bind = Endpoint::bind(transport, &config.transport.listen, settings).await;
@@ -94,6 +96,7 @@ impl Service {
             shared,
             config,
             identities,
+            seats,
             peer,
             mux: handle,
             roster,

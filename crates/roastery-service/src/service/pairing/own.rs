@@ -26,7 +26,8 @@ pub(super) fn moment() -> Moment {
 impl Service {
     /// The node's keys and addresses, for one pairing.
     pub(super) fn own(&self) -> Result<Own, ServiceError> {
-        let [identity] = &self.identities[..] else {
+        let identity = self.identities.first().filter(|_| self.seats == 1);
+        let Some(identity) = identity else {
             let reason = "this node holds several seats in a group: it joins groups by invitation files (roastery group new)";
             return Err(ServiceError::NotReady(reason.into()));
         };

@@ -52,10 +52,10 @@ impl Holder {
             }
             Output::Persist(record) => {
                 let Some(change) = self.changes.get(&index) else { return };
-                let (mut share, mut file) = (None, None);
+                let (mut shares, mut file) = (None, None);
                 match &record {
                     machine::Record::Signed { transcript, .. } => {
-                        share = change.engine().share(*transcript).cloned();
+                        shares = change.engine().shares(*transcript).cloned();
                     }
                     machine::Record::Certified(_) => {
                         let plan = change.plan().clone();
@@ -63,7 +63,7 @@ impl Holder {
                     }
                     _ => {}
                 }
-                let row = Row::Change { plan: index, record, share, file };
+                let row = Row::Change { plan: index, record, shares, file };
                 self.outbox.push_back(Output::Persist(row));
             }
             Output::Event(event) => {
@@ -120,7 +120,7 @@ impl Holder {
 
     fn keep(&mut self, record: switch::Record, now: Moment) {
         let Some(switch) = &mut self.switch else { return };
-        let (mut share, mut file) = (None, None);
+        let (mut shares, mut file) = (None, None);
         match record {
             switch::Record::Certified(epoch) => {
                 file = switch.lineage().get(epoch).map(|one| one.file());
@@ -128,9 +128,9 @@ impl Holder {
             switch::Record::Adopted(epoch) => {
                 let participants = self.participants.borrow();
                 let certificate = switch.lineage().get(epoch).map(|one| one.certificate());
-                share = certificate
-                    .and_then(|one| self.store.share_of(self.person, epoch, one, &participants));
-                if share.is_none() {
+                shares = certificate
+                    .and_then(|one| self.store.shares_of(self.person, epoch, one, &participants));
+                if shares.is_none() {
                     return switch.lacks(epoch, now);
                 }
                 // Read back once more for a member that has asked: nothing else is stored.
@@ -140,7 +140,7 @@ impl Holder {
             }
             switch::Record::Acknowledged(_) | switch::Record::Erased { .. } => {}
         }
-        self.outbox.push_back(Output::Persist(Row::Switch { record, share, file }));
+        self.outbox.push_back(Output::Persist(Row::Switch { record, shares, file }));
     }
 
     fn send(&mut self, person: usize, bytes: &Arc<[u8]>) {

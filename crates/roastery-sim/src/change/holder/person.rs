@@ -12,7 +12,7 @@ use roastery_protocol::{
     machine::Output,
 };
 
-use super::{Action, Holder, Planned, Row};
+use super::{Action, Holder, Planned, Row, seats_of};
 
 impl Holder {
     /// The person does something.
@@ -46,11 +46,8 @@ impl Holder {
             }
             let mut numbers = self.store.numbers.clone();
             let participants = self.participants.borrow();
-            let old =
-                participants.people_of(&planned.parent).iter().position(|one| *one == self.person);
-            let excluded =
-                |at: &usize| planned.plan.excluded().iter().any(|one| one.index() == *at);
-            let approves = old.is_some_and(|at| !excluded(&at))
+            let old = seats_of(&participants.people_of(&planned.parent), self.person);
+            let approves = old.iter().any(|(seat, _)| !planned.plan.excluded().contains(seat))
                 && self.store.shares.contains_key(&planned.place)
                 && numbers.approve(&planned.plan).is_ok();
             let accepts = planned.people.contains(&self.person);

@@ -8,7 +8,7 @@ use roastery_protocol::Seat;
 
 use super::{Scenario, by};
 use crate::{
-    change::{Action, Fault, Injection, Proposal},
+    change::{Action, Fault, Injection, Proposal, participants::MOST_SEATS},
     network::Links,
     world::{CrashPoint, Disk, When},
 };
@@ -24,6 +24,8 @@ impl Scenario {
             faults: BTreeMap::new(),
             people: 0,
             spare: 0,
+            // Drawn apart, so that the scenarios of single seats do not depend on it.
+            further: seed.is_multiple_of(3).then(|| ChaCha8Rng::seed_from_u64(seed ^ 0x5ea7)),
         }
         .draw(seed)
     }
@@ -35,6 +37,8 @@ struct Drawing {
     people: usize,
     /// How many honest members may lose what they hold: one if an old backup is restored.
     spare: usize,
+    /// In a third of the scenarios people hold several seats.
+    further: Option<ChaCha8Rng>,
 }
 
 impl Drawing {
@@ -54,6 +58,7 @@ impl Drawing {
         // The first people are the members: some of them may be faulty.
         let (members, threshold) = self.first();
         let mut scenario = Scenario::heal(seed, self.people, threshold, members);
+        (scenario.members, scenario.threshold) = self.with_seats(scenario.members, threshold);
         scenario.storing = Duration::from_millis(self.rng.random_range(0..=20));
         scenario.links = Links {
             jitter: Duration::from_millis(self.rng.random_range(0..=200)),
@@ -69,7 +74,32 @@ impl Drawing {
     /// Whether these people bear their faulty ones, and the loss of what an honest one holds.
     fn is_borne(&self, people: &[usize], threshold: usize) -> bool {
         let faulty = people.iter().filter(|one| self.is_faulty(**one)).count();
-        faulty < threshold && faulty + self.spare <= people.len() - threshold
+        // Whose store is restored may lose what all its seats hold.
+        let seats = |person: &usize| people.iter().filter(|one| *one == person).count();
+        let honest = people.iter().filter(|one| !self.is_faulty(**one));
+        let lost = self.spare * honest.map(seats).max().unwrap_or(1);
+        faulty < threshold && faulty + lost <= people.len() - threshold
+    }
+
+    /// Some of these people get further seats, where the group bears that.
+    fn with_seats(&mut self, people: Vec<usize>, threshold: usize) -> (Vec<usize>, usize) {
+        let Some(mut rng) = self.further.take() else { return (people, threshold) };
+        let mut drawn = (people.clone(), threshold);
+        for _ in 0..20 {
+            let mut seats = people.clone();
+            for person in &people {
+                let more = rng.random_range(0..MOST_SEATS * 2).saturating_sub(MOST_SEATS);
+                seats.extend(std::iter::repeat_n(*person, more.min(MOST_SEATS - 1)));
+            }
+            seats.shuffle(&mut rng);
+            let threshold = rng.random_range(2..=seats.len());
+            if self.is_borne(&seats, threshold) {
+                drawn = (seats, threshold);
+                break;
+            }
+        }
+        self.further = Some(rng);
+        drawn
     }
 
     fn is_faulty(&self, person: usize) -> bool {
@@ -102,6 +132,7 @@ impl Drawing {
                 let step = if self.percent(80) { 1 } else { self.rng.random_range(0..=3) };
                 let leaves = |one: &usize| self.is_faulty(*one) && !people.contains(one);
                 let excluded = all.iter().copied().filter(leaves).collect();
+                let (people, threshold) = self.with_seats(people, threshold);
                 return Proposal { people, threshold, step, excluded };
             }
         }

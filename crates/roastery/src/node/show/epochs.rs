@@ -16,8 +16,8 @@ pub(crate) fn epochs(epochs: &Epochs) {
         say!("  Fingerprint {fingerprint}");
     }
     say!("  Threshold   {threshold} of {}", members.len());
-    let said = members.iter().map(|one| format!("{} ({})", visible(&one.name), holding(one)));
-    say!("  Members     {}", said.collect::<Vec<_>>().join(", "));
+    let said = members.iter().map(|one| (&*one.name, holding(one)));
+    say!("  Members     {}", by_member(said));
     if let (Some(decided), true) = (epochs.decided, *epoch > 0) {
         say!("  Decided     {}", word(decided));
     } else if *epoch > 0 {
@@ -56,11 +56,10 @@ pub(crate) fn erasing(epochs: &Epochs, without: &[String]) {
     };
     let lack = members.iter().filter(|one| !has(one)).map(|one| {
         let left_out = if without.contains(&one.name) { "; not waited for" } else { "" };
-        format!("{} ({}{left_out})", visible(&one.name), holding(one))
+        (&*one.name, format!("{}{left_out}", holding(one)))
     });
-    let lack: Vec<String> = lack.collect();
-    let lack = if lack.is_empty() { "none".to_owned() } else { lack.join(", ") };
-    say!("No receipt    {lack}");
+    let lack = by_member(lack);
+    say!("No receipt    {}", if lack.is_empty() { "none" } else { &lack });
     say!("              all are asked again before anything is erased");
     to_destroy(epochs);
     say!(
@@ -108,10 +107,27 @@ fn lower(epochs: &[LowerEpoch]) -> Vec<String> {
         };
         let numbers = numbers(&of);
         format!(
-            "{epochs} {numbers}: {needed} members {of_it} must have erased, {erased} say that they have"
+            "{epochs} {numbers}: {needed} seats {of_it} must have erased, {erased} say that they have"
         )
     });
     lines.collect()
+}
+
+/// What is said of each member, once for those of its seats of which the same is said.
+fn by_member<'a>(said: impl Iterator<Item = (&'a str, impl ToString)>) -> String {
+    let mut alike: Vec<(&str, String, usize)> = Vec::new();
+    for (name, what) in said {
+        let what = what.to_string();
+        match alike.iter_mut().find(|(known, same, _)| *known == name && *same == what) {
+            Some((_, _, seats)) => *seats += 1,
+            None => alike.push((name, what, 1)),
+        }
+    }
+    let each = alike.into_iter().map(|(name, what, seats)| match seats {
+        1 => format!("{} ({what})", visible(name)),
+        seats => format!("{} ({seats} seats, {what})", visible(name)),
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 fn holding(member: &EpochMember) -> &'static str {
@@ -148,9 +164,9 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "epoch 0: 4 members of it must have erased, 3 say that they have",
-                "epochs 1, 2: 3 members of each must have erased, 3 say that they have",
-                "epoch 3: 3 members of it must have erased, 2 say that they have",
+                "epoch 0: 4 seats of it must have erased, 3 say that they have",
+                "epochs 1, 2: 3 seats of each must have erased, 3 say that they have",
+                "epoch 3: 3 seats of it must have erased, 2 say that they have",
             ]
         );
     }

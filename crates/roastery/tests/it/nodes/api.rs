@@ -265,7 +265,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ),
         ("GET", "/v1/changes", "/v1/changes", &none, 200),
         ("POST", "/v1/changes", "/v1/changes", &json!({ "plan": "none" }), 422),
-        ("POST", "/v1/changes/card", "/v1/changes/card", &none, 200),
+        ("POST", "/v1/changes/card", "/v1/changes/card?seats=2", &none, 200),
         ("GET", "/v1/changes/{plan}", "/v1/changes/00000000", &none, 404),
         ("POST", "/v1/changes/{plan}/approve", "/v1/changes/00000000/approve", &fingerprint, 404),
         ("POST", "/v1/changes/{plan}/accept", "/v1/changes/00000000/accept", &fingerprint, 404),

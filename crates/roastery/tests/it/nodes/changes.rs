@@ -11,19 +11,31 @@ use crate::nodes::{
 
 /// The plan file that these nodes make of fresh cards, and its fingerprint.
 pub(crate) fn plan(group: &Group, of: &[&str], nodes: &[usize]) -> (String, String) {
+    let nodes: Vec<(usize, Option<u16>)> = nodes.iter().map(|node| (*node, None)).collect();
+    plan_of_seats(group, of, &nodes)
+}
+
+/// The same, of nodes with so many seats each.
+pub(crate) fn plan_of_seats(
+    group: &Group,
+    of: &[&str],
+    nodes: &[(usize, Option<u16>)],
+) -> (String, String) {
     let name = format!("plan-{}", of.join("-"));
     let out = group.path(&name);
     let cards: Vec<String> = nodes
         .iter()
-        .map(|node| {
+        .map(|(node, seats)| {
             let card = group.path(&format!("{name}-card-{node}"));
-            group.tell(*node, &["change", "card", "--out", &card]).well();
+            let seats = seats.map(|seats| seats.to_string());
+            let seats = seats.as_deref().map_or(Vec::new(), |seats| vec!["--seats", seats]);
+            group.tell(*node, &[&["change", "card", "--out", &card], &seats[..]].concat()).well();
             card
         })
         .collect();
     let cards: Vec<&str> = cards.iter().map(String::as_str).collect();
     let words = [&["change"], of, &["--group", "local", "--out", &out], &cards[..]].concat();
-    let said = group.tell(nodes[0], &words).well();
+    let said = group.tell(nodes[0].0, &words).well();
     let fingerprint = said.lines().find_map(|line| line.strip_prefix("Fingerprint   ")).unwrap();
     (out, fingerprint.to_owned())
 }

@@ -248,8 +248,8 @@ fn how_many_must_erase_is_counted_for_each_epoch_before_in_its_own_group() {
         lower(erased + 1);
     }
     let shown = group.tell(1, &["change", "epochs"]).well();
-    assert!(shown.contains("epoch 0: 3 members of it must have erased, 3 say"), "{shown}");
-    assert!(shown.contains("epoch 1: 2 members of it must have erased, 3 say"), "{shown}");
+    assert!(shown.contains("epoch 0: 3 seats of it must have erased, 3 say"), "{shown}");
+    assert!(shown.contains("epoch 1: 2 seats of it must have erased, 3 say"), "{shown}");
 }
 
 #[test]

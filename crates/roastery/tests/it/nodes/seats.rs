@@ -2,9 +2,13 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::support::*;
+use super::{
+    changes::{address, adopted, decide, plan, plan_of_seats, signs},
+    epochs::{current, epochs, erase, refresh},
+    support::*,
+};
 
 #[test]
 fn a_node_of_three_seats_and_two_others_make_a_key_and_its_host_keys_bring_each_share_back() {
@@ -139,5 +143,92 @@ fn a_member_that_signs_without_the_others_is_named_when_the_invitation_is_writte
         let refused = roastery(&init, &[]);
         assert_eq!(refused.status, 2);
         assert!(refused.err.contains("allowed are whole numbers from 1 to 32"), "{refused:?}");
+    }
+}
+
+/// Makes a fresh plan that changes seats, and shows it at the first of these nodes.
+fn seat_plan(group: &Group, nodes: &[(usize, Option<u16>)]) -> ((String, String), String) {
+    let plan = plan_of_seats(group, &["seats"], nodes);
+    (plan.clone(), group.tell(nodes[0].0, &["change", "propose", &plan.0]).well())
+}
+
+/// The change to this epoch as a node shows it.
+fn shown_change(group: &Group, node: usize, number: u64) -> String {
+    let changes = group.tell(node, &["change", "status", "--json"]).json();
+    let mut all = changes.as_array().unwrap().iter();
+    let plan = all.find(|one| one["epoch"] == number).unwrap()["plan"].as_str().unwrap();
+    group.tell(node, &["change", "show", plan]).well()
+}
+
+fn seats_in(group: &Group, node: usize, number: u64) -> Value {
+    adopted(group, node, number)["seats"].clone()
+}
+
+#[test]
+fn nodes_of_several_seats_refresh_get_more_or_fewer_of_them_and_none_under_one_address() {
+    let group = Group::of_seats("seat-changes", &[3, 1, 1], 2);
+    let (addresses, all) = (address(&group, 0), [0, 1, 2]);
+    signs(&group, &[0], "before");
+    refresh(&group, &all, 1);
+    assert_eq!(seats_in(&group, 0, 1), json!([0, 1, 2]));
+    signs(&group, &[0], "with fresh shares of three seats");
+
+    // A card with another number of seats is in no refresh.
+    let card = group.path("card-of-one");
+    let made = group.tell(0, &["change", "card", "--seats", "1", "--out", &card]).well();
+    assert!(made.contains("it is for one plan"), "{made}");
+    let of_two = group.path("card-of-two");
+    let made = group.tell(1, &["change", "card", "--seats", "2", "--out", &of_two]).well();
+    assert!(made.contains("it has 2 seats"), "{made}");
+    let other = group.path("card-of-other");
+    group.tell(2, &["change", "card", "--out", &other]).well();
+    let (out, cards) = (group.path("no-plan"), [&*card, &*of_two, &*other]);
+    let words = [&["change", "refresh", "--group", "local", "--out", &out], &cards[..]].concat();
+    let refused = group.tell(0, &words);
+    assert!(refused.err.contains("node-0 holds 3 seats, and its card has 1"), "{refused:?}");
+
+    // From 3 seats to 1, and from 1 to 3.
+    let ((file, fingerprint), shown) = seat_plan(&group, &[(0, Some(1)), (1, Some(3)), (2, None)]);
+    assert!(shown.contains("node-0 (3 seats now, 1 after it, stays, has not accepted)"), "{shown}");
+    assert!(shown.contains("node-1 (1 seat now, 3 after it, stays, has not accepted)"), "{shown}");
+    assert!(shown.contains("any 2 of the new seats can sign"), "{shown}");
+    assert!(
+        shown.contains("Alone         node-1 signs without the others: it has 3 seats"),
+        "{shown}"
+    );
+    decide(&group, &(file, fingerprint), &all, &all);
+    for (node, seats) in [(0, json!([0])), (1, json!([1, 2, 3])), (2, json!([4]))] {
+        assert_eq!(seats_in(&group, node, 2), seats);
+    }
+    let shown = shown_change(&group, 2, 2);
+    assert!(shown.contains("node-0 (3 seats now, 1 after it, stays, has accepted)"), "{shown}");
+    // The identity keys of the further seats are there after a restart as well.
+    group.stop(1);
+    group.restart(1, &[]);
+    signs(&group, &[1], "with three seats that were one");
+    for node in all {
+        erase(&group, node, &["--single-copy"]).well();
+        assert_eq!(epochs(&group, node)["held"], json!([]));
+    }
+    // What a node of three seats has erased is counted for each of them.
+    let counted = until("all have said so", || {
+        let shown = epochs(&group, 2);
+        let erased = shown["lower"].as_array().unwrap().iter().all(|one| one["erased"] == 5);
+        erased.then_some(shown)
+    });
+    assert_eq!(counted["lower"].as_array().unwrap().len(), 2, "{counted}");
+
+    // From 3 seats to none: they neither approve nor deal.
+    let removal = plan(&group, &["remove", "--member", "node-1"], &[0, 2]);
+    decide(&group, &removal, &[0, 2], &[0, 2]);
+    for (node, seats) in [(0, json!([0])), (2, json!([1]))] {
+        assert_eq!(seats_in(&group, node, 3), seats);
+    }
+    let shown = shown_change(&group, 0, 3);
+    assert!(shown.contains("Leaving       node-1 (3 seats) (does not deal)"), "{shown}");
+    signs(&group, &[0, 2], "without the one that had three seats");
+    assert_eq!(current(&group, 1, 3)["holding"], Value::Null);
+    for node in [0, 2] {
+        assert_eq!(address(&group, node), addresses);
     }
 }

@@ -1,0 +1,205 @@
+//! Nodes that hold several seats, in the group before, in the one after, or in both.
+
+use std::collections::BTreeSet;
+
+use roastery_protocol::change::{
+    Party,
+    machine::{Change, Event, FrostEngine, Record, Rejected},
+    message::{Body, Kind},
+};
+use roastery_testkit::seat;
+
+use super::world::*;
+
+fn dealt(world: &World, person: usize) -> BTreeSet<usize> {
+    let stored = world.nodes[person].stored.iter();
+    let of = stored.filter_map(|record| match record {
+        Record::Dealt(name) => Some(name.dealer.index()),
+        _ => None,
+    });
+    of.collect()
+}
+
+#[test]
+fn a_node_deals_all_its_shares_and_gets_one_for_each_new_seat() {
+    for (old, new) in [
+        // The number of seats stays, grows, falls, and comes to nothing.
+        (vec![0, 0, 0, 1, 2], vec![0, 0, 0, 1, 2]),
+        (vec![0, 1, 2], vec![0, 1, 0, 2, 0]),
+        (vec![0, 0, 0, 1, 2], vec![2, 1, 0]),
+        (vec![0, 0, 1, 2], vec![1, 2, 3]),
+        (vec![0, 1, 1, 1], vec![2, 2, 3]),
+        // All new seats are of one node, which has none of the old ones.
+        (vec![0, 1, 2], vec![3, 3, 3]),
+    ] {
+        let mut world = World::with_seats(2, &old, 2, &new, &[]);
+        world.open_all();
+        world.decide();
+        let begun = world.now;
+        world.run();
+        let group = world.assert_one_epoch();
+        world.assert_consistent();
+        assert_eq!(world.now, begun, "it takes no time but that of the messages: {old:?} {new:?}");
+        assert_eq!(group.size(), new.len());
+        for person in world.people() {
+            let own: BTreeSet<usize> =
+                world.old_seats(person).into_iter().map(|seat| seat.index()).collect();
+            assert!(dealt(&world, person).is_subset(&own), "a node deals its own shares");
+            let signed = world.nodes[person].stored.iter();
+            let signed = signed.filter(|record| matches!(record, Record::Signed { .. })).count();
+            assert_eq!(signed > 0, !world.new_seats(person).is_empty(), "{old:?} {new:?}");
+        }
+    }
+}
+
+#[test]
+fn a_node_with_as_many_old_seats_as_must_deal_deals_alone_once_it_has_approved() {
+    let mut world = World::with_seats(3, &[0, 0, 0, 1, 2], 2, &[1, 2, 3], &[]);
+    world.open_all();
+    world.approve(0);
+    for person in 1..4 {
+        world.with(person, Change::accept);
+    }
+    world.run();
+    world.assert_one_epoch();
+    assert_eq!(dealt(&world, 0), [0, 1, 2].into());
+}
+
+#[test]
+fn an_excluded_seat_of_a_node_neither_approves_nor_deals_and_its_others_do() {
+    let mut world = World::with_seats(2, &[0, 0, 1, 2], 2, &[1, 2, 3], &[0]);
+    world.open_all();
+    world.decide();
+    world.run();
+    world.assert_one_epoch();
+    assert!(!dealt(&world, 0).contains(&0));
+    let approvals = world.sent_of(Kind::Approval).into_iter();
+    let seats: BTreeSet<usize> =
+        approvals.map(|packet| packet.envelope().header().party().unwrap().seat.index()).collect();
+    assert_eq!(seats, [1, 2, 3].into());
+}
+
+#[test]
+fn a_node_that_stops_after_any_record_goes_on_with_all_its_seats() {
+    for number in 0..12 {
+        for stops in [Disk::StopsAfter(number), Disk::StopsBefore(number)] {
+            let mut world = World::with_seats(3, &[0, 0, 1, 2], 3, &[0, 0, 0, 1, 2], &[]);
+            world.nodes[0].disk = stops;
+            world.open_all();
+            world.decide();
+            world.run_with(MINUTE, |_| true);
+            world.nodes[0].disk = Disk::Keeps;
+            if world.nodes[0].machine.is_none() {
+                world.open(0);
+                world.decide_one(0);
+            }
+            world.run();
+            world.assert_one_epoch();
+            world.assert_consistent();
+        }
+    }
+}
+
+#[test]
+fn a_share_that_is_wrong_for_one_seat_of_a_node_keeps_the_dealing_out_and_that_seat_complains() {
+    let mut world = World::with_seats(2, &[0, 1, 2], 2, &[0, 1, 1, 2], &[]);
+    world.nodes[1].finds_wrong = Some(seat(0));
+    world.nodes[1].finds_wrong_at = Some(seat(2));
+    world.open_all();
+    world.decide();
+    world.run();
+    world.assert_one_epoch();
+    let certificate = world.machine(1).certificate().unwrap();
+    assert!(certificate.transcript().heads().all(|head| head.dealer() != seat(0)));
+    let complaints = world.sent_of(Kind::Complaint).into_iter();
+    let seats: BTreeSet<usize> =
+        complaints.map(|packet| packet.envelope().header().party().unwrap().seat.index()).collect();
+    assert_eq!(seats, [2].into());
+    let wrong = |event: &&Event| matches!(event, Event::WrongShare(_));
+    assert_eq!(world.nodes[1].events.iter().filter(wrong).count(), 1);
+}
+
+#[test]
+fn a_node_signs_with_all_its_seats_or_with_none() {
+    let mut world = World::with_seats(2, &[0, 1, 2], 2, &[0, 1, 1, 2], &[]);
+    // It cannot take the share of the second of its seats.
+    world.nodes[1].takes_nothing = true;
+    world.nodes[1].finds_wrong_at = Some(seat(2));
+    world.open_all();
+    world.decide();
+    world.run_with(MINUTE, |_| true);
+    assert_eq!(world.certified(), 0);
+    assert!(world.sent_of(Kind::Signature).iter().all(|packet| packet.from != 1));
+    let signed = |record: &Record| matches!(record, Record::Signed { .. });
+    assert!(!world.nodes[1].stored.iter().any(signed), "nothing is signed with its first seat");
+}
+
+#[test]
+fn a_seat_whose_share_is_missing_keeps_no_other_seat_of_its_node_from_dealing() {
+    let mut world = World::with_seats(2, &[0, 0, 1, 2], 2, &[1, 2, 3], &[]);
+    let mut opening = world.opening(0);
+    let share = world.fixture.share(seat(1));
+    opening.engine.frost = FrostEngine::new([(seat(1), share)], None);
+    world.open_all();
+    world.nodes[0].machine = Some(Change::open(opening, world.now).unwrap());
+    world.decide();
+    world.run();
+    world.assert_one_epoch();
+    assert_eq!(dealt(&world, 0), [1].into());
+    let cannot = |event: &&Event| matches!(event, Event::CannotDeal(_));
+    assert_eq!(world.nodes[0].events.iter().filter(cannot).count(), 1);
+}
+
+#[test]
+fn a_withdrawal_takes_the_approvals_of_all_seats_back_until_one_of_them_has_dealt() {
+    let mut world = World::with_seats(2, &[0, 0, 1, 2], 2, &[1, 2, 3], &[]);
+    world.open_all();
+    world.approve(0);
+    assert_eq!(world.with(0, Change::withdraw), Some(true));
+    for person in 1..4 {
+        world.with(person, Change::accept);
+    }
+    world.approve(1);
+    world.run_with(MINUTE, |_| true);
+    assert_eq!(world.certified(), 0, "one approval is left, and two must be there");
+    assert!(world.sent_of(Kind::Dealing).is_empty());
+
+    let mut world = World::with_seats(2, &[0, 0, 1, 2], 2, &[1, 2, 3], &[]);
+    // The node stops between the records of its two dealings.
+    world.nodes[0].disk = Disk::StopsAfter(1);
+    world.open_all();
+    world.decide();
+    world.run_with(MINUTE, |packet| packet.kind() != Kind::Dealing);
+    world.nodes[0].disk = Disk::Keeps;
+    assert_eq!(dealt(&world, 0).len(), 1);
+    world.open(0);
+    assert_eq!(world.with(0, Change::withdraw), Some(false));
+}
+
+#[test]
+fn what_comes_from_outside_about_any_own_seat_counts_for_nothing() {
+    let mut world = World::with_seats(2, &[0, 0, 1, 2], 2, &[0, 0, 1], &[]);
+    world.open_all();
+    for (sender, body) in
+        [(Party::old(seat(1)), Body::Approval), (Party::old(seat(1)), Body::Withdrawal)]
+    {
+        let bytes = world.sealed(0, sender, &body);
+        let told = Packet { from: 1, to: 0, bytes };
+        assert_eq!(world.deliver(&told), Err(Rejected::Repeat));
+    }
+}
+
+#[test]
+fn each_seat_of_a_node_coordinates_in_its_turn() {
+    let mut world = World::with_seats(2, &[0, 1, 2], 2, &[0, 0, 0, 1], &[]);
+    world.open_all();
+    world.decide();
+    world.run_with(MINUTE, |packet| !matches!(packet.kind(), Kind::Signature | Kind::Certificate));
+    let choices = world.sent_of(Kind::Choice).into_iter().filter(|packet| packet.from == 0);
+    let seats: BTreeSet<usize> =
+        choices.map(|packet| packet.envelope().header().party().unwrap().seat.index()).collect();
+    assert_eq!(seats, [0, 1, 2].into());
+    world.run();
+    world.assert_one_epoch();
+    world.assert_consistent();
+}

@@ -17,7 +17,7 @@
 mod books;
 mod chance;
 mod faults;
-mod links;
+pub(crate) mod links;
 mod load;
 mod nodes;
 mod probes;

@@ -8,6 +8,7 @@ mod audit;
 mod barring;
 mod bitcoin_core;
 mod by_hand;
+mod chain;
 mod changes;
 pub(crate) mod clock;
 mod console;

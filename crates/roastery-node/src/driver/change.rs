@@ -129,7 +129,8 @@ impl ChangeHandle {
         self.order(Decision::Approve).await
     }
 
-    /// Takes the approval back. Returns whether that can be: not once this node has dealt.
+    /// Takes the approval back. Returns whether all of it is taken back: not once this node has
+    /// dealt; its seats that have not dealt do not deal any more all the same.
     ///
     /// # Errors
     ///

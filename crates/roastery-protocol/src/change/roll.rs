@@ -163,9 +163,14 @@ impl RollCall {
         self.approvals.contains_key(&seat)
     }
 
+    /// Whether this new member has accepted.
+    pub fn has_accepted(&self, seat: Seat) -> bool {
+        self.acceptances.contains_key(&seat)
+    }
+
     /// The new members that have not accepted, in order.
     pub fn missing(&self) -> impl Iterator<Item = Seat> + '_ {
-        self.plan.seats().filter(|seat| !self.acceptances.contains_key(seat))
+        self.plan.seats().filter(|seat| !self.has_accepted(*seat))
     }
 
     /// The roll, once all new members have accepted and at least `approvals` and t old ones have

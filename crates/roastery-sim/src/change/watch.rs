@@ -266,10 +266,12 @@ impl Watch {
         let own = self.stores.get(&person).and_then(|store| {
             let index = planned.index;
             let records = store.changes.get(&index)?;
-            let approves = store.decided.get(&index)?.0
-                && !records.contains(&machine::Record::Withdrawn)
-                && records.contains(&machine::Record::Dealt(DealingName::of(&dealing)));
-            Some(approves)
+            let at = |record| records.iter().position(|one| *one == record);
+            let dealt = at(machine::Record::Dealt(DealingName::of(&dealing)))?;
+            // What was dealt before the approval was taken back stays.
+            let withdrawn = at(machine::Record::Withdrawn);
+            let stands = withdrawn.is_none_or(|withdrawn| dealt < withdrawn);
+            Some(store.decided.get(&index)?.0 && stands)
         });
         if lacks || approvals < planned.parent.threshold() || late || own != Some(true) {
             let what = format!(

@@ -23,38 +23,47 @@ impl<E: Engine> Change<E> {
         if self.is_late(now) {
             return;
         }
-        if !self.fixed.old.is_empty() {
-            if self.withdraws {
-                if self.keep(Record::Withdrawn) && self.say(Said::Withdrawal) {
-                    self.event(Event::Withdrawn);
-                }
-            } else if self.wants_to_approve
-                && self.is_parent_current()
-                && self.keep(self.approval.clone())
-            {
-                for seat in self.own_old() {
-                    if let Some(envelope) = self.seal(Party::old(seat), &Body::Approval) {
-                        // An excluded seat's approval does not count, and is not sent.
-                        let signature = Signature::from_bytes(&envelope.signature());
-                        let _ = self.call.approve(seat, signature);
-                    }
-                }
-                if self.own_old().iter().any(|seat| self.call.has_approved(*seat)) {
-                    self.say(Said::Approval);
-                }
-            }
+        if self.withdraws && self.keep(Record::Withdrawn) && self.say(Said::Withdrawal) {
+            self.event(Event::Withdrawn);
+        }
+        if self.is_parent_current() {
+            self.announce_approval();
         }
         if !self.fixed.new.is_empty()
             && self.wants_to_accept
             && (!self.is_restored() || self.journal.has(&Record::Accepted))
             && self.keep(Record::Accepted)
         {
+            // Each costs a signature: one that counts already is not made again.
             for seat in self.own_new() {
-                if let Some(signature) = self.engine.accept(self.fixed.plan.id(), seat) {
+                if !self.call.has_accepted(seat)
+                    && let Some(signature) = self.engine.accept(self.fixed.plan.id(), seat)
+                {
                     let _ = self.call.accept(seat, signature);
                 }
             }
             self.say(Said::Acceptance);
+        }
+    }
+
+    /// Counts the approvals of the old seats that approve, and says them. An excluded seat's does
+    /// not count, and is not sent.
+    fn announce_approval(&mut self) {
+        let is_kept = !self.fixed.old.is_empty()
+            && self.wants_to_approve
+            && !self.withdraws
+            && self.keep(self.approval.clone());
+        for seat in self.own_old() {
+            let is_to_approve = (is_kept || self.has_dealt(seat))
+                && !self.is_excluded(seat)
+                && !self.call.has_approved(seat);
+            if is_to_approve && let Some(envelope) = self.seal(Party::old(seat), &Body::Approval) {
+                let signature = Signature::from_bytes(&envelope.signature());
+                let _ = self.call.approve(seat, signature);
+            }
+        }
+        if self.own_old().iter().any(|seat| self.call.has_approved(*seat)) {
+            self.say(Said::Approval);
         }
     }
 
@@ -79,7 +88,10 @@ impl<E: Engine> Change<E> {
                 approving.filter_map(|seat| self.seal(Party::old(seat), &Body::Approval)).collect()
             }
             Said::Withdrawal => {
-                old.filter_map(|seat| self.seal(Party::old(seat), &Body::Withdrawal)).collect()
+                let withdrawn = self.undealt().into_iter();
+                withdrawn
+                    .filter_map(|seat| self.seal(Party::old(seat), &Body::Withdrawal))
+                    .collect()
             }
             Said::Acceptance => {
                 let plan = self.fixed.plan.id();
@@ -121,10 +133,12 @@ impl<E: Engine> Change<E> {
         }
     }
 
-    /// Whether the decision of this node itself is to approve, and stored. What others say of it
-    /// counts for nothing: they may have its identity key and not its share.
-    fn approves(&self) -> bool {
-        self.wants_to_approve && !self.withdraws && self.journal.has(&self.approval)
+    /// Whether the decision of this node itself is to deal with this old seat, and stored: it
+    /// approves, or the dealing of that seat is stored. What others say of it counts for nothing:
+    /// they may have its identity key and not its share.
+    fn approves(&self, seat: Seat) -> bool {
+        let approves = self.wants_to_approve && !self.withdraws && self.journal.has(&self.approval);
+        approves || self.has_dealt(seat)
     }
 
     /// Whether this node deals in the plan at all: it is not barred, and the parent is current.
@@ -139,16 +153,16 @@ impl<E: Engine> Change<E> {
     /// Deals the share of each old seat, once everything is there that a dealing needs. Its record
     /// is stored before it leaves.
     pub(super) fn deal(&mut self, now: Moment) {
-        let may_deal = self.is_to_deal()
-            && !self.is_late(now)
-            && self.running.is_some()
-            && self.approves()
-            && self.has_roll();
+        let may_deal =
+            self.is_to_deal() && !self.is_late(now) && self.running.is_some() && self.has_roll();
         if !may_deal {
             return;
         }
         for seat in self.own_old() {
-            if self.call.has_approved(seat) && !self.said.contains(&Said::Dealing(seat)) {
+            let is_to_deal = self.call.has_approved(seat)
+                && self.approves(seat)
+                && !self.said.contains(&Said::Dealing(seat));
+            if is_to_deal {
                 self.deal_one(seat);
             }
         }

@@ -86,11 +86,14 @@ pub struct Change<E> {
     fixed: Fixed,
     engine: E,
     journal: Journal<Record>,
+    /// The approval that was given last stands. The old seats whose dealing is stored go on without
+    /// it.
     wants_to_approve: bool,
     /// What is stored before an approval counts.
     approval: Record,
     wants_to_accept: bool,
-    /// It takes its approval back: from then on, whether or not that is stored.
+    /// It takes its approval back, but for the old seats whose dealing is stored: from then on,
+    /// whether or not that is stored.
     withdraws: bool,
     call: RollCall,
     /// The roll was complete in this life.
@@ -187,22 +190,24 @@ impl<E: Engine> Change<E> {
         self.progress(now);
     }
 
-    /// Takes the approval back, at once at this node. Returns whether that can be: once a dealing
-    /// is stored it cannot, nor where the store is from a backup with the approval, since the
-    /// dealing may have left after it; [`bar_dealing`](Change::bar_dealing) keeps another one back.
-    /// It is kept and told to all as soon as the store works ([`Event::Withdrawn`]); until then a
-    /// restart forgets it.
+    /// Takes the approval back, at once at this node, with each old seat whose dealing is not
+    /// stored: such a seat does not deal any more. A dealing that is stored stays. Returns whether
+    /// all of the approval is taken back: it is not once a dealing is stored, nor where the store
+    /// is from a backup with the approval, since the dealing may have left after it. It is kept
+    /// and told to all as soon as the store works ([`Event::Withdrawn`]); until then a restart
+    /// forgets it.
     pub fn withdraw(&mut self, now: Moment) -> bool {
-        if self.fixed.old.is_empty() || self.may_have_dealt() {
-            return false;
+        let is_whole = !self.may_have_dealt();
+        let undealt = self.undealt();
+        if is_whole || undealt.iter().any(|seat| !self.is_excluded(*seat)) {
+            for seat in &undealt {
+                self.call.withdraw(*seat);
+            }
+            self.wants_to_approve = false;
+            self.withdraws = !undealt.is_empty();
+            self.progress(now);
         }
-        for seat in self.own_old() {
-            self.call.withdraw(seat);
-        }
-        self.wants_to_approve = false;
-        self.withdraws = true;
-        self.progress(now);
-        true
+        is_whole && !undealt.is_empty()
     }
 
     /// Accepts the plan as a new member. The caller has stored the host key before; it accepts one
@@ -358,6 +363,16 @@ impl<E: Engine> Change<E> {
     /// This node's old seats, ascending.
     fn own_old(&self) -> Vec<Seat> {
         self.fixed.old.keys().copied().collect()
+    }
+
+    /// This node's old seats without a stored dealing, ascending.
+    fn undealt(&self) -> Vec<Seat> {
+        self.own_old().into_iter().filter(|seat| !self.has_dealt(*seat)).collect()
+    }
+
+    /// Whether the plan excludes this old seat.
+    fn is_excluded(&self, old: Seat) -> bool {
+        self.fixed.plan.excluded().contains(&old)
     }
 
     /// This node's seats, the old ones first.

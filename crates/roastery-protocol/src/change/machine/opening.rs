@@ -189,7 +189,7 @@ impl<E: Engine> Change<E> {
             },
         };
         if opened.journal.has(&Record::Withdrawn) {
-            for seat in opened.own_old() {
+            for seat in opened.undealt() {
                 opened.call.withdraw(seat);
             }
         }
@@ -211,14 +211,13 @@ impl<E: Engine> Change<E> {
 }
 
 /// Whether a stored approval still stands. One in a store from a backup may have been taken back
-/// after it, or another plan approved: it stands again once it is given again. Where the dealing is
-/// stored it has left.
+/// after it, or another plan approved: it stands again once it is given again. Until then only the
+/// old seats whose own dealing is stored go on: it has left.
 fn stands(stored: &[Record]) -> bool {
-    let is_dealt = stored.iter().any(|record| matches!(record, Record::Dealt(_)));
     let approvals = [Record::Approved, Record::ApprovedAgain];
     let last = stored.iter().rposition(|record| approvals.contains(record));
     let restored = stored.iter().rposition(|record| *record == Record::Restored);
-    last.is_some() && !stored.contains(&Record::Withdrawn) && (is_dealt || last > restored)
+    last.is_some() && !stored.contains(&Record::Withdrawn) && last > restored
 }
 
 /// What is stored before the next approval counts: one that does not stand any more is stored

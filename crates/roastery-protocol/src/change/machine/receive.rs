@@ -73,8 +73,11 @@ impl<E: Engine> Change<E> {
         match body {
             // A plan that is under way is known.
             Body::Plan(_) => Err(Rejected::Repeat),
-            // What this node has decided it knows from its own store.
-            Body::Approval | Body::Acceptance(_) | Body::Withdrawal if self.is_own(sender) => {
+            // What this node has decided it knows from its own store, and which dealings are wrong
+            // from its own engine: others may have an identity key of it.
+            Body::Approval | Body::Acceptance(_) | Body::Withdrawal | Body::Complaint(_)
+                if self.is_own(sender) =>
+            {
                 Err(Rejected::Repeat)
             }
             Body::Approval => {

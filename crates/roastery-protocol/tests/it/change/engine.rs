@@ -23,6 +23,8 @@ pub struct TestEngine {
     pub takes_nothing: bool,
     /// How often it was asked to take one.
     pub asked: usize,
+    /// How many acceptances it was asked for.
+    pub accepted: usize,
 }
 
 impl Engine for TestEngine {
@@ -31,6 +33,7 @@ impl Engine for TestEngine {
     }
 
     fn accept(&mut self, plan: PlanId, seat: Seat) -> Option<Signature> {
+        self.accepted += 1;
         self.frost.accept(plan, seat)
     }
 

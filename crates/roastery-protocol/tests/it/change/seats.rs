@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use roastery_frost::change::Dealing;
 use roastery_protocol::change::{
     Party,
     machine::{Change, Event, FrostEngine, Record, Rejected},
-    message::{Body, Kind},
+    message::{Body, DealingName, Kind},
 };
 use roastery_testkit::seat;
 
@@ -150,8 +151,28 @@ fn a_seat_whose_share_is_missing_keeps_no_other_seat_of_its_node_from_dealing() 
     assert_eq!(world.nodes[0].events.iter().filter(cannot).count(), 1);
 }
 
+/// A world in which node 0 holds old seats 0 and 1 and has stored the first of its two dealings,
+/// and nothing of the second: it has stopped between them. No dealing has reached another node.
+fn with_one_of_two_dealt() -> World {
+    let mut world = World::with_seats(2, &[0, 0, 1, 2], 2, &[1, 2, 3], &[]);
+    world.nodes[0].disk = Disk::StopsAfter(1);
+    world.open_all();
+    world.decide();
+    world.run_with(MINUTE, |packet| packet.kind() != Kind::Dealing);
+    world.nodes[0].disk = Disk::Keeps;
+    assert_eq!(dealt(&world, 0), [0].into());
+    world.sent.clear();
+    world
+}
+
+/// The old seats whose messages of a kind this node has sent.
+fn old_seats_of(world: &World, person: usize, kind: Kind) -> BTreeSet<usize> {
+    let sent = world.sent_of(kind).into_iter().filter(|packet| packet.from == person);
+    sent.map(|packet| packet.envelope().header().party().unwrap().seat.index()).collect()
+}
+
 #[test]
-fn a_withdrawal_takes_the_approvals_of_all_seats_back_until_one_of_them_has_dealt() {
+fn a_withdrawal_before_anything_is_dealt_takes_the_approvals_of_all_seats_back() {
     let mut world = World::with_seats(2, &[0, 0, 1, 2], 2, &[1, 2, 3], &[]);
     world.open_all();
     world.approve(0);
@@ -163,17 +184,78 @@ fn a_withdrawal_takes_the_approvals_of_all_seats_back_until_one_of_them_has_deal
     world.run_with(MINUTE, |_| true);
     assert_eq!(world.certified(), 0, "one approval is left, and two must be there");
     assert!(world.sent_of(Kind::Dealing).is_empty());
+    assert_eq!(old_seats_of(&world, 0, Kind::Withdrawal), [0, 1].into());
+}
 
-    let mut world = World::with_seats(2, &[0, 0, 1, 2], 2, &[1, 2, 3], &[]);
-    // The node stops between the records of its two dealings.
-    world.nodes[0].disk = Disk::StopsAfter(1);
+#[test]
+fn a_seat_that_has_not_dealt_does_not_deal_after_a_withdrawal_though_another_one_has() {
+    let mut world = with_one_of_two_dealt();
+    // It has no roll yet, so that it deals nothing at once.
+    let mut opening = world.opening(0);
+    opening.approvals = 4;
+    world.nodes[0].machine = Some(Change::open(opening, world.now).unwrap());
+    assert_eq!(world.with(0, Change::withdraw), Some(false), "one has dealt");
+    assert_eq!(dealt(&world, 0), [0].into());
+    assert!(world.nodes[0].stored.contains(&Record::Withdrawn));
+    // Neither at once nor after a restart, nor when it is approved again.
+    for _ in 0..2 {
+        world.run_with(MINUTE, |packet| packet.kind() != Kind::Signature);
+        world.open(0);
+        world.approve(0);
+    }
+    world.run();
+    world.assert_one_epoch();
+    assert_eq!(dealt(&world, 0), [0].into());
+    assert_eq!(old_seats_of(&world, 0, Kind::Dealing), [0].into(), "what has left is repeated");
+    assert_eq!(old_seats_of(&world, 0, Kind::Withdrawal), [1].into());
+}
+
+#[test]
+fn a_seat_that_has_not_dealt_deals_after_a_restore_only_when_it_is_approved_again() {
+    let mut world = with_one_of_two_dealt();
+    world.nodes[0].stored.push(Record::Restored);
+    world.open(0);
+    world.run_with(MINUTE, |packet| packet.kind() != Kind::Signature);
+    assert_eq!(dealt(&world, 0), [0].into());
+    assert_eq!(old_seats_of(&world, 0, Kind::Approval), [0].into());
+    assert_eq!(old_seats_of(&world, 0, Kind::Dealing), [0].into());
+    world.approve(0);
+    world.run_with(MINUTE, |packet| packet.kind() != Kind::Signature);
+    assert_eq!(dealt(&world, 0), [0, 1].into());
+    assert!(world.nodes[0].stored.contains(&Record::ApprovedAgain));
+}
+
+#[test]
+fn an_acceptance_that_counts_is_not_signed_again_for_each_message_that_comes() {
+    let mut world = World::with_seats(2, &[0, 1, 2], 2, &[0, 0, 0, 1], &[]);
+    world.open_all();
+    world.with(0, Change::accept);
+    world.queue.clear();
+    let before = world.machine(0).engine().accepted;
+    let bytes = world.sealed(1, Party::old(seat(1)), &Body::Approval);
+    let _ = world.deliver(&Packet { from: 1, to: 0, bytes: bytes.clone() });
+    let _ = world.deliver(&Packet { from: 1, to: 0, bytes });
+    assert_eq!(world.machine(0).engine().accepted, before);
+}
+
+#[test]
+fn a_complaint_in_the_name_of_an_own_seat_that_comes_from_outside_takes_no_dealing_out() {
+    let mut world = World::with_seats(2, &[0, 1, 2], 2, &[0, 0, 1], &[]);
     world.open_all();
     world.decide();
-    world.run_with(MINUTE, |packet| packet.kind() != Kind::Dealing);
-    world.nodes[0].disk = Disk::Keeps;
-    assert_eq!(dealt(&world, 0).len(), 1);
-    world.open(0);
-    assert_eq!(world.with(0, Change::withdraw), Some(false));
+    world.run_with(MINUTE, |packet| matches!(packet.kind(), Kind::Approval | Kind::Acceptance));
+    let dealing = world.sent_of(Kind::Dealing).into_iter().find(|one| one.to == 0).unwrap().clone();
+    let header = dealing.envelope().header().party().unwrap();
+    world.deliver(&dealing).unwrap();
+    let read = dealing.envelope().read(&world.plan.params(&world.fixture.group).unwrap()).unwrap();
+    let Body::Dealing(content) = read else { panic!("a dealing") };
+    let params = world.plan.params(&world.fixture.group).unwrap();
+    let dealing = Dealing::parse(&params, header.seat, &content).unwrap();
+    let complaint = Body::Complaint(DealingName::of(&dealing));
+    let bytes = world.sealed(0, Party::new(seat(1)), &complaint);
+    assert_eq!(world.deliver(&Packet { from: 2, to: 0, bytes }), Err(Rejected::Repeat));
+    let complaint = |event: &Event| matches!(event, Event::Complaint { .. });
+    assert!(!world.nodes[0].events.iter().any(complaint));
 }
 
 #[test]

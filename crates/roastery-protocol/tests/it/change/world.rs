@@ -241,6 +241,7 @@ impl World {
                 finds_wrong_at: node.finds_wrong_at,
                 takes_nothing: node.takes_nothing,
                 asked: 0,
+                accepted: 0,
             },
             approvals: 0,
             may_deal: self.may_deal,

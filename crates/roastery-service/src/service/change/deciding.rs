@@ -115,7 +115,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Conflict`] if this node has dealt, which cannot be taken back.
+    /// [`ServiceError::Conflict`] if this node has dealt, which cannot be taken back. Its seats
+    /// that have not dealt do not deal any more all the same.
     pub async fn withdraw_change(&self, id: &str) -> Result<ChangeStatus, ServiceError> {
         let change = self.find_change(id)?;
         let nothing = |reason: &str| Err(ServiceError::Conflict(reason.into()));
@@ -128,16 +129,17 @@ impl Service {
         let Ok(handle) = change.handle() else {
             return nothing("the change is over: there is nothing that could be taken back");
         };
-        if !handle.withdraw().await.map_err(not_kept)? {
-            return nothing(
-                "the withdrawal has no effect: this node has dealt its share, or may have before its store was \
-                 restored, and the new members may hold what it has dealt. A plan with the next number is the way \
-                 to other shares",
-            );
-        }
+        let is_whole = handle.withdraw().await.map_err(not_kept)?;
         let (plan, key) = (change.opened.plan.id(), change.opened.plan.parent().key);
         if let Some(epochs) = self.key_service(key) {
             epochs.handle.withdrawn(plan);
+        }
+        if !is_whole {
+            return nothing(
+                "the withdrawal comes too late: this node has dealt a share, or may have before its store was \
+                 restored, and the new members may hold what it has dealt. A seat of it that has not dealt does not \
+                 deal any more. A plan with the next number is the way to other shares",
+            );
         }
         self.change(id)
     }

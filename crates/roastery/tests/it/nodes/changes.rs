@@ -470,7 +470,7 @@ fn what_was_dealt_cannot_be_taken_back_and_a_restart_shows_no_earlier_state() {
     }
     until("it has signed", || (change(&group, 0)["state"] == "signed").then_some(()));
     let refused = group.tell(0, &["change", "withdraw"]);
-    assert!(refused.err.contains("has no effect: this node has dealt"), "{refused:?}");
+    assert!(refused.err.contains("comes too late: this node has dealt"), "{refused:?}");
     group.kill(0);
     group.restart(0, &[]);
     for _ in 0..10 {

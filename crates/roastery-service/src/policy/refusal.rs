@@ -22,7 +22,10 @@ pub enum Refusal {
     #[error("policy.transactions: {0}")]
     Transaction(#[from] policy::Refusal),
     /// Another request pays the same.
-    #[error("policy.transactions: pay once: {0}")]
+    #[error(
+        "policy.transactions: pay once: {0} If it is to take the other's place, spend one of the other's coins (--input), \
+         so that only one can be confirmed; or reject the other before it is signed"
+    )]
     PaidElsewhere(String),
     /// Not a kind that this node signs.
     #[error("policy.kinds: this node does not sign a {kind}")]

@@ -2,18 +2,22 @@
 //! is paid twice from other coins leaves twice.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use bitcoin::{OutPoint, Txid, hashes::Hash as _};
+use bitcoin::Txid;
 use roastery_protocol::{GroupId, SessionId};
 use roastery_store::Coin;
 
 use crate::{
     policy::Key,
-    service::payments::{Payment, Payments, Pays},
+    service::{
+        now,
+        payments::{Payment, Payments, Pays},
+    },
 };
 
 /// The most requests of each kind and key whose coins are remembered; the oldest are evicted.
@@ -21,15 +25,6 @@ pub(in crate::service) const MOST_REMEMBERED: usize = 4096;
 
 /// The most requests that are looked at for one coin when a transaction is made.
 const MOST_OF_COIN: usize = 64;
-
-/// How long a signed transaction, and one of which a share has left, counts as a payment that is
-/// made, in seconds: four weeks.
-pub(in crate::service) const PAYMENT_COUNTS: u64 = 28 * 24 * 60 * 60;
-
-/// A coin, as the store names it.
-pub(in crate::service) fn coin_of(outpoint: &OutPoint) -> Coin {
-    Coin { transaction: outpoint.txid.to_byte_array(), output: outpoint.vout }
-}
 
 /// The coins of the requests of each key: its epochs have one wallet.
 #[derive(Debug, Default)]
@@ -69,9 +64,11 @@ impl fmt::Debug for Failed {
 
 #[derive(Debug, Default)]
 struct Known {
-    spent: BTreeMap<SessionId, Vec<Coin>>,
+    /// The coins of each, and when it was noted.
+    spent: BTreeMap<SessionId, (Vec<Coin>, u64)>,
     spenders: BTreeMap<Coin, BTreeSet<SessionId>>,
-    order: VecDeque<SessionId>,
+    order: BTreeMap<u64, SessionId>,
+    noted: u64,
 }
 
 impl Coins {
@@ -104,7 +101,7 @@ impl Coins {
         pays: Option<Pays>,
     ) -> u64 {
         lock(&self.seen).note(session, coins);
-        pays.map_or(0, |pays| self.seen_payments.note(session, pays))
+        pays.map_or(0, |pays| self.seen_payments.note(session, pays, now()))
     }
 
     /// Notes a request that was approved here. Returns the same.
@@ -115,7 +112,7 @@ impl Coins {
         pays: Option<Pays>,
     ) -> u64 {
         lock(&self.approved).note(session, coins);
-        pays.map_or(0, |pays| self.approved_payments.note(session, pays))
+        pays.map_or(0, |pays| self.approved_payments.note(session, pays, now()))
     }
 
     /// Notes that a share of a request has left.
@@ -132,39 +129,47 @@ impl Coins {
         self.released.lock().unwrap_or_else(PoisonError::into_inner).contains(&session)
     }
 
-    /// The transaction of a request and the coins that it spends, as far as they are known.
-    pub(in crate::service) fn spent_by(&self, session: SessionId) -> (Option<Txid>, Vec<Coin>) {
-        let txid = self.approved_payments.txid(session);
-        let txid = txid.or_else(|| self.seen_payments.txid(session));
-        let coins = lock(&self.approved).spent.get(&session).cloned();
-        let coins = coins.or_else(|| lock(&self.seen).spent.get(&session).cloned());
-        (txid, coins.unwrap_or_default())
+    /// The transaction of a request and all coins that it spends, if its payments are known.
+    pub(in crate::service) fn spent_by(&self, session: SessionId) -> Option<(Txid, Vec<Coin>)> {
+        let approved = self.approved_payments.spent_by(session);
+        approved.or_else(|| self.seen_payments.spent_by(session))
     }
 
-    /// Requests that were examined and spend a coin, [`MOST_OF_COIN`] at most.
+    /// Requests that were examined and spend a coin, the latest first, [`MOST_OF_COIN`] at most.
     pub(in crate::service) fn proposed_for(&self, coin: &Coin) -> Vec<SessionId> {
         let seen = lock(&self.seen);
-        seen.spenders.get(coin).into_iter().flatten().copied().take(MOST_OF_COIN).collect()
+        let mut spenders: Vec<_> = seen.spenders.get(coin).into_iter().flatten().copied().collect();
+        spenders.sort_by_key(|session| Reverse(seen.number(*session)));
+        spenders.truncate(MOST_OF_COIN);
+        spenders
     }
 
-    /// The requests that spend one of these coins, or pay one of these payments from others: those
-    /// that were approved here first, so that no number of proposals keeps them from being read.
+    /// The requests that spend one of these coins, which are all of a transaction, or pay one of
+    /// these payments from others. Those that were approved here are first, and of these and of
+    /// the others the latest, so that no number of proposals keeps them from being read.
     pub(in crate::service) fn alike(&self, coins: &[Coin], payments: &[Payment]) -> Vec<Alike> {
-        let mut found = self.seen_payments.payers(payments);
-        found.extend(self.approved_payments.payers(payments));
+        let coins: BTreeSet<Coin> = coins.iter().copied().collect();
+        let mut found = self.seen_payments.payers(payments, &coins);
+        let approved_payers = self.approved_payments.payers(payments, &coins);
         let (seen, approved) = (lock(&self.seen), lock(&self.approved));
-        let spenders: BTreeSet<SessionId> = coins
+        let is_approved = |session: &SessionId| {
+            approved.spent.contains_key(session) || approved_payers.contains_key(session)
+        };
+        found.extend(approved_payers.iter().map(|(session, pays)| (*session, *pays)));
+        let spenders = coins
             .iter()
             .flat_map(|coin| [seen.spenders.get(coin), approved.spenders.get(coin)])
             .flatten()
-            .flatten()
-            .copied()
+            .flatten();
+        found.extend(spenders.map(|session| (*session, None)));
+        let mut alike: Vec<_> = found
+            .into_iter()
+            .map(|(session, pays)| Alike { session, pays, is_approved: is_approved(&session) })
             .collect();
-        found.retain(|payer, _| !spenders.contains(payer));
-        let spenders = spenders.into_iter().map(|session| Alike { session, pays: None });
-        let payers = found.into_iter().map(|(session, pays)| Alike { session, pays: Some(pays) });
-        let mut alike: Vec<_> = spenders.chain(payers).collect();
-        alike.sort_by_key(|one| !approved.spent.contains_key(&one.session));
+        alike.sort_by_key(|one| {
+            let (approved, seen) = (approved.number(one.session), seen.number(one.session));
+            (!one.is_approved, Reverse(approved), Reverse(seen))
+        });
         alike
     }
 }
@@ -175,6 +180,8 @@ pub(in crate::service) struct Alike {
     pub(in crate::service) session: SessionId,
     /// What it pays too, from other coins; `None` if it spends a coin of the other.
     pub(in crate::service) pays: Option<Payment>,
+    /// Whether it was approved here.
+    pub(in crate::service) is_approved: bool,
 }
 
 fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
@@ -188,19 +195,25 @@ impl Known {
             return;
         }
         if self.order.len() >= MOST_REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
+            && let Some((_, oldest)) = self.order.pop_first()
         {
             self.forget(oldest);
         }
-        self.order.push_back(session);
-        self.spent.insert(session, coins.to_vec());
+        self.noted += 1;
+        self.order.insert(self.noted, session);
+        self.spent.insert(session, (coins.to_vec(), self.noted));
         for coin in coins {
             self.spenders.entry(*coin).or_default().insert(session);
         }
     }
 
+    /// When a request was noted: later ones have greater numbers.
+    fn number(&self, session: SessionId) -> Option<u64> {
+        self.spent.get(&session).map(|(_, number)| *number)
+    }
+
     fn forget(&mut self, session: SessionId) {
-        for coin in self.spent.remove(&session).into_iter().flatten() {
+        for coin in self.spent.remove(&session).into_iter().flat_map(|(coins, _)| coins) {
             if let Some(spenders) = self.spenders.get_mut(&coin) {
                 spenders.remove(&session);
                 if spenders.is_empty() {
@@ -240,10 +253,10 @@ mod tests {
         coins.note(session(3), &[coin(3)], None);
         coins.note(session(4), &[], None);
         assert_eq!(others(&coins, 1, &[coin(1), coin(2)]), [session(2)]);
-        assert_eq!(others(&coins, 2, &[coin(2), coin(3)]), [session(1), session(3)]);
-        assert!(others(&coins, 4, &[]).is_empty());
-        coins.approved(session(3), &[coin(3)], None);
         assert_eq!(others(&coins, 2, &[coin(2), coin(3)]), [session(3), session(1)]);
+        assert!(others(&coins, 4, &[]).is_empty());
+        coins.approved(session(1), &[coin(1), coin(2)], None);
+        assert_eq!(others(&coins, 2, &[coin(2), coin(3)]), [session(1), session(3)]);
     }
 
     #[test]
@@ -251,17 +264,25 @@ mod tests {
         let coins = Coins::default();
         let to = bitcoin::ScriptBuf::new();
         let payment = |amount| Payment::new(bitcoin::Amount::from_sat(amount), &to);
-        let pays = |amount| {
+        let pays = |amount, spent| {
             let txid = bitcoin::hashes::Hash::all_zeros();
-            Some(Pays { txid, payments: vec![payment(amount)] })
+            Some(Pays { txid, payments: vec![payment(amount)], coins: vec![coin(spent)] })
         };
-        coins.note(session(1), &[coin(1)], pays(5));
-        coins.note(session(2), &[coin(2)], pays(5));
-        coins.approved(session(3), &[coin(3)], pays(5));
-        coins.note(session(4), &[coin(4)], pays(6));
+        coins.note(session(1), &[coin(1)], pays(5, 1));
+        coins.note(session(2), &[coin(2)], pays(5, 2));
+        coins.approved(session(3), &[coin(3)], pays(5, 3));
+        coins.note(session(4), &[coin(4)], pays(6, 4));
+        // Of this one no coin is this group's, and of the next they were forgotten.
+        coins.note(session(5), &[], pays(5, 1));
+        coins.approved(session(6), &[], pays(5, 1));
         let found = coins.alike(&[coin(1)], &[payment(5)]);
-        let of = |number, pays| Alike { session: session(number), pays };
-        let expected = [of(3, Some(payment(5))), of(1, None), of(2, Some(payment(5)))];
+        let of = |number, pays| Alike {
+            session: session(number),
+            pays,
+            is_approved: [3, 6].contains(&number),
+        };
+        let paid = Some(payment(5));
+        let expected = [of(3, paid), of(6, None), of(2, paid), of(1, None), of(5, None)];
         assert_eq!(found, expected);
         assert!(!coins.is_released(session(3)));
         coins.released(session(3));

@@ -194,7 +194,13 @@ impl GroupService {
         )?;
         let about = examined.about();
         let origin = basis.origin(seen);
-        if !operator && let Some(text) = self.left_to_operator(&request, examined) {
+        let left = match &basis {
+            ApprovalBasis::Operator { .. } => None,
+            ApprovalBasis::Decider(_) => self.left_to_operator(&request, examined),
+            ApprovalBasis::Resumed(_) if operator => None,
+            ApprovalBasis::Resumed(_) => self.left_but_for_reading(&request, examined),
+        };
+        if let Some(text) = left {
             return Err(ServiceError::Conflict(text.into()));
         }
         // The last rejection that this approval reverses, what it is compared with, and the act.

@@ -21,9 +21,20 @@ impl GroupService {
         request: &SigningRequest,
         examined: &Examined,
     ) -> Option<String> {
+        let left = self.left_but_for_reading(request, examined);
+        left.or_else(|| examined.spend().and_then(|spend| self.left_unread(spend)))
+    }
+
+    /// The same, whether the chain source was read or not: no source is read yet when approvals
+    /// from before a restart are resumed.
+    pub(in crate::service) fn left_but_for_reading(
+        &self,
+        request: &SigningRequest,
+        examined: &Examined,
+    ) -> Option<String> {
         let left = self.left_by_its_messages(request, examined.equivalents());
         left.or_else(|| examined.is_by_hand().then(|| BY_HAND.to_owned()))
-            .or_else(|| examined.spend().and_then(|spend| self.left_by_chain(spend)))
+            .or_else(|| examined.spend().and_then(|spend| left_by_chain(spend)))
     }
 
     /// The same, as far as the messages of a request say so, and these equivalents of them.
@@ -47,21 +58,31 @@ impl GroupService {
         ))
     }
 
-    /// Why only the operator may approve a transaction, if a chain source shows what it does
-    /// otherwise: money may be paid twice, or coins be others than they seem. Or if it was not
-    /// read, and this node pays nothing twice.
-    fn left_by_chain(&self, spend: &Spend) -> Option<String> {
-        let stops = |warning: &&Warning| match warning {
-            Warning::CoinSpent { .. }
-            | Warning::CoinUnknown { .. }
-            | Warning::CoinDiffers { .. }
-            | Warning::PaidBefore { .. } => warning.level() == Level::Stop,
-            Warning::ChainNotRead => self.policy.pays_once(),
-            _ => false,
-        };
-        let warning = spend.warnings().iter().find(stops)?;
-        Some(format!("{warning}: only the operator may approve it"))
+    /// Why only the operator may approve a transaction that pays, if this node pays nothing twice
+    /// and its chain source was not read.
+    fn left_unread(&self, spend: &Spend) -> Option<String> {
+        if !self.policy.pays_once() || spend.payments().next().is_none() {
+            return None;
+        }
+        left_by(spend, |warning| matches!(warning, Warning::ChainNotRead))
     }
+}
+
+/// Why only the operator may approve a transaction, if a chain source shows what it does otherwise:
+/// money may be paid twice, or coins be others than they seem.
+fn left_by_chain(spend: &Spend) -> Option<String> {
+    left_by(spend, |warning| match warning {
+        Warning::CoinSpent { .. }
+        | Warning::CoinUnknown { .. }
+        | Warning::CoinDiffers { .. }
+        | Warning::PaidBefore { .. } => warning.level() == Level::Stop,
+        _ => false,
+    })
+}
+
+fn left_by(spend: &Spend, stops: impl Fn(&Warning) -> bool) -> Option<String> {
+    let warning = spend.warnings().iter().find(|warning| stops(warning))?;
+    Some(format!("{warning}: only the operator may approve it"))
 }
 
 #[cfg(test)]
@@ -69,9 +90,9 @@ mod tests {
     use std::sync::Arc;
 
     use bitcoin::TapSighashType;
-    use roastery_bitcoin::wallet::Wallet;
+    use roastery_bitcoin::{policy::Rules, wallet::Wallet};
     use roastery_protocol::request::{Proposal, RefusalReason, Subject};
-    use roastery_store::{Decider, Durability, RequestState};
+    use roastery_store::{Decider, Decision, Durability, RequestState};
     use roastery_testkit::{
         payments::{ordinary, spend_of},
         seat,
@@ -82,7 +103,11 @@ mod tests {
     use crate::{
         config::{ApprovalMode, PolicyConfig, SubjectKind},
         service::{
-            decisions::parts::tests::{node, proposed, spend},
+            ServiceError,
+            decisions::{
+                approval::ApprovalBasis,
+                parts::tests::{node, proposed, spend},
+            },
             fixture::TestNode,
             now,
         },
@@ -114,6 +139,32 @@ mod tests {
             assert!(!node.group.is_running(session));
             assert_eq!(node.kept(session).await.state, RequestState::Proposed);
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_approved_before_a_restart_is_resumed_though_no_source_was_read_yet() {
+        let (kinds, approval) = (vec![SubjectKind::Transaction], ApprovalMode::Automatic);
+        let transactions = Rules { pay_once: true, ..Rules::default() };
+        let config = PolicyConfig { kinds, approval, transactions, ..Default::default() };
+        let node = TestNode::beside(config, Some(Arc::new(LiveView::default()))).await;
+        let wallet = Wallet::new(node.members().clone()).unwrap();
+        let spend = spend_of(ordinary(&wallet), &wallet);
+        let request = spend.requests([1; 32], now() + 600).unwrap().remove(0);
+        let session = request.session_id();
+        let subject = Subject::Transaction(spend.document().bytes().to_vec());
+        let change = node.shared.write(Durability::Synced, move |change| {
+            change.add_request(&request, &subject, Some(seat(1)), now())
+        });
+        change.await.unwrap();
+        let kept = node.kept(session).await;
+        let examined = node.group.examine(&kept).await.unwrap();
+        let by_rules = ApprovalBasis::Decider(Decider::Rules);
+        let left = node.group.approve(&kept, &examined, by_rules).await;
+        assert!(matches!(left, Err(ServiceError::Conflict(_))), "{left:?}");
+        let (by, about, revision) = (Decider::Rules, examined.about(), kept.revision);
+        let resumed = ApprovalBasis::Resumed(Decision { by, about, revision, at: now() });
+        node.group.approve(&kept, &examined, resumed).await.unwrap();
+        assert!(node.group.is_running(session));
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -144,6 +144,8 @@ impl GroupService {
             None => self.conflicts_now(&kept, examined.spend()).await.left(),
             left => left,
         };
+        // What was left once is not asked about again: the reason may have ended since.
+        let left = left.or_else(|| self.summaries.why_left(kept.request.session_id()));
         if self.approval_mode() == ApprovalMode::Command && left.is_none() {
             let reason = "requests of this group are approved by a command";
             return Err(ServiceError::Conflict(reason.into()));

@@ -5,20 +5,20 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use bitcoin::{OutPoint, Txid, hashes::Hash as _};
-use roastery_bitcoin::spend::{Level, Part, Signing, Spend};
+use roastery_bitcoin::spend::{Level, Part, Spend, Warning};
 use roastery_protocol::SessionId;
-use roastery_store::{Coin, KeptRequest};
+use roastery_store::{Coin, KeptRequest, RequestState};
 use roastery_wallet::View;
 
 use crate::service::{
-    coins::{Alike, PAYMENT_COUNTS, coin_of},
+    coins::Alike,
     group::{
         service::GroupService,
         state::{State, state_of},
         warning::RequestWarning,
     },
     now,
-    payments::{Payment, Pays},
+    payments::{PAYMENT_COUNTS, Payment, Pays},
 };
 
 /// The most other requests that are named in one request.
@@ -46,19 +46,18 @@ pub(in crate::service) struct CoinsElsewhere {
     known: Vec<(KeptRequest, Option<Payment>)>,
     /// The number of those that were not read.
     unread: usize,
+    /// Of these, how many were approved here, or may have been.
+    unread_approved: usize,
+    /// The transactions in a chain of which the warnings about this one say that they have paid the
+    /// same.
+    paid_before: BTreeSet<Txid>,
 }
 
 impl CoinsElsewhere {
     /// So many, of which none was read.
     pub(in crate::service) fn unread(unread: usize) -> Self {
-        Self { known: Vec::new(), unread }
+        Self { unread, unread_approved: unread, ..Self::default() }
     }
-}
-
-/// The coins of the group that a transaction spends.
-pub(in crate::service) fn coins_spent(spend: &Spend) -> Vec<Coin> {
-    let ours = spend.inputs().iter().filter(|input| input.signing != Signing::NotOurs);
-    ours.map(|input| coin_of(&input.outpoint)).collect()
 }
 
 impl GroupService {
@@ -70,8 +69,8 @@ impl GroupService {
         spend: Option<&Spend>,
     ) -> Vec<Alike> {
         let Some(spend) = spend.filter(|spend| spend.proof().is_none()) else { return Vec::new() };
-        let Pays { payments, .. } = Pays::of(spend);
-        let mut alike = self.coins.alike(&coins_spent(spend), &payments);
+        let Pays { payments, coins, .. } = Pays::of(spend);
+        let mut alike = self.coins.alike(&coins, &payments);
         alike.retain(|one| one.session != kept.request.session_id());
         alike
     }
@@ -84,13 +83,19 @@ impl GroupService {
         mut read: impl FnMut(SessionId) -> Result<Option<KeptRequest>, E>,
     ) -> Result<CoinsElsewhere, E> {
         let alike = self.alike(kept, spend);
-        let unread = alike.len().saturating_sub(MOST_READ);
-        let mut known = Vec::new();
-        for Alike { session, pays } in alike.into_iter().take(MOST_READ) {
-            known.extend(read(session)?.map(|other| (other, pays)));
+        let (unread, mut known) = (alike.iter().skip(MOST_READ), Vec::new());
+        let unread_approved = unread.clone().filter(|one| one.is_approved).count();
+        for Alike { session, pays, .. } in alike.iter().take(MOST_READ) {
+            known.extend(read(*session)?.map(|other| (other, *pays)));
         }
         known.retain(|(other, _)| !are_parts_of_one(kept, other));
-        Ok(CoinsElsewhere { known, unread })
+        let warnings = spend.into_iter().flat_map(Spend::warnings);
+        let paid_before = warnings.filter_map(|warning| match warning {
+            Warning::PaidBefore { by, .. } => Some(*by),
+            _ => None,
+        });
+        let (unread, paid_before) = (unread.count(), paid_before.collect());
+        Ok(CoinsElsewhere { known, unread, unread_approved, paid_before })
     }
 
     /// The same, read from the store; unread where that does not answer.
@@ -128,19 +133,20 @@ impl GroupService {
         kept: &KeptRequest,
         elsewhere: &CoinsElsewhere,
     ) -> Conflicts {
-        let CoinsElsewhere { known, unread } = elsewhere;
+        let CoinsElsewhere { known, unread, unread_approved, .. } = elsewhere;
         let mut conflicts = Conflicts { unread: *unread, ..Conflicts::default() };
+        // One that was not read may pay the same.
+        conflicts.is_unclear = *unread_approved > 0 || *unread > 0 && self.policy.pays_once();
         let chain = self.policy.chain().filter(|chain| chain.whole);
-        let mut named = BTreeSet::new();
+        let mut payments = Vec::new();
         for (other, pays) in known {
             let state = self.state_in_its_group(other);
             if let Some(payment) = pays {
-                self.add_payment(
-                    &mut conflicts,
+                payments.extend(self.payment(
                     (other, state, *payment),
                     chain.as_deref(),
-                    &mut named,
-                );
+                    &elsewhere.paid_before,
+                ));
                 continue;
             }
             let same = is_same(kept, other);
@@ -154,48 +160,43 @@ impl GroupService {
                 _ => {}
             }
         }
+        conflicts.add_payments(payments);
         conflicts
     }
 
-    /// Adds the warning about another request that pays the same from other coins, once for all
-    /// parts of its transaction. One that is in a block is among what the chain source shows.
-    fn add_payment(
+    /// Another request that pays the same from other coins, if it may be confirmed beside this one.
+    /// One that is in a block is among what the chain source shows, if that was read since.
+    fn payment(
         &self,
-        conflicts: &mut Conflicts,
         (other, state, payment): (&KeptRequest, State, Payment),
         chain: Option<&View>,
-        named: &mut BTreeSet<Txid>,
-    ) {
+        paid_before: &BTreeSet<Txid>,
+    ) -> Option<PaidToo> {
         let session = other.request.session_id();
-        let (txid, coins) = self.coins.spent_by(session);
-        if let (Some(chain), Some(txid)) = (chain, txid)
-            && is_over(chain, txid, &coins)
+        let spent = self.coins.spent_by(session);
+        if let (Some(chain), Some((txid, coins))) = (chain, &spent)
+            && (is_replaced(chain, *txid, coins)
+                || is_in_block(chain, *txid) && paid_before.contains(txid))
         {
-            return;
+            return None;
         }
         let is_recent = other.changed.saturating_add(PAYMENT_COUNTS) > now();
         let has_expired = other.request.expiry() <= now();
         let (is_decided, how) = match state {
             State::Approved => (true, "is approved"),
             State::Signed if is_recent => (true, "is signed"),
+            _ if !has_expired && matches!(other.state, RequestState::Approved(_)) => (
+                true,
+                "is approved here and refused by other members, who may approve it after all",
+            ),
             State::Proposed => (false, "is proposed"),
             _ if is_recent && self.coins.is_released(session) => {
                 (true, "has ended here after a share had left, so that others may have it signed")
             }
-            _ => return,
+            _ => return None,
         };
-        if txid.is_some_and(|txid| !named.insert(txid)) {
-            return;
-        }
         let warning = same_payment(other, &self.asked_by(other), how, payment);
-        if !is_decided {
-            return conflicts.proposed.push(warning);
-        }
-        conflicts.paid.get_or_insert_with(|| warning.text.clone());
-        if !has_expired {
-            conflicts.open_payment.get_or_insert_with(|| warning.text.clone());
-        }
-        conflicts.decided.push(warning);
+        Some(PaidToo { txid: spent.map(|(txid, _)| txid), is_decided, has_expired, warning })
     }
 
     /// By which member a request was asked for, as it is said in a warning.
@@ -240,15 +241,37 @@ fn conflict(other: &KeptRequest, state: State, same: bool) -> RequestWarning {
     RequestWarning { code: "spent_twice", level: Level::Stop, text }
 }
 
-/// Whether a transaction is in a block, or can be in none any more.
-fn is_over(chain: &View, txid: Txid, coins: &[Coin]) -> bool {
-    let is_in_block = chain.heights.get(&txid).is_some_and(Option::is_some);
-    let is_spent = |coin: &Coin| {
+/// Whether a transaction is in a block.
+fn is_in_block(chain: &View, txid: Txid) -> bool {
+    chain.heights.get(&txid).is_some_and(Option::is_some)
+}
+
+/// Whether a transaction can be in no block any more: another one in a block spends one of its
+/// coins.
+fn is_replaced(chain: &View, txid: Txid, coins: &[Coin]) -> bool {
+    coins.iter().any(|coin| {
         let coin = OutPoint::new(Txid::from_byte_array(coin.transaction), coin.output);
         let by = chain.coins.get(&coin).and_then(|coin| coin.spent_by);
         by.is_some_and(|by| by.confirmed && by.txid != txid)
-    };
-    is_in_block || coins.iter().any(is_spent)
+    })
+}
+
+/// Whether a transaction is in a block, or can be in none any more.
+pub(in crate::service) fn is_over(chain: &View, txid: Txid, coins: &[Coin]) -> bool {
+    is_in_block(chain, txid) || is_replaced(chain, txid, coins)
+}
+
+/// Another request that pays the same from other coins.
+struct PaidToo {
+    txid: Option<Txid>,
+    /// Whether it counts as a payment that is made.
+    is_decided: bool,
+    has_expired: bool,
+    warning: RequestWarning,
+}
+
+fn unread_text(unread: usize) -> String {
+    format!("{unread} further requests have the same coins or pay the same, and were not read")
 }
 
 fn same_payment(other: &KeptRequest, of: &str, how: &str, payment: Payment) -> RequestWarning {
@@ -274,12 +297,39 @@ pub(in crate::service) struct Conflicts {
     pub(in crate::service) paid: Option<String>,
     /// The first of these whose request has not expired.
     pub(in crate::service) open_payment: Option<String>,
+    /// Whether one of those that were not read may be such a payment.
+    pub(in crate::service) is_unclear: bool,
 }
 
 impl Conflicts {
-    /// Why only the operator may approve a request: another one that has not expired pays the same.
+    /// Adds the warnings about other requests that pay the same, one for all that sign the same
+    /// transaction: about one that is decided, if there is one.
+    fn add_payments(&mut self, mut payments: Vec<PaidToo>) {
+        payments.sort_by_key(|paid| (!paid.is_decided, paid.has_expired));
+        let mut named = BTreeSet::new();
+        payments.retain(|paid| paid.txid.is_none_or(|txid| named.insert(txid)));
+        for PaidToo { is_decided, has_expired, warning, .. } in payments {
+            if !is_decided {
+                self.proposed.push(warning);
+                continue;
+            }
+            self.paid.get_or_insert_with(|| warning.text.clone());
+            if !has_expired {
+                self.open_payment.get_or_insert_with(|| warning.text.clone());
+            }
+            self.decided.push(warning);
+        }
+    }
+
+    /// Why only the operator may approve a request: another one that has not expired pays the same,
+    /// or may do so and was not read.
     pub(in crate::service) fn left(&self) -> Option<String> {
-        self.open_payment.as_ref().map(|text| format!("{text} Only the operator may approve it"))
+        let paid = self.open_payment.as_ref();
+        let paid = paid.map(|text| format!("{text} Only the operator may approve it"));
+        paid.or_else(|| {
+            let unread = unread_text(self.unread);
+            self.is_unclear.then(|| format!("{unread}: only the operator may approve it"))
+        })
     }
 
     /// Whether there are some, of each level, that are neither approved nor signed, or were not
@@ -296,18 +346,13 @@ impl Conflicts {
         lines.extend(proposed);
         let more = lines.len().saturating_sub(MOST_NAMED);
         lines.truncate(MOST_NAMED);
-        let also = |number: usize, text: &str| {
-            let text = format!("{number} {text}");
-            RequestWarning { code: "spent_twice", level: Level::Stop, text }
-        };
+        let also = |text| RequestWarning { code: "spent_twice", level: Level::Stop, text };
         if more > 0 {
-            lines.push(also(more, "more requests spend the same coins or pay the same"));
+            let text = format!("{more} more requests spend the same coins or pay the same");
+            lines.push(also(text));
         }
         if unread > 0 {
-            lines.push(also(
-                unread,
-                "further requests have the same coins or pay the same, and were not read",
-            ));
+            lines.push(also(unread_text(unread)));
         }
         lines
     }

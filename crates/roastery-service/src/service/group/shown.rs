@@ -234,13 +234,22 @@ impl GroupService {
                 Err(refusal) => (Some(refusal.clone()), None),
                 Ok((examined, check)) => (
                     check.and_then(|()| self.check_paid_once(&conflicts)).err(),
-                    self.left_to_operator(&kept.request, examined).or_else(|| conflicts.left()),
+                    self.left_to_operator(&kept.request, examined)
+                        .or_else(|| conflicts.left())
+                        .or_else(|| self.left_by_command(kept)),
                 ),
             };
             let refused = refused.map(|refusal| refusal.to_string());
             Ruling { refused, by: self.approval_mode(), left }
         });
         Shown::new(about, state, warnings, conflicts, ruling)
+    }
+
+    /// Why a request was left to the operator where a command approves the others: the command is
+    /// not asked about it again.
+    fn left_by_command(&self, kept: &KeptRequest) -> Option<String> {
+        let left = || self.summaries.why_left(kept.request.session_id());
+        (self.approval_mode() == ApprovalMode::Command).then(left).flatten()
     }
 
     /// Whether a request that was examined still shows what was seen: the request of this change,

@@ -1,9 +1,10 @@
 //! A group's requests after a restart.
 
-use std::sync::Arc;
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
+use roastery_protocol::SessionId;
 use roastery_store::{
-    Change, Decider, Decision, Durability, KeptRequest, Listing, RequestState, StateKind,
+    Change, Coin, Decider, Decision, Durability, KeptRequest, Listing, RequestState, StateKind,
 };
 
 use crate::{
@@ -11,11 +12,11 @@ use crate::{
     limits::Limit,
     service::{
         ServiceError,
-        coins::{MOST_REMEMBERED, PAYMENT_COUNTS},
+        coins::MOST_REMEMBERED,
         decisions::approval::ApprovalBasis,
         group::{service::GroupService, state::open_requests},
         now,
-        payments::Pays,
+        payments::{MOST_PAYMENTS, PAYMENT_COUNTS, Pays},
     },
 };
 
@@ -54,27 +55,52 @@ impl GroupService {
         let since = now().saturating_sub(PAYMENT_COUNTS);
         let forgotten = self.shared.store(move |store| {
             let mut forgotten = 0;
-            // Another epoch may have released them.
-            let latest = store.audit_latest(MOST_REMEMBERED)?;
-            for entry in latest.iter().filter(|entry| entry.key == key) {
-                let kept = store.request(entry.session)?;
-                let kept = kept.filter(|kept| kept.changed >= since);
+            // Another epoch may have released them. Each request has an entry for each signature;
+            // the latest come first, and are noted last.
+            let mut left: BTreeMap<SessionId, (usize, Vec<Coin>)> = BTreeMap::new();
+            store.audit_since(since.saturating_mul(1000), |entry| {
+                if entry.key != key || left.contains_key(&entry.session) {
+                    return;
+                }
+                match left.len() {
+                    number if number < MOST_REMEMBERED => {
+                        left.insert(entry.session, (number, entry.spending.coins));
+                    }
+                    _ => forgotten += 1,
+                }
+            })?;
+            let mut left: Vec<_> = left.into_iter().collect();
+            left.sort_by_key(|(_, (number, _))| Reverse(*number));
+            for (session, (_, spent)) in left {
+                let kept = store.request(session)?;
                 let pays = kept.as_ref().and_then(Pays::of_kept);
-                forgotten += coins.approved(entry.session, &entry.spending.coins, pays);
-                coins.released(entry.session);
+                forgotten += coins.approved(session, &spent, pays);
+                coins.released(session);
             }
             let states = vec![StateKind::Signed];
             let mut which = Listing { groups: vec![id], states, before: u64::MAX, limit: PAGE };
-            for _ in 0..MOST_REMEMBERED / PAGE {
+            let (mut signed, mut size) = (Vec::new(), 0);
+            'pages: for _ in 0..MOST_REMEMBERED / PAGE {
                 let page = store.list(&which)?;
                 let Some(last) = page.last() else { break };
                 which.before = last.position;
                 for kept in page.iter().filter(|kept| kept.changed >= since) {
-                    forgotten += coins.note(kept.request.session_id(), &[], Pays::of_kept(kept));
+                    let Some(pays) = Pays::of_kept(kept) else { continue };
+                    size += pays.size();
+                    if size > MOST_PAYMENTS {
+                        // Those that are older have no room.
+                        forgotten += 1;
+                        break 'pages;
+                    }
+                    signed.push((kept.request.session_id(), pays));
                 }
                 if last.changed < since {
                     break;
                 }
+            }
+            for (session, pays) in signed.into_iter().rev() {
+                let spent = pays.coins.clone();
+                forgotten += coins.note(session, &spent, Some(pays));
             }
             Ok(forgotten)
         });

@@ -217,7 +217,7 @@ impl Service {
         {
             let inputs = inputs.iter().copied().collect();
             let paying = vec![Payment::new(*amount, to)];
-            group.check_asked_once(paying, &inputs).await?;
+            group.check_asked_once(paying, &inputs, &view).await?;
         }
         let (avoid, open) = (coins_of(&under_way), open_coins_of(&under_way));
         let proposed = self.proposed_coins(&group, &view).await?;

@@ -17,13 +17,13 @@ use crate::{
     policy::PolicyEngine,
     service::{
         Service, ServiceError,
-        coins::{PAYMENT_COUNTS, coin_of},
         group::{
+            conflicts::is_over,
             service::{GroupService, key_of},
             turns::Lane,
         },
         now,
-        payments::Payment,
+        payments::{PAYMENT_COUNTS, Payment, coin_of},
     },
 };
 
@@ -257,11 +257,12 @@ fn under_way(
 
 impl GroupService {
     /// Whether another member asks for one of these payments, by a transaction that spends none of
-    /// these coins and is not decided here.
+    /// these coins, is not decided here, and may still be confirmed.
     pub(super) async fn check_asked_once(
         &self,
         payments: Vec<Payment>,
         coins: &BTreeSet<OutPoint>,
+        view: &View,
     ) -> Result<(), ServiceError> {
         let coins: Vec<_> = coins.iter().map(coin_of).collect();
         let alike = self.coins.alike(&coins, &payments);
@@ -272,11 +273,16 @@ impl GroupService {
             payers.into_iter().take(most).map(|session| store.request(session)).collect()
         };
         let found: Vec<Option<KeptRequest>> = self.shared.store(read).await?;
+        let is_over = |kept: &KeptRequest| {
+            let spent = self.coins.spent_by(kept.request.session_id());
+            spent.is_some_and(|(txid, coins)| is_over(view, txid, &coins))
+        };
         let asked = found.into_iter().flatten().find(|kept| {
             kept.state == RequestState::Proposed
                 && kept.proposer.is_some()
                 && kept.request.expiry() > now()
                 && self.why_it_fails(kept.request.session_id()).is_none()
+                && !is_over(kept)
         });
         let Some(kept) = asked else { return Ok(()) };
         let session = kept.request.session_id();
@@ -315,7 +321,7 @@ impl Service {
         }
         let payments = spend.payments();
         let payments = payments.map(|(_, paid)| Payment::new(paid.amount, &paid.script)).collect();
-        group.check_asked_once(payments, &coins).await
+        group.check_asked_once(payments, &coins, &view).await
     }
 
     /// The coins of a wallet that open requests spend which were not approved here.

@@ -1,12 +1,18 @@
 use std::sync::Arc;
 
 use roastery_bitcoin::{policy::Rules, spend::Spend, wallet::Wallet};
-use roastery_protocol::request::{Proposal, RefusalReason, SigningRequest, Subject};
-use roastery_store::{AuditEntry, Coin, Decider, Durability, RequestState, Spending};
+use roastery_protocol::{
+    BodyHash,
+    member::machine::Outcome,
+    request::{Proposal, RefusalReason, SigningRequest, Subject},
+};
+use roastery_store::{AuditEntry, Coin, Decider, Durability, RequestState, Spending, Store};
 use roastery_testkit::{
-    payments::{ordinary, spend_of},
+    payments::{TestGroup, ordinary, spend_of},
     seat,
 };
+
+use roastery_wallet::LiveView;
 
 use super::*;
 use crate::{
@@ -305,8 +311,8 @@ async fn what_was_paid_before_a_restart_is_compared_after_it() {
         change.add_request(&request, &subject, Some(seat(1)), now())
     });
     change.await.unwrap();
-    let coins = coins_spent(&payment_from(&node, 1));
-    let (key, spending) = (node.key(), Spending { amount: 1, coins });
+    // Its coins are known from the transaction alone.
+    let (key, spending) = (node.key(), Spending { amount: 1, coins: Vec::new() });
     let entry = AuditEntry { session, key, spending, ..audit_entry(now_ms(), "") };
     node.shared.store(move |store| store.append_audit(&[entry])).await.unwrap();
     // A group that starts reads what the store has.
@@ -315,4 +321,129 @@ async fn what_was_paid_before_a_restart_is_compared_after_it() {
     let alike = next.coins.alike(&[], &Pays::of(&second).payments);
     assert_eq!(alike.iter().map(|one| one.session).collect::<Vec<_>>(), [session]);
     assert!(alike[0].pays.is_some() && next.coins.is_released(session));
+    // A replacement of it is no further payment.
+    let Pays { payments, coins, .. } = Pays::of(&payment_from(&node, 1));
+    let alike = next.coins.alike(&coins, &payments);
+    assert_eq!(alike, [Alike { session, pays: None, is_approved: true }]);
+}
+
+/// It is signed, as the store has it.
+async fn signed(node: &TestNode, kept: &KeptRequest) {
+    let session = kept.request.session_id();
+    // The store counts signatures, and verifies none.
+    let signatures = TestGroup::three_of_five().sign(kept.request.messages());
+    let package = BodyHash::from_bytes([0; 32]);
+    let signed = RequestState::Signed(Outcome { session, signatures, package, origin: None });
+    let change = move |store: &Store| store.change_request(session, now(), |_| Some(signed));
+    node.shared.store(change).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_of_what_was_signed_before_a_restart_is_no_further_payment() {
+    let node = with(ApprovalMode::Manual, true).await;
+    let request = payment_from(&node, 1).requests([1; 32], now() + 600).unwrap().remove(0);
+    let subject = Subject::Transaction(payment_from(&node, 1).document().bytes().to_vec());
+    let session = request.session_id();
+    let change = node.shared.write(Durability::Synced, move |change| {
+        change.add_request(&request, &subject, Some(seat(1)), now())
+    });
+    change.await.unwrap();
+    signed(&node, &node.kept(session).await).await;
+    node.group.resume().await.unwrap();
+    let wallet = Wallet::new(node.members().clone()).unwrap();
+    let mut psbt = payment_from(&node, 1).document().decoded().clone();
+    psbt.unsigned_tx.lock_time = bitcoin::absolute::LockTime::from_height(1).unwrap();
+    let (bump, said) = asked(&node, &spend_of(psbt, &wallet), 5).await;
+    assert!(said.starts_with("pending"), "{said}");
+    let warnings = warnings(&node.group, &bump).await;
+    assert_eq!(warnings.iter().map(|one| one.code).collect::<Vec<_>>(), ["spent_twice"]);
+    approved(&node, &bump).await.unwrap();
+    let (_, said) = asked(&node, &payment_from(&node, 2), 6).await;
+    assert!(said.starts_with("rejected") && said.contains("--input"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_left_by_a_command_is_approved_by_the_operator_after_the_other_was_rejected() {
+    let node = with(ApprovalMode::Command, false).await;
+    let (first, _) = asked(&node, &payment_from(&node, 1), 1).await;
+    let (second, said) = asked(&node, &payment_from(&node, 2), 2).await;
+    assert!(said.starts_with("pending"), "{said}");
+    let first = node.kept(first.request.session_id()).await;
+    let (by, reason) = (Decider::Operator, RefusalReason::Operator);
+    node.group.refuse(&first, by, reason, "not this".to_owned(), None).await.unwrap();
+    let shown = node.group.known_whole(second.clone(), Lane::Operator, None).await;
+    assert!(shown.details.unwrap().ruling.unwrap().left.is_some());
+    let about = DecidedAbout::default();
+    let done = node.group.approve_as_operator(second, about, asking(0)).await.unwrap();
+    assert_eq!(done.current.state, State::Approved);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_others_refuse_counts_while_it_is_approved_here() {
+    let node = with(ApprovalMode::Manual, true).await;
+    let (first, _) = asked(&node, &payment_from(&node, 1), 1).await;
+    approved(&node, &first).await.unwrap();
+    let session = first.request.session_id();
+    node.group.progress.refused(session, seat(1), RefusalReason::Operator);
+    assert_eq!(node.group.current_state(&node.kept(session).await).state, State::Failed);
+    let (_, said) = asked(&node, &payment_from(&node, 2), 2).await;
+    assert!(said.starts_with("rejected") && said.contains("refused by other members"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proposal_of_a_signed_transaction_does_not_hide_that_it_is_signed() {
+    let node = with(ApprovalMode::Manual, true).await;
+    let (first, _) = asked(&node, &payment_from(&node, 1), 1).await;
+    signed(&node, &first).await;
+    for id in 10..14 {
+        asked(&node, &payment_from(&node, 1), id).await;
+    }
+    let (second, said) = asked(&node, &payment_from(&node, 2), 2).await;
+    assert!(said.starts_with("rejected") && said.contains("is signed"), "{said}");
+    assert_eq!(warnings(&node.group, &second).await.len(), 1, "one for all that sign the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_come_into_a_block_since_it_was_examined_counts_until_that_is_seen() {
+    let kinds = vec![SubjectKind::Transaction];
+    let chain = Arc::new(LiveView::default());
+    chain.set(View { whole: true, ..View::default() });
+    let config = PolicyConfig { kinds, ..Default::default() };
+    let node = TestNode::beside(config, Some(chain.clone())).await;
+    let paying = payment_from(&node, 1);
+    let (first, _) = asked(&node, &paying, 1).await;
+    approved(&node, &first).await.unwrap();
+    let (second, _) = asked(&node, &payment_from(&node, 2), 2).await;
+    let examined = node.group.examine(&second).await.unwrap();
+    let txid = paying.transaction().compute_txid();
+    let heights = [(txid, Some(7))].into();
+    let paid = paying.payments();
+    let paid = paid.map(|(_, paid)| ((paid.script.clone(), paid.amount), vec![txid])).collect();
+    chain.set(View { whole: true, heights, paid, ..View::default() });
+    let before = node.group.conflicts_now(&second, examined.spend()).await;
+    assert!(before.left().is_some(), "{before:?}");
+    let examined = node.group.examine(&second).await.unwrap();
+    let seen = node.group.conflicts_now(&second, examined.spend()).await;
+    assert!(seen.left().is_none() && seen.decided.is_empty(), "{seen:?}");
+    assert!(node.group.left_to_operator(&second.request, &examined).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_read_of_too_many_leaves_a_request_to_the_operator() {
+    for (pay_once, is_approved) in [(false, false), (false, true), (true, false), (true, true)] {
+        let node = with(ApprovalMode::Manual, pay_once).await;
+        let spend = payment_from(&node, 1);
+        let (kept, _) = asked(&node, &spend, 1).await;
+        let pays = Pays::of(&payment_from(&node, 2));
+        for number in 0..=MOST_READ as u8 {
+            let session = SessionId::from_bytes([number; 32]);
+            match is_approved {
+                true => node.group.coins.approved(session, &[], Some(pays.clone())),
+                false => node.group.coins.note(session, &[], Some(pays.clone())),
+            };
+        }
+        let examined = node.group.examine(&kept).await.unwrap();
+        let conflicts = node.group.conflicts_now(&kept, examined.spend()).await;
+        assert_eq!(conflicts.left().is_some(), pay_once || is_approved);
+    }
 }

@@ -207,7 +207,7 @@ async fn a_payment_that_another_member_asks_for_is_not_made_beside_it() {
     let payment = |amount| vec![Payment::new(amount, &paid.script)];
     let asks = async |amount, coins: &[OutPoint]| {
         let coins = coins.iter().copied().collect();
-        node.group.check_asked_once(payment(amount), &coins).await
+        node.group.check_asked_once(payment(amount), &coins, &View::default()).await
     };
     asks(paid.amount, &[]).await.unwrap();
     node.group.receive_proposal(seat(1), Proposal { request, subject }).await.unwrap();
@@ -216,6 +216,17 @@ async fn a_payment_that_another_member_asks_for_is_not_made_beside_it() {
     let ServiceError::AlreadyPaid { session: named, reason } = refused else { panic!("{refused}") };
     assert_eq!(named, session.to_string());
     assert!(reason.contains("roastery approve") && reason.contains("--again"), "{reason}");
+    // It is in a block, or can be in none any more.
+    let txid = spend.transaction().compute_txid();
+    let in_block = View { heights: [(txid, Some(7))].into(), ..View::default() };
+    let by_other = Spender { txid: Txid::from_byte_array([9; 32]), confirmed: true };
+    let output = spend.transaction().output[0].clone();
+    let coin = ChainCoin { output, path: (0, 0), height: Some(1), spent_by: Some(by_other) };
+    let coins = [(spend.inputs()[0].outpoint, coin)].into();
+    for view in [in_block, View { coins, ..View::default() }] {
+        let coins = BTreeSet::new();
+        node.group.check_asked_once(payment(paid.amount), &coins, &view).await.unwrap();
+    }
     // Another amount, and a coin of that one: only one of both can be confirmed.
     asks(paid.amount + Amount::from_sat(1), &[]).await.unwrap();
     asks(paid.amount, &[spend.inputs()[0].outpoint]).await.unwrap();

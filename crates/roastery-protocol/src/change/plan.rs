@@ -307,6 +307,16 @@ impl Plan {
         group.expect("the cards of a plan are the members of a group")
     }
 
+    /// The first new seat with an identity key that the holder of this seat of the parent has in
+    /// the parent: it stays with that one, though this seat may be gone. A new seat with its peer
+    /// alone is not taken for one of its own: a card can name any peer.
+    pub fn successor(&self, old: &Member, parent: &Group) -> Option<Seat> {
+        let own = parent.members().iter().filter(|member| member.peer == old.peer);
+        let own: Vec<_> = own.map(|member| member.identity_key).collect();
+        let mut new = self.seats().zip(self.members());
+        new.find(|(_, new)| own.contains(&new.identity_key)).map(|(seat, _)| seat)
+    }
+
     /// Whether the holder of this new seat is a member of the parent: its identity key is in the
     /// parent's roster. Any other joins, whatever its name is.
     pub fn stays(&self, seat: Seat, parent: &Group) -> bool {
@@ -417,6 +427,28 @@ mod tests {
         let mut bytes = plan(&group(2, 3), &|_| {}).encode();
         bytes.push(0);
         assert!(matches!(Plan::decode(&bytes), Err(PlanError::Encoding(_))));
+    }
+
+    #[test]
+    fn a_member_stays_with_a_seat_that_is_left_and_not_by_a_foreign_key_with_its_peer() {
+        let group = group(2, 3);
+        let old = |at: usize| &group.members()[at];
+        let of = |with: &dyn Fn(&mut Terms)| plan(&group, with);
+        // Each seat of the parent has another peer: a foreign key that names one is not its own.
+        let foreign = of(&|terms| {
+            terms.members[2].member = at_peer_of(old(2), 9, 1);
+        });
+        assert_eq!(foreign.successor(old(0), &group), Some(seat(0)));
+        assert_eq!(foreign.successor(old(2), &group), None);
+        // With both seats of one member in the parent it stays though one is dropped.
+        let mut members = group.members().to_vec();
+        members[2] = at_peer_of(&members[0], 2, 0);
+        let (keys, code) = ((**group.keys()).clone(), *group.chain_code());
+        let several = Group::new(keys, code, members).unwrap();
+        let fewer = plan(&several, &|terms| {
+            terms.members.pop();
+        });
+        assert_eq!(fewer.successor(&several.members()[2], &several), Some(seat(0)));
     }
 
     #[test]

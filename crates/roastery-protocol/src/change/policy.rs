@@ -1,9 +1,12 @@
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use thiserror::Error;
 
 use super::Plan;
-use crate::group::Group;
+use crate::group::{Group, Member, PeerId};
 
 /// Who approves a plan at an old member. It is never a rule alone: a change can give the key to
 /// others.
@@ -28,24 +31,27 @@ pub enum AcceptedBy {
 }
 
 /// A node's own rules for changes, `[policy.change]` of its configuration. The default allows every
-/// plan that does not lower the threshold.
+/// plan that lowers neither the threshold nor the number of members that must sign at least.
+/// Members are peers, however many seats each of them has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangePolicy {
     /// Who approves, as an old member.
     pub approval: ApprovedBy,
     /// Who accepts, as a new member.
     pub accept: AcceptedBy,
-    /// The fewest new members, n'.
+    /// The fewest new members.
     pub least_members: usize,
-    /// The least n' - t': how many new members may be away while the group signs.
+    /// The least n' - t': how many new seats may be away while the group signs.
     pub least_margin: usize,
     /// The most members of the parent that may leave; `None` allows any number.
     pub most_leaving: Option<usize>,
     /// The fewest whole days between two epochs.
     pub least_days_between: u32,
-    /// Whether t' may be below t.
+    /// Whether t' may be below t, and the fewest members that have t' seats together below those
+    /// that have t.
     pub allow_lower_threshold: bool,
-    /// The fewest approvals before this node deals. It needs t in any case.
+    /// The fewest members that have approved before this node deals. It needs the approvals of t
+    /// seats in any case.
     pub least_approvals: usize,
 }
 
@@ -56,13 +62,13 @@ pub enum PolicyRefused {
     /// Too few new members.
     #[error("{members} members; this node's rules demand {least} (least_members)")]
     Members {
-        /// n'.
+        /// How many there are.
         members: usize,
         /// The fewest allowed.
         least: usize,
     },
     /// Too few may be away.
-    #[error("{margin} members may be away; this node's rules demand {least} (least_margin)")]
+    #[error("{margin} seats may be away; this node's rules demand {least} (least_margin)")]
     Margin {
         /// n' - t'.
         margin: usize,
@@ -95,6 +101,16 @@ pub enum PolicyRefused {
         /// t'.
         new: usize,
     },
+    /// Fewer members can sign without the others.
+    #[error(
+        "{new} members have enough seats to sign after it, no fewer than {old} now (allow_lower_threshold)"
+    )]
+    FewerSigners {
+        /// The fewest members that have t seats together.
+        old: usize,
+        /// The fewest new ones that have t'.
+        new: usize,
+    },
 }
 
 impl ChangePolicy {
@@ -104,7 +120,7 @@ impl ChangePolicy {
     ///
     /// [`PolicyRefused`] names the first rule that the plan breaks.
     pub fn judge(&self, plan: &Plan, parent: &Group, age: Duration) -> Result<(), PolicyRefused> {
-        let (members, least) = (plan.size(), self.least_members);
+        let (members, least) = (peers_of(plan.members().iter()).len(), self.least_members);
         if members < least {
             return Err(PolicyRefused::Members { members, least });
         }
@@ -112,10 +128,8 @@ impl ChangePolicy {
         if margin < least {
             return Err(PolicyRefused::Margin { margin, least });
         }
-        let leaves = |old: &&crate::group::Member| {
-            !plan.members().iter().any(|new| new.identity_key == old.identity_key)
-        };
-        let leaving = parent.members().iter().filter(leaves).count();
+        let leaves = |old: &&Member| plan.successor(old, parent).is_none();
+        let leaving = peers_of(parent.members().iter().filter(leaves)).len();
         if let Some(most) = self.most_leaving.filter(|most| leaving > *most) {
             return Err(PolicyRefused::Leaving { leaving, most });
         }
@@ -127,10 +141,15 @@ impl ChangePolicy {
         if new < old && !self.allow_lower_threshold {
             return Err(PolicyRefused::LowerThreshold { old, new });
         }
+        let (old, new) = (fewest(parent.members(), old), fewest(plan.members(), new));
+        if new < old && !self.allow_lower_threshold {
+            return Err(PolicyRefused::FewerSigners { old, new });
+        }
         Ok(())
     }
 
-    /// How many approvals this node waits for before it deals: t, or more if its rules say so.
+    /// How many approvals of seats this node needs before it deals: t, or as many as members must
+    /// approve by its rules.
     pub fn approvals(&self, parent: &Group) -> usize {
         self.least_approvals.max(parent.threshold())
     }
@@ -142,10 +161,50 @@ impl ChangePolicy {
     }
 }
 
+/// The members that hold these seats.
+fn peers_of<'a>(seats: impl Iterator<Item = &'a Member>) -> BTreeSet<&'a PeerId> {
+    seats.map(|member| &member.peer).collect()
+}
+
+/// The fewest members that have so many seats together.
+fn fewest(seats: &[Member], threshold: usize) -> usize {
+    let mut each: BTreeMap<&PeerId, usize> = BTreeMap::new();
+    seats.iter().for_each(|member| *each.entry(&member.peer).or_default() += 1);
+    let mut counts: Vec<usize> = each.into_values().collect();
+    counts.sort_unstable_by(|one, other| other.cmp(one));
+    let reached = counts.iter().scan(0, |sum, count| {
+        *sum += count;
+        Some(*sum)
+    });
+    reached.take_while(|sum| *sum < threshold).count() + 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::test_plans::*;
+    use crate::{change::test_plans::*, group::NamedMember};
+
+    #[test]
+    fn members_are_counted_by_peer_and_not_by_seat() {
+        let group = group(3, 5);
+        // Seat 4 becomes a second one of the first member: its own member leaves.
+        let plan = plan(&group, &|terms| {
+            let first = terms.members[0].clone();
+            let member = at_peer_of(&first.member, 9, 1);
+            terms.members[4] = NamedMember { name: first.name, member };
+        });
+        let lower = || ChangePolicy { allow_lower_threshold: true, ..ChangePolicy::default() };
+        let judge = |policy: ChangePolicy| policy.judge(&plan, &group, YEAR);
+        let refused = PolicyRefused::FewerSigners { old: 3, new: 2 };
+        assert_eq!(judge(ChangePolicy::default()), Err(refused));
+        assert_eq!(judge(lower()), Ok(()));
+        assert_eq!(judge(ChangePolicy { least_members: 4, ..lower() }), Ok(()));
+        let refused = PolicyRefused::Members { members: 4, least: 5 };
+        assert_eq!(judge(ChangePolicy { least_members: 5, ..lower() }), Err(refused));
+        assert_eq!(judge(ChangePolicy { most_leaving: Some(1), ..lower() }), Ok(()));
+        let refused = PolicyRefused::Leaving { leaving: 1, most: 0 };
+        assert_eq!(judge(ChangePolicy { most_leaving: Some(0), ..lower() }), Err(refused));
+    }
 
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 

@@ -173,11 +173,14 @@ impl RollCall {
         self.plan.seats().filter(|seat| !self.has_accepted(*seat))
     }
 
-    /// The roll, once all new members have accepted and at least `approvals` and t old ones have
-    /// approved.
-    pub fn roll(&self, approvals: usize) -> Option<Roll> {
-        let needed = approvals.max(self.parent.threshold());
-        if self.missing().next().is_some() || self.approvals.len() < needed {
+    /// The roll, once all new members have accepted and at least t old seats have approved, which
+    /// `members` peers hold at the least.
+    pub fn roll(&self, members: usize) -> Option<Roll> {
+        let approving = self.approvals.keys().filter_map(|seat| self.parent.member(*seat));
+        let approving: BTreeSet<_> = approving.map(|member| &member.peer).collect();
+        let is_enough =
+            self.approvals.len() >= self.parent.threshold() && approving.len() >= members;
+        if self.missing().next().is_some() || !is_enough {
             return None;
         }
         let approval = |(seat, signature): (&Seat, &Signature)| RollApproval {

@@ -43,6 +43,14 @@ pub(crate) fn card(at: u8, generation: u8) -> Member {
     Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding }
 }
 
+/// A further seat of the holder of another card, with keys of its own.
+pub(crate) fn at_peer_of(other: &Member, at: u8, generation: u8) -> Member {
+    let (host, card) = (host(at, generation), card(at, generation));
+    let peer = other.peer.clone();
+    let binding = host.bind(&card.identity_key, &peer, 0);
+    Member { peer, binding, ..card }
+}
+
 pub(crate) fn named(at: u8, generation: u8) -> NamedMember {
     NamedMember { name: format!("member {at}").parse().unwrap(), member: card(at, generation) }
 }

@@ -133,16 +133,16 @@ announce = {announce}
 
 # Which changes of a group this node takes part in. A person decides about each; these rules bind that person too.
 [policy.change]
-# The fewest members after it, and how many of them may be away while the group signs, at least.
+# The fewest members after it, and how many seats may be away while the group signs, at least. A member may have several seats.
 # least_members = 0
 # least_margin = 0
 # The most members that may leave at once; any number if nothing is said.
 # most_leaving = 1
 # The fewest whole days since this node has adopted the epoch before.
 # least_days_between = 0
-# Whether fewer may have to sign after it.
+# Whether fewer may have to sign after it: a lower threshold, or fewer members that have enough seats together.
 # allow_lower_threshold = false
-# The fewest approvals before this node deals; as many as must sign are needed in any case.
+# The fewest members that have approved before this node deals; as many seats as must sign are needed in any case.
 # least_approvals = 0
 
 # What is different for one group, meant by its name or its id (64 digits): a policy, which takes the place of the one above

@@ -161,7 +161,7 @@ impl Holder {
             old,
             new,
             engine,
-            approvals: 0,
+            approving: 0,
             place,
             may_deal,
             deadline: now.monotonic + remaining,

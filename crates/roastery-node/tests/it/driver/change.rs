@@ -78,7 +78,7 @@ fn open(mesh: &Mesh, fixture: &Fixture, plan: &Plan, at: usize, kept: &Arc<Mutex
         old: vec![(seat(at), key.clone())],
         new: vec![(seat(at), key)],
         engine,
-        approvals: 0,
+        approving: 0,
         current: EpochOrder::GENERATED,
         stored,
         certificate: certificate.map(|certificate| certificate.to_bytes()),

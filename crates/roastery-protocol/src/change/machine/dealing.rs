@@ -109,7 +109,7 @@ impl<E: Engine> Change<E> {
 
     /// Whether all new members have accepted, and enough old ones approve at this moment.
     fn has_roll(&self) -> bool {
-        self.call.roll(self.fixed.approvals).is_some()
+        self.call.roll(self.fixed.approving).is_some()
     }
 
     pub(super) fn call_roll(&mut self, now: Moment) {

@@ -142,7 +142,7 @@ struct Fixed {
     params: ChangeParams,
     old: BTreeMap<Seat, Arc<IdentityKey>>,
     new: BTreeMap<Seat, Arc<IdentityKey>>,
-    approvals: usize,
+    approving: usize,
     deadline: Duration,
     settings: Settings,
     order: Order,

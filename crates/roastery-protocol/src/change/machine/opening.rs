@@ -57,8 +57,9 @@ pub struct Opening<E> {
     pub new: Vec<(Seat, Arc<IdentityKey>)>,
     /// Holds this node's secrets.
     pub engine: E,
-    /// How many approvals this node waits for before it deals; t at the least.
-    pub approvals: usize,
+    /// How many members this node waits for before it deals: so many must have approved, however
+    /// many seats each of them has, and t seats in any case.
+    pub approving: usize,
     /// Whether this node may deal in the plan: it is the one with the highest number that was
     /// approved here, or none was
     /// ([`ApprovedNumbers::may_deal_in`](crate::change::ApprovedNumbers::may_deal_in)).
@@ -183,7 +184,7 @@ impl<E: Engine> Change<E> {
                 params,
                 old: old.into_iter().collect(),
                 new: new.into_iter().collect(),
-                approvals: opening.approvals,
+                approving: opening.approving,
                 deadline: opening.deadline,
                 settings,
             },

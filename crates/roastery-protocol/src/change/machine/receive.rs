@@ -280,7 +280,7 @@ impl<E: Engine> Change<E> {
             return;
         }
         if self.may_answer(sender, Reply::Roll, now)
-            && let Some(roll) = self.call.roll(self.fixed.approvals)
+            && let Some(roll) = self.call.roll(self.fixed.approving)
         {
             let envelope = self.seal_as_any(&Body::Roll(roll.list().clone()));
             self.send(Destination::Seat(sender), &envelope);

@@ -192,7 +192,7 @@ fn a_seat_that_has_not_dealt_does_not_deal_after_a_withdrawal_though_another_one
     let mut world = with_one_of_two_dealt();
     // It has no roll yet, so that it deals nothing at once.
     let mut opening = world.opening(0);
-    opening.approvals = 4;
+    opening.approving = 4;
     world.nodes[0].machine = Some(Change::open(opening, world.now).unwrap());
     assert_eq!(world.with(0, Change::withdraw), Some(false), "one has dealt");
     assert_eq!(dealt(&world, 0), [0].into());

@@ -243,7 +243,7 @@ impl World {
                 asked: 0,
                 accepted: 0,
             },
-            approvals: 0,
+            approving: 0,
             may_deal: self.may_deal,
             deadline: checked.unwrap_or(self.now.monotonic),
             current: self.current,

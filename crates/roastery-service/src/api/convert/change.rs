@@ -8,12 +8,11 @@ use crate::{
 impl From<ChangeStatus> for view::ChangeStatus {
     fn from(status: ChangeStatus) -> Self {
         let ChangeStatus { name, plan, parent, old, new, old_names, report, .. } = &status;
-        let stays = |identity| plan.members().iter().any(|new| new.identity_key == identity);
         let old_members = parent.seats().zip(parent.members()).zip(old_names);
         let old_members = old_members.map(|((seat, member), name)| view::OldMember {
             name: if name.is_empty() { format!("seat {seat}") } else { name.clone() },
             own: old.contains(&seat),
-            stays: stays(member.identity_key),
+            stays: plan.successor(member, parent).is_some(),
             excluded: plan.excluded().contains(&seat),
             approved: report.approved.contains(&seat),
         });

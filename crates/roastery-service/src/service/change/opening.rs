@@ -90,7 +90,7 @@ impl Service {
         });
         let certified = certified.transpose()?;
         let policy = self.change_rules(&parent)?.policy();
-        let approvals = policy.approvals(&parent);
+        let (approvals, approving) = (policy.approvals(&parent), policy.least_approvals);
         let seats_of = |own: &OwnSeats| own.iter().map(|(seat, _)| *seat).collect();
         let opened = OpenChange {
             plan: plan.clone(),
@@ -125,7 +125,7 @@ impl Service {
                 old,
                 new,
                 engine,
-                approvals,
+                approving,
                 deadline,
                 current,
                 stored: records,

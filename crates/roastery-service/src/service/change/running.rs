@@ -152,8 +152,8 @@ impl Service {
     pub(super) fn status_of_change(&self, change: &ChangeService) -> ChangeStatus {
         let OpenChange { plan, parent, name, names, old, new, approvals } = &change.opened;
         let of_plan = |member: &Member| {
-            let mut named = plan.members().iter().zip(plan.names());
-            named.find(|(new, _)| new.identity_key == member.identity_key).map(|(_, name)| name)
+            let seat = plan.successor(member, parent)?;
+            plan.names().get(seat.index())
         };
         // A member that joins knows the names of the others from the plan only. What other groups
         // call a member is shown where nothing else is known.

@@ -16,7 +16,8 @@ use roastery_fuzz::{CHANGE, IDENTITY, INVITATION, members};
 use roastery_protocol::{
     Seat,
     change::{
-        EpochFile, EpochOrder, Holding, Parent, Party, Plan, Question, Receipt, Terms,
+        EpochFile, EpochOrder, Holding, Lineage, LineageFile, LineageRoot, Parent, Party, Plan,
+        Question, Receipt, Terms,
         message::{Body, Envelope, LineageContent, LineageMessage},
     },
     clock::Moment,
@@ -90,6 +91,10 @@ fn plan_and_epoch(certificate: &Certificate) -> Result<(), Box<dyn Error>> {
     write("change_plan", 0, &plan.encode())?;
     let file = EpochFile::new(plan.clone(), certificate);
     write("epoch_file", 0, &file.encode())?;
+    // Of the first group alone: the certificate above is of other parameters than the plan.
+    let root = LineageRoot::Group(Arc::new(group.clone()));
+    let lineage = Lineage::new(root.group().clone());
+    write("lineage_file", 0, &LineageFile::of(root, &lineage)?.encode())?;
     let current = EpochOrder::last_of(&plan);
     let contents = [LineageContent::Ask { current, epoch: 2 }, LineageContent::Epoch(file)];
     for (number, content) in contents.into_iter().enumerate() {

@@ -17,6 +17,7 @@ mod manager;
 mod metrics;
 pub mod own_card;
 pub mod policy;
+pub mod recovering;
 mod service;
 pub mod text;
 mod time;

@@ -27,6 +27,10 @@ pub enum ChangeAct {
     Acknowledged,
     /// The shares or host keys of the epoch are erased at this node.
     Erased,
+    /// A command of the node has approved the plan, and not its person.
+    ApprovedByCommand,
+    /// The node has accepted the plan by its rules, and not its person.
+    AcceptedByRule,
 }
 
 /// An entry of the log of changes.

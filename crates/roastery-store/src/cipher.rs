@@ -92,37 +92,39 @@ impl Cipher {
     }
 }
 
-/// Seals the data key under a passphrase's key.
-pub(super) fn seal_key(
-    key: &DataKey,
+/// Seals N bytes under a passphrase's key; SEALED is N and the tag.
+pub(super) fn seal_bytes<const N: usize, const SEALED: usize>(
+    bytes: &Zeroizing<[u8; N]>,
     under: &[u8; 32],
     nonce: &[u8; NONCE],
     context: &[u8],
-) -> [u8; 64 + TAG] {
-    let mut sealed = [0; 64 + TAG];
-    sealed[..64].copy_from_slice(key.as_slice());
+) -> [u8; SEALED] {
+    const { assert!(SEALED == N + TAG) }
+    let mut sealed = [0; SEALED];
+    sealed[..N].copy_from_slice(bytes.as_slice());
     let tag = XChaCha20Poly1305::new(under.into())
-        .encrypt_inout_detached(&XNonce::from(*nonce), context, (&mut sealed[..64]).into())
-        .expect("64 bytes are not too long");
-    sealed[64..].copy_from_slice(&tag);
+        .encrypt_inout_detached(&XNonce::from(*nonce), context, (&mut sealed[..N]).into())
+        .expect("so few bytes are not too long");
+    sealed[N..].copy_from_slice(&tag);
     sealed
 }
 
-/// Opens what [`seal_key`] has sealed.
-pub(super) fn open_key(
-    sealed: &[u8; 64 + TAG],
+/// Opens what [`seal_bytes`] has sealed.
+pub(super) fn open_bytes<const N: usize, const SEALED: usize>(
+    sealed: &[u8; SEALED],
     under: &[u8; 32],
     nonce: &[u8; NONCE],
     context: &[u8],
-) -> Result<DataKey, StoreError> {
-    let (ciphertext, tag) = sealed.split_at(64);
-    let mut key = Zeroizing::new([0; 64]);
-    key.copy_from_slice(ciphertext);
-    let tag = tag.try_into().expect("what follows 64 of 80 bytes are 16");
+) -> Result<Zeroizing<[u8; N]>, StoreError> {
+    const { assert!(SEALED == N + TAG) }
+    let (ciphertext, tag) = sealed.split_at(N);
+    let mut bytes = Zeroizing::new([0; N]);
+    bytes.copy_from_slice(ciphertext);
+    let tag = tag.try_into().expect("what follows is the tag");
     XChaCha20Poly1305::new(under.into())
-        .decrypt_inout_detached(&XNonce::from(*nonce), context, key.as_mut_slice().into(), tag)
+        .decrypt_inout_detached(&XNonce::from(*nonce), context, bytes.as_mut_slice().into(), tag)
         .map_err(|_| StoreError::WrongPassphrase)?;
-    Ok(key)
+    Ok(bytes)
 }
 
 pub(super) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, StoreError> {

@@ -9,7 +9,7 @@ use redb::backends::FileBackend;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    ChangeEntry, Durability, MadeBackups, Part, Passphrase, Store, StoreError, acts,
+    ChangeEntry, Durability, HostKeyFiles, MadeBackups, Part, Passphrase, Store, StoreError, acts,
     audit::{self, AuditRecord},
     backups,
     bars::BarRecord,
@@ -189,6 +189,7 @@ fn check(snapshot: &Snapshot<'_>, open: OpenEpoch<'_>) -> Result<(), StoreError>
     snapshot.each(|record: EpochRecord| record.read().map(drop))?;
     snapshot.each(|_: ChangeEntry| Ok(()))?;
     snapshot.each(|_: MadeBackups| Ok(()))?;
+    snapshot.each(|_: HostKeyFiles| Ok(()))?;
     snapshot.each(|record: KeygenRecord| record.read().map(drop))?;
     check_requests(snapshot)?;
     snapshot.each(|record: ProofRecord| record.read().map(drop))?;

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     FORMAT, Part, Passphrase, PassphraseCost, StoreError,
-    cipher::{DataKey, open_key, random, seal_key},
+    cipher::{DataKey, open_bytes, random, seal_bytes},
 };
 
 const CONTEXT: &[u8] = b"roastery/store/1/data-key";
@@ -44,7 +44,7 @@ impl Header {
         let (salt, nonce) = (*random()?, *random()?);
         let mut header = Self { format: FORMAT, cost, salt, nonce, sealed_key: [0; 80] };
         let under: Zeroizing<[u8; 32]> = cost.derive(passphrase, &salt)?;
-        header.sealed_key = seal_key(key, &under, &nonce, &header.context());
+        header.sealed_key = seal_bytes::<64, 80>(key, &under, &nonce, &header.context());
         Ok(header)
     }
 
@@ -70,7 +70,7 @@ impl Header {
     /// The data key, if the passphrase is right.
     pub(super) fn open(&self, passphrase: &Passphrase) -> Result<DataKey, StoreError> {
         let under = self.cost.derive(passphrase, &self.salt)?;
-        open_key(&self.sealed_key, &under, &self.nonce, &self.context())
+        open_bytes::<64, 80>(&self.sealed_key, &under, &self.nonce, &self.context())
     }
 
     fn context(&self) -> Vec<u8> {

@@ -100,6 +100,16 @@ impl Store {
         record.map_or(Ok(None), |record| record.read(&snapshot, &|key| self.open_epoch(key)))
     }
 
+    /// Whether the host key with this public key was here and is erased.
+    ///
+    /// # Errors
+    ///
+    /// [`Part::Value`] if its record was altered.
+    pub fn has_erased_host_key(&self, host: &Point) -> Result<bool, StoreError> {
+        let record: Option<HostKeyRecord> = self.vault.snapshot()?.get(&host.serialize())?;
+        Ok(record.is_some_and(|record| record.erased))
+    }
+
     /// The plans whose host keys are here and not erased. No host key is opened.
     ///
     /// # Errors

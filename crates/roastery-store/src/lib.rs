@@ -40,6 +40,7 @@
 //! | plans | the plans of changes that were shown to this node, with the records of their changes and their certificates |
 //! | epochs | the recovery files of the epochs of this node's keys, and the records of the switch |
 //! | log of changes | what this node and its person have done in changes; entries are added and never changed |
+//! | host key files | of which host keys files were made that are kept elsewhere, and when |
 //! | made backups | when backups were made, and of which groups they have shares |
 //! | names | which group a name means; final |
 //! | key generations | while under way: invitation, and of each own seat its seed and the transcript that it has signed. Afterwards the id only, so that none is begun again with another seed |
@@ -116,6 +117,7 @@ mod error;
 mod evidence;
 mod groups;
 mod header;
+mod host_key_files;
 mod host_keys;
 mod incarnations;
 mod index;
@@ -138,6 +140,7 @@ mod request;
 mod request_record;
 mod requests;
 mod rows;
+mod sealed;
 mod secret;
 mod snapshot;
 mod state;
@@ -170,6 +173,7 @@ pub use self::{
     error::{ContentError, Entry, Part, StoreError},
     evidence::KeptProof,
     groups::{KeptGroup, KnownGroup},
+    host_key_files::HostKeyFiles,
     keygens::{KeptKeygen, KeptSeat},
     keys::{NodeKeys, TransportSecret},
     lineages::KeptEpochs,
@@ -179,6 +183,7 @@ pub use self::{
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
     plans::KeptPlan,
     request::{Change, KeptRequest, RequestState, StateKind},
+    sealed::SealedSecret,
     tokens::{KeptToken, MAX_TOKENS},
     transaction::Transaction,
     wallets::{MAX_WALLET, WalletPart},

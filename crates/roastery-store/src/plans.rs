@@ -108,7 +108,7 @@ impl Store {
             if is_new && certificate.is_none() {
                 known.records.push(record.clone());
             }
-            if let Some(act) = act_of(record).filter(|_| is_new) {
+            if let Some(act) = act_of(record, &known.records).filter(|_| is_new) {
                 let (key, epoch) = (plan.parent().key, plan.epoch());
                 transaction.append_change(&ChangeEntry { time_ms, key, epoch, plan: id, act })?;
             }
@@ -173,16 +173,26 @@ impl Store {
     }
 }
 
-/// What the log of changes says of a record.
-fn act_of(record: &change::machine::Record) -> Option<ChangeAct> {
-    use change::machine::Record;
+/// What the log of changes says of a record beside these.
+fn act_of(
+    record: &change::machine::Record,
+    beside: &[change::machine::Record],
+) -> Option<ChangeAct> {
+    use change::machine::{Decided, Record};
+    let by_rule = |what| Record::is_by_rule(beside, what);
     match record {
-        Record::Approved | Record::ApprovedAgain => Some(ChangeAct::Approved),
+        Record::Approved | Record::ApprovedAgain if by_rule(Decided::Approval) => {
+            Some(ChangeAct::ApprovedByCommand)
+        }
+        Record::Accepted if by_rule(Decided::Acceptance) => Some(ChangeAct::AcceptedByRule),
+        Record::Approved | Record::ApprovedAgain | Record::ByPerson(Decided::Approval) => {
+            Some(ChangeAct::Approved)
+        }
+        Record::Accepted | Record::ByPerson(Decided::Acceptance) => Some(ChangeAct::Accepted),
         Record::Withdrawn => Some(ChangeAct::Withdrawn),
-        Record::Accepted => Some(ChangeAct::Accepted),
         Record::Dealt(_) => Some(ChangeAct::Dealt),
         Record::Signed { .. } => Some(ChangeAct::Signed),
-        Record::Certified(_) | Record::Expired | Record::Restored => None,
+        Record::Certified(_) | Record::Expired | Record::Restored | Record::ByRule(_) => None,
     }
 }
 

@@ -41,10 +41,11 @@ pub(super) enum Table {
     Outbox,
     Hooks,
     Told,
+    HostKeyFiles,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 33] = [
+    pub(super) const ALL: [Table; 34] = [
         Table::Keys,
         Table::Groups,
         Table::Shares,
@@ -78,6 +79,7 @@ impl Table {
         Table::Outbox,
         Table::Hooks,
         Table::Told,
+        Table::HostKeyFiles,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -115,6 +117,7 @@ impl Table {
             Table::Outbox => "outbox",
             Table::Hooks => "hooks",
             Table::Told => "told",
+            Table::HostKeyFiles => "host-key-files",
         }
     }
 

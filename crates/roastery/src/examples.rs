@@ -114,6 +114,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("change log", &["roastery change log", "roastery change log --from 100 --json"]),
     ("hostkey", &["roastery hostkey check host.key"]),
+    ("hostkey export", &["roastery hostkey export --group treasury --into /media/anna"]),
     ("hostkey check", &["roastery hostkey check host.key"]),
     ("config", &["roastery config check"]),
     ("config check", &["roastery config check", "roastery config check --folder anna/node"]),

@@ -76,7 +76,7 @@ enum Command {
     /// Change a group's shares, members or threshold, and keep its key.
     #[command(subcommand)]
     Change(node::ChangeCommand),
-    /// Host keys: which are to be kept.
+    /// Host keys: files of them that are kept offline, and which are to be kept.
     #[command(subcommand, name = "hostkey")]
     HostKey(node::HostKeyCommand),
     /// The configuration of the node.

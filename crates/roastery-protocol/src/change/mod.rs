@@ -19,6 +19,7 @@ mod epoch_file;
 mod erasing;
 mod journal;
 mod lineage;
+mod lineage_file;
 pub mod machine;
 pub mod message;
 mod numbers;
@@ -39,6 +40,7 @@ pub use self::{
     },
     erasing::{Erasing, Missing, PersonsWord, SecondCopy},
     lineage::{Added, EpochRefused, Lineage, MAX_FORKS},
+    lineage_file::{LineageFile, LineageFileError, LineageRoot, MAX_LINEAGE_FILE, RecoveredShare},
     numbers::{ApprovedNumbers, MAX_NUMBERS_AHEAD, NumberRefused},
     order::EpochOrder,
     party::{Party, Role},

@@ -3,5 +3,6 @@
 
 mod erasing;
 mod lineage;
+mod lineage_file;
 mod receipts;
 mod world;

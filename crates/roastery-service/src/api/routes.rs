@@ -200,17 +200,18 @@ async fn bar(
     params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
     responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
 async fn group_file(State(service): At, Path(name): Path<String>) -> Result<Response, ApiError> {
-    Ok(bytes(service.group_files(&name)?.0))
+    Ok(bytes(service.group_file(&name)?))
 }
 
-/// The recovery file: public; the host key and this file restore a member's share.
+/// The recovery file, of all epochs of the group's key: public; the host key of an epoch and this
+/// file restore a member's share of that epoch.
 #[utoipa::path(get, path = "/v1/groups/{name}/recovery",
     params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
     responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
 async fn recovery_file(State(service): At, Path(name): Path<String>) -> Result<Response, ApiError> {
-    let file = service.group_files(&name)?.1.ok_or_else(|| {
+    let file = service.recovery_file(&name).await?.ok_or_else(|| {
         let reason =
-            "this group has no recovery file: a dealer or a change made it; its share is in backups of this node";
+            "this group has no recovery file: a dealer made it; its share is in backups of this node";
         ApiError::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, reason)
     })?;
     Ok(bytes(file))

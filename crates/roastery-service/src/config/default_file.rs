@@ -131,8 +131,15 @@ announce = {announce}
 # or by another request.
 # pay_once = false
 
-# Which changes of a group this node takes part in. A person decides about each; these rules bind that person too.
+# Which changes of a group this node takes part in. A person decides about each; the rules bind that person too.
 [policy.change]
+# Who approves a plan, as a member before it: "manual", or "command" for a local command beside the person, which gets the
+# plan as JSON on its standard input and approves with exit status 0; command_timeout_seconds holds for it as well.
+# approval = "manual"
+# command = ["./approve-plan"]
+# Who accepts a plan, as a member after it: "manual", or "automatic" for the node itself, where it is a member before the
+# plan as well and as many have approved as must sign. Neither counts as the person's word for erasing old shares.
+# accept = "manual"
 # The fewest members after it, and how many seats may be away while the group signs, at least. A member may have several seats.
 # least_members = 0
 # least_margin = 0

@@ -24,7 +24,10 @@ pub use self::{
     error::ConfigError,
     groups::GroupSettings,
     hooks::{HookConfig, HookDetail, HookEvent, HookTarget, MAX_HOOKS},
-    policy::{ApprovalMode, ChangeRules, PolicyConfig, ProofApproval, SubjectKind},
+    policy::{
+        ApprovalMode, ChangeAcceptance, ChangeApproval, ChangeRules, PolicyConfig, ProofApproval,
+        SubjectKind,
+    },
     wallet::{ChainSource, WalletConfig},
 };
 use crate::{files::Folder, text::LogFormat};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bitcoin::Network;
 use roastery_bitcoin::policy::{Review, Rules};
-use roastery_protocol::change::ChangePolicy;
+use roastery_protocol::change::{AcceptedBy, ApprovedBy, ChangePolicy};
 use roastery_protocol::request::{MAX_LIFETIME_SECONDS, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -43,6 +43,12 @@ pub struct PolicyConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChangeRules {
+    /// Who approves a plan, as an old member. Never a rule alone.
+    pub approval: ChangeApproval,
+    /// The command with its arguments, if `approval` is `command`. Relative to the folder.
+    pub command: Vec<String>,
+    /// Who accepts a plan, as a new member. One that joins always accepts by hand.
+    pub accept: ChangeAcceptance,
     /// The fewest new members.
     pub least_members: usize,
     /// The least that the number of new members must be above the new threshold: how many may be
@@ -58,17 +64,50 @@ pub struct ChangeRules {
     pub least_approvals: usize,
 }
 
+/// Who approves a plan at an old member.
+///
+/// Exhaustive: a further variant is a breaking change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeApproval {
+    /// A person.
+    #[default]
+    Manual,
+    /// A local command, beside the person.
+    Command,
+}
+
+/// Who accepts a plan at a new member.
+///
+/// Exhaustive: a further variant is a breaking change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeAcceptance {
+    /// A person.
+    #[default]
+    Manual,
+    /// The node itself, where it stays and as many old members have approved as must sign.
+    Automatic,
+}
+
 impl ChangeRules {
-    /// As the protocol takes them: a person decides, at all times.
+    /// As the protocol takes them.
     pub fn policy(&self) -> ChangePolicy {
         ChangePolicy {
+            approval: match self.approval {
+                ChangeApproval::Manual => ApprovedBy::Person,
+                ChangeApproval::Command => ApprovedBy::Command,
+            },
+            accept: match self.accept {
+                ChangeAcceptance::Manual => AcceptedBy::Person,
+                ChangeAcceptance::Automatic => AcceptedBy::Automatic,
+            },
             least_members: self.least_members,
             least_margin: self.least_margin,
             most_leaving: self.most_leaving,
             least_days_between: self.least_days_between,
             allow_lower_threshold: self.allow_lower_threshold,
             least_approvals: self.least_approvals,
-            ..ChangePolicy::default()
         }
     }
 }
@@ -190,6 +229,10 @@ impl PolicyConfig {
             let reason = "is needed where policy.approval is \"command\"".to_owned();
             return Err(ConfigError::Value { option: "policy.command", reason });
         }
+        if self.change.approval == ChangeApproval::Command && self.change.command.is_empty() {
+            let reason = "is needed where policy.change.approval is \"command\"".to_owned();
+            return Err(ConfigError::Value { option: "policy.change.command", reason });
+        }
         let day = 24 * 60 * 60;
         for (option, seconds, most) in [
             ("policy.command_timeout_seconds", self.command_timeout_seconds, day),
@@ -209,6 +252,21 @@ impl PolicyConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_rule_alone_approves_a_plan_and_a_command_is_named_where_one_does() {
+        let read = |text: &str| toml::from_str::<PolicyConfig>(text);
+        assert!(read("[change]\napproval = \"automatic\"").is_err());
+        let config = read("[change]\naccept = \"automatic\"").unwrap();
+        assert_eq!(config.change.policy().accept, AcceptedBy::Automatic);
+        assert_eq!(config.change.policy().approval, ApprovedBy::Person);
+        let config = read("[change]\napproval = \"command\"").unwrap();
+        let error = config.check(Network::Regtest).unwrap_err().to_string();
+        assert!(error.contains("policy.change.command"), "{error}");
+        let config = read("[change]\napproval = \"command\"\ncommand = [\"./approve\"]").unwrap();
+        assert!(config.check(Network::Regtest).is_ok());
+        assert_eq!(config.change.policy().approval, ApprovedBy::Command);
+    }
 
     #[test]
     fn a_time_that_would_let_nothing_be_signed_is_refused_with_what_is_allowed() {

@@ -4,6 +4,7 @@
 mod card;
 mod error;
 mod folder;
+mod host_key;
 mod invitation;
 mod modes;
 mod peers;
@@ -15,6 +16,7 @@ pub use self::{
     card::{CardError, CardKey, MAX_CARD, MAX_CARD_SEATS, NodeCard},
     error::FolderError,
     folder::{Folder, read_secrets, write_secrets},
+    host_key::{HostKeyFile, HostKeyFileError, MAX_HOST_KEY_FILE},
     invitation::{InvitationFile, InvitationFileError, MAX_INVITATION_FILE},
     modes::{OpenToOthers, open_to_others},
     peers::PeerFiles,

@@ -38,8 +38,24 @@ pub struct Epochs {
     pub missing: Vec<String>,
     /// Backups of this node that have shares of epochs before, as far as it knows.
     pub backups: Vec<Backups>,
+    /// Files that were made at this node with host keys of epochs before.
+    #[serde(default)]
+    pub host_key_files: Vec<HostKeyFiles>,
     /// Why the last step with an epoch was not done, if that is so.
     pub problem: Option<String>,
+}
+
+/// Files with the host key of a seat of an epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HostKeyFiles {
+    /// The number of the epoch.
+    pub epoch: u32,
+    /// The seat.
+    pub seat: u16,
+    /// How many were made.
+    pub count: u32,
+    /// When the last one was made.
+    pub last: Time,
 }
 
 /// How far the shares of an epoch before the current one are erased.
@@ -142,6 +158,14 @@ pub enum SecondCopy {
         #[schema(pattern = "^[0-9a-fA-F]{64}$")]
         sha256: String,
     },
+    /// In a file with the host key of the epoch, which was opened where it is kept: with the public
+    /// recovery file it gives the share.
+    HostKey {
+        /// The public host keys of all of this node's seats, as their files have them: 66
+        /// hexadecimal digits each.
+        #[schema(min_items = 1, max_items = 128)]
+        host_keys: Vec<String>,
+    },
     /// Nowhere; the person has said that one copy is enough.
     SingleCopy,
 }
@@ -198,7 +222,7 @@ pub struct ChangeLine {
 ///
 /// Exhaustive: version 1 of the API has no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum ChangeAct {
     /// The person has approved the plan.
     Approved,
@@ -216,4 +240,8 @@ pub enum ChangeAct {
     Acknowledged,
     /// The shares or host keys of the epoch are erased at this node.
     Erased,
+    /// A command of the node has approved the plan, and not its person.
+    ApprovedByCommand,
+    /// The node has accepted the plan by its rules, and not its person.
+    AcceptedByRule,
 }

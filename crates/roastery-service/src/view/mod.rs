@@ -32,7 +32,7 @@ pub use self::{
     change::{ChangeCard, ChangeState, ChangeStatus, Compared, NewMember, OldMember, TakeUpPlan},
     epochs::{
         Acknowledge, Backups, ChangeAct, ChangeLine, CheckHostKey, EpochMember, Epochs, Erase,
-        HoldingKind, HostKeyVerdict, LowerEpoch, SecondCopy, Word,
+        HoldingKind, HostKeyFiles, HostKeyVerdict, LowerEpoch, SecondCopy, Word,
     },
     event::ServiceEvent,
     hook::{HookFailure, HookStatus, HookTest},

@@ -7,20 +7,18 @@ use std::{
 };
 
 use bitcoin::hex::DisplayHex as _;
-use clap::{Args, Subcommand};
-use roastery_frost::SigningKey;
+use clap::Args;
 use roastery_service::{
     api::Client,
-    files::read_secrets,
     text::visible,
     view::{
-        Acknowledge as AcknowledgeBody, ChangeLine, CheckHostKey, Epochs as EpochsView,
-        Erase as EraseBody, HostKeyVerdict, SecondCopy,
+        Acknowledge as AcknowledgeBody, ChangeLine, Epochs as EpochsView, Erase as EraseBody,
+        SecondCopy,
     },
 };
 
 use super::{
-    At, get, post,
+    At, get, host_key, post,
     question::{asked, check_terminal},
     show,
     store::digest_of,
@@ -44,8 +42,14 @@ pub(crate) struct Erase {
     #[arg(long, value_name = "NAME")]
     without: Vec<String>,
     /// A backup that was made since the new share is here: its file, where it is kept
-    #[arg(long, value_name = "FILE", conflicts_with = "single_copy")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["single_copy", "host_key"])]
     backup: Option<PathBuf>,
+    /// The host key of the new epoch is kept in this file (roastery hostkey export), which is
+    /// opened where it is kept; once for each seat of this node
+    #[arg(long, value_name = "FILE", conflicts_with = "single_copy")]
+    host_key: Vec<PathBuf>,
+    #[command(flatten)]
+    words: host_key::Words,
     /// One copy of the new share is enough: the one in this node's store
     #[arg(long)]
     single_copy: bool,
@@ -53,7 +57,7 @@ pub(crate) struct Erase {
     #[arg(long)]
     host_keys_destroyed: bool,
     /// Take back the wish to erase that waits for something; what is erased is gone
-    #[arg(long, conflicts_with_all = ["without", "backup", "single_copy", "host_keys_destroyed", "yes"])]
+    #[arg(long, conflicts_with_all = ["without", "backup", "host_key", "single_copy", "host_keys_destroyed", "yes"])]
     cancel: bool,
     /// Erase without asking, as scripts must
     #[arg(long)]
@@ -84,19 +88,6 @@ pub(crate) struct Acknowledge {
     /// The group: its name or its id, or the key id
     #[arg(long, value_name = "NAME")]
     group: String,
-}
-
-/// What can be asked about host keys.
-#[derive(Subcommand)]
-pub(crate) enum HostKeyCommand {
-    /// Say of each host key in a file whether it is to be kept or may be destroyed
-    Check(CheckFile),
-}
-
-#[derive(Args)]
-pub(crate) struct CheckFile {
-    /// The file with the host keys
-    file: PathBuf,
 }
 
 fn path_of(group: &str) -> String {
@@ -130,6 +121,8 @@ pub(super) fn erase(at: &At, options: &Erase) -> anyhow::Result<ExitCode> {
     }
     let digest = options.backup.as_deref().map(digest_of).transpose()?;
     let copy = digest.map(|digest| SecondCopy::Backup { sha256: digest.to_lower_hex_string() });
+    let host_keys = options.words.opened(&options.host_key)?;
+    let copy = copy.or((!host_keys.is_empty()).then_some(SecondCopy::HostKey { host_keys }));
     let before: EpochsView = get(&client, &path)?;
     if !options.yes {
         show::erasing(&before, &options.without);
@@ -204,21 +197,4 @@ pub(super) fn log(at: &At, options: &Log) -> anyhow::Result<ExitCode> {
         say!("{number}  {time}  {act}  {}  epoch {epoch}  plan {plan}", visible(name));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn host_key(at: &At, command: &HostKeyCommand) -> anyhow::Result<ExitCode> {
-    let HostKeyCommand::Check(CheckFile { file }) = command;
-    let client = at.client()?;
-    let mut keep = false;
-    for secret in read_secrets(file)? {
-        let host = SigningKey::from_bytes(secret)?.plain_public_key();
-        let host_key = host.serialize().to_lower_hex_string();
-        let asked = CheckHostKey { host_key: host_key.clone() };
-        let verdict: HostKeyVerdict = post(&client, "/v1/host-key/check", &asked)?;
-        let word = if verdict.may_be_destroyed { "MAY BE DESTROYED" } else { "KEEP" };
-        say!("Host key      {}: {word}", &host_key[..16]);
-        verdict.reasons.iter().for_each(|reason| say!("              {}", visible(reason)));
-        keep |= !verdict.may_be_destroyed;
-    }
-    Ok(if keep { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -1,8 +1,8 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
-use roastery_protocol::keygen::MAX_RECOVERY_FILE;
+use roastery_protocol::change::{LineageFile, MAX_LINEAGE_FILE};
 use roastery_service::{
     files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
     text::{shell_word, visible},
@@ -13,11 +13,11 @@ use roastery_service::{
 };
 
 use super::{
-    At, GroupCommand, epochs, get,
+    At, GroupCommand, epochs, get, host_key,
     naming::{named, other_name},
     post,
     question::{asked, check_terminal},
-    show,
+    show, store,
     url::encoded,
     wait_for,
 };
@@ -87,6 +87,12 @@ pub(crate) struct Bar {
 pub(crate) struct Recover {
     /// The group's recovery file, from any other member
     file: PathBuf,
+    /// Of a group that was changed: the host key of its newest epoch, in a file that roastery
+    /// hostkey export has written, once for each seat of this node; the node must be stopped
+    #[arg(long, value_name = "FILE")]
+    host_key: Vec<PathBuf>,
+    #[command(flatten)]
+    words: host_key::Words,
     /// The name of the group here, if another group has the name that its key was made with
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -281,7 +287,18 @@ fn bar(at: &At, options: Bar) -> anyhow::Result<ExitCode> {
 }
 
 fn recover(at: &At, options: &Recover) -> anyhow::Result<ExitCode> {
-    let file = Folder::read(&options.file, MAX_RECOVERY_FILE)?;
+    let file = Folder::read(&options.file, MAX_LINEAGE_FILE)?;
+    if LineageFile::begins(&file) {
+        return recover_epoch(at, options, &file);
+    }
+    if !options.host_key.is_empty() {
+        return Err(anyhow!(
+            "{}: the recovery file of a key generation, for which the host key is the one that the configuration \
+             names; --host-key is for groups that were changed, whose recovery file any member writes now \
+             (roastery group export)",
+            options.file.display()
+        ));
+    }
     let client = at.client()?;
     let group: GroupStatus = named(options.name.clone(), other_name, |name| {
         let called = name.map(|name| format!("?name={}", encoded(&name))).unwrap_or_default();
@@ -289,5 +306,23 @@ fn recover(at: &At, options: &Recover) -> anyhow::Result<ExitCode> {
         wait_for(async { Ok(client.post_bytes(&path, file.clone()).await) })
     })?;
     show::group(&group);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The share of a later epoch comes back into the store of a stopped node.
+fn recover_epoch(at: &At, options: &Recover, file: &[u8]) -> anyhow::Result<ExitCode> {
+    let in_file = || options.file.display().to_string();
+    let lineage = LineageFile::decode(file).with_context(in_file)?;
+    if options.host_key.is_empty() {
+        let epoch = lineage.current_group().epoch().number();
+        return Err(anyhow!(
+            "{}: of a group that was changed: --host-key FILE is the host key of epoch {epoch}, with which the share \
+             comes back; without it make a fresh card, and a plan with that (roastery change card)",
+            options.file.display()
+        ));
+    }
+    let (folder, config) = at.config()?;
+    let store = host_key::open(&folder, &config)?;
+    store::recover_epoch(&store, &lineage, &options.host_key, &options.words)?;
     Ok(ExitCode::SUCCESS)
 }

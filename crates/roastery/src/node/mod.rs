@@ -11,6 +11,7 @@ mod doctor;
 mod epochs;
 mod group;
 mod hooks;
+mod host_key;
 mod hwi;
 mod init;
 mod invite;
@@ -132,7 +133,7 @@ pub(crate) enum Command {
     Group(GroupCommand),
     Keygen(group::Keygen),
     Change(change::Command),
-    HostKey(epochs::HostKeyCommand),
+    HostKey(host_key::Command),
     Run,
     Stop,
     Config(config::Command),
@@ -165,9 +166,9 @@ pub(crate) use self::{
     console::Options as ConsoleOptions,
     decide::{Approve as ApproveOptions, Reject as RejectOptions},
     doctor::Options as DoctorOptions,
-    epochs::HostKeyCommand,
     group::Keygen as KeygenOptions,
     hooks::Options as HooksOptions,
+    host_key::{Command as HostKeyCommand, Words as HostKeyWords},
     hwi::Options as HwiOptions,
     init::Options as InitOptions,
     invite::Options as InviteOptions,
@@ -200,7 +201,7 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Doctor(options) => doctor::run(at, &options),
         Command::Console(options) => console::console(at, &options),
         Command::Change(command) => change::run(at, command),
-        Command::HostKey(command) => epochs::host_key(at, &command),
+        Command::HostKey(command) => host_key::run(at, &command),
         Command::Run => run::run(at),
         Command::Stop => run::stop(at),
         Command::Sign(options) => sign::sign(at, options),

@@ -1,7 +1,7 @@
 use std::{env::VarError, io::IsTerminal as _, path::Path};
 
 use anyhow::{Context as _, anyhow};
-use roastery_service::{config::Config, files::Folder};
+use roastery_service::{config::Config, files::Folder, text::visible};
 use roastery_store::Passphrase;
 use zeroize::Zeroizing;
 
@@ -44,6 +44,33 @@ pub(super) fn new_from_file(path: &Path) -> anyhow::Result<Passphrase> {
     let line = read_line(path)?;
     check_new(&line).with_context(|| path.display().to_string())?;
     Ok(Passphrase::new(line.to_string()))
+}
+
+/// The passphrase of a host key file: from a file, or from the terminal. That of the node is
+/// another one.
+pub(super) fn of_host_key(file: Option<&Path>, key: &Path) -> anyhow::Result<Passphrase> {
+    match file {
+        Some(file) => from_file(file),
+        None if std::io::stdin().is_terminal() => {
+            ask(&format!("Passphrase of {}: ", visible(&key.display().to_string())))
+        }
+        None => Err(no_host_key_passphrase()),
+    }
+}
+
+/// A new passphrase for host key files: from a file, or asked for twice.
+pub(super) fn new_of_host_key(file: Option<&Path>) -> anyhow::Result<Passphrase> {
+    match file {
+        Some(file) => new_from_file(file),
+        None if std::io::stdin().is_terminal() => ask_twice(),
+        None => Err(no_host_key_passphrase()),
+    }
+}
+
+fn no_host_key_passphrase() -> anyhow::Error {
+    anyhow!(
+        "no passphrase of the host key file: --key-passphrase-file gives it where there is no terminal"
+    )
 }
 
 fn from_file(path: &Path) -> anyhow::Result<Passphrase> {

@@ -3,19 +3,21 @@ use std::{
     io::Read as _,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::Context as _;
 use bitcoin::hashes::{Hash as _, HashEngine as _, sha256};
 use clap::Args;
+use roastery_protocol::change::{LineageFile, MAX_LINEAGE_FILE};
 use roastery_service::{
     api::ClientError,
     files::{Access, Folder},
+    recovering::{Behind, RecoveredInto, behind, newest_epochs, recover_into},
+    text::visible,
 };
 use roastery_store::{PassphraseCost, Store};
 
-use super::{At, passphrase, wait_for};
+use super::{At, host_key, passphrase, wait_for};
 
 #[derive(Args)]
 pub(crate) struct Backup {
@@ -27,6 +29,16 @@ pub(crate) struct Backup {
 pub(crate) struct Restore {
     /// The backup
     file: PathBuf,
+    /// The newest recovery file of a group, from any other member: it says whether this node's
+    /// share is newer than the backup
+    #[arg(long, value_name = "FILE")]
+    recovery_file: Option<PathBuf>,
+    /// The host key of the newest epoch, in a file that roastery hostkey export has written, once
+    /// for each seat of this node: with the recovery file it brings the share back
+    #[arg(long, value_name = "FILE", requires = "recovery_file")]
+    host_key: Vec<PathBuf>,
+    #[command(flatten)]
+    words: host_key::Words,
 }
 
 #[derive(Args)]
@@ -51,9 +63,7 @@ pub(super) fn backup(at: &At, options: &Backup) -> anyhow::Result<ExitCode> {
             let store = Store::open(folder.store(), &passphrase)?;
             let groups = store.backed_up()?;
             store.backup(&options.file)?;
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-            let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-            store.keep_backup(groups, digest_of(&options.file)?, now)?;
+            store.keep_backup(groups, digest_of(&options.file)?, host_key::now_ms())?;
         }
         Err(error) => return Err(error.into()),
     }
@@ -78,11 +88,62 @@ pub(super) fn digest_of(path: &Path) -> anyhow::Result<[u8; 32]> {
 
 pub(super) fn restore(at: &At, options: &Restore) -> anyhow::Result<ExitCode> {
     let (folder, config) = at.config()?;
+    let read = |path: &PathBuf| -> anyhow::Result<LineageFile> {
+        let bytes = Folder::read(path, MAX_LINEAGE_FILE)?;
+        LineageFile::decode(&bytes).with_context(|| path.display().to_string())
+    };
+    let lineage = options.recovery_file.as_ref().map(read).transpose()?;
     let passphrase = passphrase::of_node(&folder, &config)?;
     let store = Store::restore(&options.file, folder.store(), &passphrase)?;
     let groups = store.known_groups()?;
     say!("{}: restored, with {} groups", folder.store().display(), groups.len());
+    for (name, epoch) in newest_epochs(&store)? {
+        say!(
+            "Epoch         {}: {epoch} is the newest of which the backup has a share",
+            visible(&name)
+        );
+    }
+    if let (Some(lineage), false) = (&lineage, options.host_key.is_empty()) {
+        recover_epoch(&store, lineage, &options.host_key, &options.words)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for Behind { name, current, has_seat, .. } in behind(&store, lineage.as_ref())? {
+        let name = visible(&name);
+        if has_seat {
+            say!(
+                "Missing       {name}: epoch {current} exists, and this node's share of it is not in the backup:"
+            );
+            say!(
+                "              its host key brings it back (roastery group recover), or a change does, into"
+            );
+            say!("              which this node comes with a fresh card (roastery change card)");
+        } else {
+            say!("Gone          {name}: epoch {current} exists, and this node has no seat in it");
+        }
+    }
+    if lineage.is_none() {
+        say!(
+            "              the share of an epoch after the backup is not in it: the other members say"
+        );
+        say!("              whether there is one, as soon as the node runs");
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Brings the share of the last epoch of a recovery file back into the store of a stopped node.
+pub(super) fn recover_epoch(
+    store: &Store,
+    lineage: &LineageFile,
+    host_keys: &[PathBuf],
+    words: &host_key::Words,
+) -> anyhow::Result<()> {
+    let RecoveredInto { group, seats } =
+        recover_into(store, lineage, words.read(host_keys)?, host_key::now_ms())?;
+    let seats: Vec<String> = seats.iter().map(ToString::to_string).collect();
+    say!("Group         {}", group.id());
+    say!("Seat          {} of epoch {}", seats.join(", "), group.epoch().number());
+    say!("Share         it comes back from the host key when the node is started (roastery node)");
+    Ok(())
 }
 
 pub(super) fn change(at: &At, options: &Change) -> anyhow::Result<ExitCode> {

@@ -64,7 +64,7 @@ use self::{coordinating::Coordinating, dealings::Dealings, signing::Choice};
 pub use self::{
     engine::{Engine, FrostEngine},
     opening::{OpenError, Opening, Settings},
-    output::{Event, Output, Record, Rejected},
+    output::{Decided, Event, Output, Record, Rejected},
 };
 use super::{
     EpochOrder, Party, Plan, Role, RollCall,

@@ -57,6 +57,28 @@ pub enum Record {
     Restored,
     /// The plan is approved again in a store from a backup that had its approval.
     ApprovedAgain,
+    /// This decision, which is stored next, is made by a rule or a command of the node and not by
+    /// its person: it is no word for erasing. The machine never asks for this record.
+    ByRule(Decided),
+    /// The node's person has made this decision as well, after a rule had made it. The machine
+    /// never asks for this record.
+    ByPerson(Decided),
+}
+
+/// A decision about a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
+pub enum Decided {
+    /// That it is approved, as an old member.
+    Approval,
+    /// That it is accepted, as a new member.
+    Acceptance,
+}
+
+impl Record {
+    /// Whether these records say that a decision was made without the node's person.
+    pub fn is_by_rule(records: &[Self], what: Decided) -> bool {
+        records.contains(&Self::ByRule(what)) && !records.contains(&Self::ByPerson(what))
+    }
 }
 
 /// What has happened in a change.

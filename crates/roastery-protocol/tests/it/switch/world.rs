@@ -37,6 +37,11 @@ fn host(person: usize, plan: u8) -> HostKey {
     HostKey::new(SigningKeyOf(110 + plan).at(person))
 }
 
+/// The host key of a person in an epoch.
+pub fn host_of(person: usize, epoch: &Epoch) -> HostKey {
+    host(person, epoch.made)
+}
+
 pub fn peer_of(person: usize) -> PeerId {
     peer(seat(person))
 }
@@ -52,6 +57,12 @@ pub struct Epoch {
     shares: BTreeMap<usize, Vec<u8>>,
     /// As which plan of all it was made.
     made: u8,
+}
+
+impl Epoch {
+    pub fn share_of(&self, person: usize) -> Vec<u8> {
+        self.shares[&person].clone()
+    }
 }
 
 pub struct Node {

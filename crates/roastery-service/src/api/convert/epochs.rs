@@ -43,6 +43,12 @@ impl From<EpochsStatus> for view::Epochs {
             first: Time::from_milliseconds(one.first_ms),
             last: Time::from_milliseconds(one.last_ms),
         });
+        let host_key_files = status.host_key_files.iter().map(|one| view::HostKeyFiles {
+            epoch: one.epoch,
+            seat: one.seat,
+            count: one.count,
+            last: Time::from_milliseconds(one.last_ms),
+        });
         Self {
             key: key.to_string(),
             name,
@@ -57,6 +63,7 @@ impl From<EpochsStatus> for view::Epochs {
             erasing: status.erasing,
             missing: missing.collect(),
             backups: backups.collect(),
+            host_key_files: host_key_files.collect(),
             problem: status.problem,
         }
     }
@@ -95,6 +102,7 @@ impl From<view::Erase> for EraseWish {
         let view::Erase { epoch, fingerprint, without, second_copy, host_keys_destroyed } = wish;
         let second_copy = second_copy.map(|copy| match copy {
             view::SecondCopy::Backup { sha256 } => KeptCopy::Backup { sha256 },
+            view::SecondCopy::HostKey { host_keys } => KeptCopy::HostKey { host_keys },
             view::SecondCopy::SingleCopy => KeptCopy::Single,
         });
         Self { epoch, fingerprint, without, second_copy, host_keys_destroyed }
@@ -127,6 +135,8 @@ impl From<LoggedChange> for view::ChangeLine {
                 Act::Adopted => view::ChangeAct::Adopted,
                 Act::Acknowledged => view::ChangeAct::Acknowledged,
                 Act::Erased => view::ChangeAct::Erased,
+                Act::ApprovedByCommand => view::ChangeAct::ApprovedByCommand,
+                Act::AcceptedByRule => view::ChangeAct::AcceptedByRule,
             },
         }
     }

@@ -27,6 +27,7 @@ use crate::{
     policy::{Caps, PolicyEngine},
     service::{
         Service, ServiceError,
+        epochs::known::lineage_file,
         group::service::GroupService,
         keygen::status::{KeygenPhase, KeygenStatus},
         lifecycle::beat::STUCK,
@@ -214,14 +215,29 @@ impl Service {
         Ok(self.find_keygen(name)?.status())
     }
 
-    /// A group's file and its recovery file, if it has one: both public.
+    /// A group's file, which is public.
     ///
     /// # Errors
     ///
     /// [`ServiceError::NotFound`].
-    pub fn group_files(&self, name: &str) -> Result<(Vec<u8>, Option<Vec<u8>>), ServiceError> {
+    pub fn group_file(&self, name: &str) -> Result<Vec<u8>, ServiceError> {
+        Ok(self.find_group(name)?.group.encode())
+    }
+
+    /// The recovery file of a group's key, which is public: of all its epochs that are known here,
+    /// or of the key generation alone. None for a group of a trusted dealer that was never changed.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`], and an error of the store.
+    pub async fn recovery_file(&self, name: &str) -> Result<Option<Vec<u8>>, ServiceError> {
         let group = self.find_group(name)?;
-        Ok((group.group.encode(), group.recovery.as_ref().map(|file| file.encode())))
+        let key = group.group.key_id();
+        // It is read and verified once more: a file that does not verify is not given away.
+        let read = move || lineage_file(&self.shared.store, key);
+        let file = tokio::task::block_in_place(read)?;
+        let of_generation = || group.recovery.as_ref().map(|file| file.encode());
+        Ok(file.map(|file| file.encode()).or_else(of_generation))
     }
 
     /// Whether this process works: its tasks run, the node of each group answers, and released

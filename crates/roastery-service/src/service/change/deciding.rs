@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use roastery_node::driver::ChangeNotKept;
 use roastery_protocol::{
-    change::{EpochOrder, PersonsWord, Plan, machine::Record},
+    change::{
+        EpochOrder, PersonsWord, Plan,
+        machine::{Decided, Record},
+    },
     group::Group,
 };
 use roastery_store::{ChangeAct, ChangeEntry};
@@ -19,7 +22,7 @@ pub(in crate::service) fn digits(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-fn not_kept(error: ChangeNotKept) -> ServiceError {
+pub(super) fn not_kept(error: ChangeNotKept) -> ServiceError {
     ServiceError::NotReady(error.into())
 }
 
@@ -39,6 +42,19 @@ impl Service {
         fingerprint: &str,
     ) -> Result<ChangeStatus, ServiceError> {
         let change = self.compared(id, fingerprint)?;
+        let _deciding = self.joining.lock().await;
+        self.check_approval(&change).await?;
+        self.approve_checked(&change).await?;
+        self.mark_as_persons(&change, Decided::Approval).await?;
+        let (plan, key) = (change.opened.plan.id(), change.opened.plan.parent().key);
+        if let Some(epochs) = self.key_service(key) {
+            epochs.handle.decided(plan, PersonsWord::Approved);
+        }
+        self.change(id)
+    }
+
+    /// Whether this node may approve a plan now, as an old member.
+    pub(super) async fn check_approval(&self, change: &ChangeService) -> Result<(), ServiceError> {
         let (old, excluded) = (&change.opened.old, change.opened.plan.excluded());
         if old.is_empty() {
             let reason = "this node is no member of the group that the plan changes: it accepts, and does not approve";
@@ -48,8 +64,7 @@ impl Service {
             let reason = "the plan excludes this node: it neither approves nor deals";
             return Err(ServiceError::Conflict(reason.into()));
         }
-        let _deciding = self.joining.lock().await;
-        self.check_rules(&change).await?;
+        self.check_rules(change).await?;
         let plan = change.opened.plan.clone();
         let known = self.shared.store(move |store| known_of(store, &plan)).await?;
         let own = known.plans.iter().find(|kept| kept.plan.id() == change.opened.plan.id());
@@ -58,9 +73,11 @@ impl Service {
             return Err(ServiceError::Conflict(reason.into()));
         }
         let mut numbers = known.approved;
-        numbers
-            .approve(&change.opened.plan)
-            .map_err(|error| ServiceError::Invalid(error.into()))?;
+        numbers.approve(&change.opened.plan).map_err(|error| ServiceError::Invalid(error.into()))
+    }
+
+    /// Approves a plan that was checked, and deals in none with a lower number from now on.
+    pub(super) async fn approve_checked(&self, change: &ChangeService) -> Result<(), ServiceError> {
         for other in self.others_of(&change.opened.plan) {
             if let Ok(handle) = other.handle() {
                 // One that has ended deals no more.
@@ -72,11 +89,7 @@ impl Service {
                           than the one that it changes: make a plan of that";
             return Err(ServiceError::Conflict(reason.into()));
         }
-        let (plan, key) = (change.opened.plan.id(), change.opened.plan.parent().key);
-        if let Some(epochs) = self.key_service(key) {
-            epochs.handle.decided(plan, PersonsWord::Approved);
-        }
-        self.change(id)
+        Ok(())
     }
 
     /// Accepts a plan as a new member, with the fingerprint that all members have compared. The
@@ -103,6 +116,7 @@ impl Service {
                           in which it had not accepted: make a fresh card, and a plan with that";
             return Err(ServiceError::Conflict(reason.into()));
         }
+        self.mark_as_persons(&change, Decided::Acceptance).await?;
         let plan = &change.opened.plan;
         if let Some(epochs) = self.key_service(plan.parent().key) {
             epochs.handle.decided(plan.id(), PersonsWord::Accepted);
@@ -157,7 +171,7 @@ impl Service {
     }
 
     /// Whether the plan is still one that this node can take part in, and its rules allow it.
-    async fn check_rules(&self, change: &ChangeService) -> Result<(), ServiceError> {
+    pub(super) async fn check_rules(&self, change: &ChangeService) -> Result<(), ServiceError> {
         self.check_plan(&change.opened.plan, &change.opened.parent).await?;
         let rules = self.change_rules(&change.opened.parent)?.policy();
         let age = self.age_of(&change.opened.parent).await?;

@@ -15,11 +15,14 @@ use roastery_protocol::{
 use roastery_store::{KeptPlan, Store};
 use tokio::sync::mpsc;
 
-use crate::service::{
-    Service, ServiceError,
-    change::{
-        known::{known_of, names_of_key},
-        running::{ChangeService, OpenChange},
+use crate::{
+    config::GroupSettings,
+    service::{
+        Service, ServiceError,
+        change::{
+            known::{known_of, names_of_key},
+            running::{ChangeService, OpenChange},
+        },
     },
 };
 
@@ -137,7 +140,8 @@ impl Service {
             .map_err(|error| ServiceError::Invalid(error.into()))?;
         let (certificates, certified) = mpsc::unbounded_channel();
         let change = ChangeService::run(&self.shared, opened, driver, certificates);
-        self.lock_changes().insert(id, change);
+        self.lock_changes().insert(id, change.clone());
+        self.decide_by_rule(&change)?;
         self.shared.finite("the end of a change", self.clone().hand_over(certified));
         Ok(())
     }
@@ -211,9 +215,14 @@ impl Service {
         &self,
         parent: &Group,
     ) -> Result<crate::config::ChangeRules, ServiceError> {
+        Ok(self.settings_for(parent)?.policy.change)
+    }
+
+    /// The settings of a group that is changed.
+    pub(super) fn settings_for(&self, parent: &Group) -> Result<GroupSettings, ServiceError> {
         let id = parent.id();
         let here = self.lock_groups().get(&id).map(|group| group.name.clone());
         let settings = self.config.settings_of(here.as_deref(), id);
-        Ok(settings.map_err(|error| ServiceError::NotReady(error.into()))?.policy.change)
+        settings.map_err(|error| ServiceError::NotReady(error.into()))
     }
 }

@@ -112,6 +112,18 @@ impl ChangeService {
         running.map(|running| &running.handle).ok_or(ChangeNotKept::Ended)
     }
 
+    /// Its reports, as long as it runs.
+    pub(super) fn reports(&self) -> Option<watch::Receiver<ChangeReport>> {
+        self.running.as_ref().map(|running| running.reports.clone())
+    }
+
+    /// Whether this node is a member after the change, and all of its new seats have an identity
+    /// key of this roster.
+    pub(super) fn stays_in(&self, own: &Group) -> bool {
+        let OpenChange { plan, new, .. } = &self.opened;
+        !new.is_empty() && new.iter().all(|seat| plan.stays(*seat, own))
+    }
+
     /// Another epoch is current. One that has ended neither deals nor signs.
     pub(in crate::service) async fn superseded(&self, current: EpochOrder) {
         if let Ok(handle) = self.handle() {

@@ -41,6 +41,11 @@ pub enum KeptCopy {
         /// The SHA-256 of the file, 64 hexadecimal digits.
         sha256: String,
     },
+    /// In files with the host keys of the epoch, which were opened where they are kept.
+    HostKey {
+        /// The public host keys, 66 hexadecimal digits each.
+        host_keys: Vec<String>,
+    },
     /// Nowhere; one copy is enough.
     Single,
 }
@@ -115,6 +120,10 @@ impl Service {
                 self.check_backup(&group, sha256).await?;
                 Some(SecondCopy::Backup)
             }
+            Some(KeptCopy::HostKey { host_keys }) => {
+                self.check_host_keys(&group, host_keys)?;
+                Some(SecondCopy::HostKey)
+            }
         };
         let host_key = wish.host_keys_destroyed;
         let asked = service.handle.erase(by, Wish { second_copy, without, host_key });
@@ -170,6 +179,37 @@ impl Service {
             seats.extend(named.iter().map(|(seat, _)| *seat));
         }
         Ok(seats)
+    }
+
+    /// Whether these are the host keys of all of this node's seats in an epoch.
+    fn check_host_keys(&self, group: &Group, host_keys: &[String]) -> Result<(), ServiceError> {
+        let epoch = group.epoch().number();
+        let own = group.members().iter().filter(|member| member.peer == self.peer);
+        let own: BTreeSet<[u8; 33]> = own.map(|member| member.host_key.serialize()).collect();
+        let mut said = BTreeSet::new();
+        for digits in host_keys {
+            let Ok(host) = <[u8; 33]>::from_hex(digits) else {
+                let reason = "host_keys: 66 hexadecimal digits of each compressed public key";
+                return Err(ServiceError::Invalid(reason.into()));
+            };
+            if !own.contains(&host) {
+                let reason = format!(
+                    "a host key is not that of a seat of this node in epoch {epoch}, so it gives no share of it: \
+                     make its file now (roastery hostkey export), keep it, and name that file"
+                );
+                return Err(ServiceError::Conflict(reason.into()));
+            }
+            said.insert(host);
+        }
+        if said == own {
+            return Ok(());
+        }
+        let reason = format!(
+            "{} of this node's {} seats in epoch {epoch} have no host key among these files: name the file of each seat",
+            own.len() - said.len(),
+            own.len()
+        );
+        Err(ServiceError::Conflict(reason.into()))
     }
 
     /// Whether the file with this SHA-256 is a backup that this node has made, with its share of an

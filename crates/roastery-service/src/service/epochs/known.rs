@@ -8,11 +8,17 @@ use std::{
 use roastery_frost::change::Certificate;
 use roastery_protocol::{
     KeyId, PlanId,
-    change::{EpochFile, EpochOrder, Lineage, Parent, PersonsWord, Plan, machine::Record, switch},
+    change::{
+        EpochFile, EpochOrder, Lineage, LineageFile, LineageRoot, Parent, PersonsWord, Plan,
+        machine::{Decided, Record},
+        switch,
+    },
     group::Group,
     member::Incarnation,
 };
 use roastery_store::{KeptEpochs, KeptPlan, KnownGroup, Store, StoreError};
+
+use crate::service::ServiceError;
 
 /// What the switch of a key is opened with.
 pub(super) struct Stored {
@@ -95,16 +101,39 @@ fn lineage_of(root: Arc<Group>, files: &[EpochFile]) -> Lineage {
     lineage
 }
 
+/// The recovery files of all epochs that lead to the greatest one that is stored of a key; none if
+/// no epoch follows the first one.
+pub(in crate::service) fn lineage_file(
+    store: &Store,
+    key: KeyId,
+) -> Result<Option<LineageFile>, ServiceError> {
+    let Some(Stored { root, files, .. }) = stored(store, key)? else { return Ok(None) };
+    let lineage = lineage_of(root.clone(), &files);
+    if lineage.epochs().next().is_none() {
+        return Ok(None);
+    }
+    let known = store.known_groups()?;
+    let recovery = known.into_iter().find(|known| known.group.id() == root.id());
+    let root = match recovery.and_then(|known| known.recovery) {
+        Some(file) => LineageRoot::Generated(Box::new(file)),
+        None => LineageRoot::Group(root),
+    };
+    let file = LineageFile::of(root, &lineage);
+    file.map(Some).map_err(|error| ServiceError::Internal(error.into()))
+}
+
 /// What this node's person has done for a plan, by the records of its change. An approval in a
 /// store from a backup may have been taken back after it, and is none.
 fn word_of(records: &[Record]) -> Option<PersonsWord> {
-    if records.contains(&Record::Accepted) {
+    let by_rule = |what| Record::is_by_rule(records, what);
+    if records.contains(&Record::Accepted) && !by_rule(Decided::Acceptance) {
         return Some(PersonsWord::Accepted);
     }
     let approved = |record: &Record| matches!(record, Record::Approved | Record::ApprovedAgain);
     let last = records.iter().rposition(approved);
     let restored = records.iter().rposition(|record| *record == Record::Restored);
     let stands = last.is_some() && last > restored && !records.contains(&Record::Withdrawn);
+    let stands = stands && !by_rule(Decided::Approval);
     stands.then_some(PersonsWord::Approved)
 }
 
@@ -116,6 +145,22 @@ pub(super) fn place_of_plan(plan: &Plan) -> EpochOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_rule_has_decided_is_no_persons_word_until_the_person_decides_as_well() {
+        use Record::{Accepted, Approved, ByPerson, ByRule};
+        let (approval, acceptance) = (Decided::Approval, Decided::Acceptance);
+        for (records, word) in [
+            (vec![ByRule(acceptance), Accepted], None),
+            (vec![ByRule(acceptance), Accepted, ByPerson(acceptance)], Some(PersonsWord::Accepted)),
+            (vec![Approved, ByRule(acceptance), Accepted], Some(PersonsWord::Approved)),
+            (vec![ByRule(approval), Approved], None),
+            (vec![ByRule(approval), Approved, Accepted], Some(PersonsWord::Accepted)),
+            (vec![ByRule(approval), Approved, ByPerson(approval)], Some(PersonsWord::Approved)),
+        ] {
+            assert_eq!(word_of(&records), word, "{records:?}");
+        }
+    }
 
     #[test]
     fn an_approval_is_a_persons_word_until_it_is_taken_back_or_the_store_is_from_a_backup() {

@@ -5,7 +5,7 @@ pub(in crate::service) mod acting;
 pub(in crate::service) mod asking;
 mod erasing;
 mod keeping;
-mod known;
+pub(in crate::service) mod known;
 mod opening;
 pub(in crate::service) mod running;
 pub(in crate::service) mod status;

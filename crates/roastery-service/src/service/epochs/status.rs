@@ -5,9 +5,9 @@ use roastery_node::driver::SwitchReport;
 use roastery_protocol::{
     KeyId,
     change::{EpochFile, EpochOrder, Holding, Missing, Parent, PersonsWord},
-    group::{Group, Member, PeerId},
+    group::{Epoch, Group, Member, PeerId},
 };
-use roastery_store::{MadeBackups, Store};
+use roastery_store::{HostKeyFiles, MadeBackups, Store};
 
 use crate::service::{
     Service, ServiceError, change::known::names_of_key, epochs::running::KeyService,
@@ -43,6 +43,8 @@ pub struct EpochsStatus {
     pub missing: Vec<Missing>,
     /// Backups of this node that have shares of lower epochs, as far as it knows.
     pub backups: Vec<MadeBackups>,
+    /// Files that were made with host keys of lower epochs.
+    pub host_key_files: Vec<HostKeyFiles>,
     /// Why the last step with an epoch was not done, if that is so.
     pub problem: Option<String>,
 }
@@ -85,6 +87,13 @@ fn erased_below(report: &SwitchReport) -> Vec<LowerEpoch> {
     lower.collect()
 }
 
+/// Whether such a file gives a share that is superseded: of a lower epoch, or of one beside the
+/// current one.
+fn is_to_be_destroyed(file: &HostKeyFiles, key: KeyId, current: Epoch) -> bool {
+    let is_current = (file.epoch, file.plan) == (current.number(), current.plan());
+    file.key == key && file.epoch <= current.number() && !is_current
+}
+
 impl Service {
     /// The epochs of all keys.
     ///
@@ -122,6 +131,9 @@ impl Service {
         let lower: Vec<_> = lower.map(|(_, group)| group.id()).collect();
         let mut backups = self.shared.store(|store| store.made_backups()).await?;
         backups.retain(|one| one.groups.iter().any(|group| lower.contains(group)));
+        let (key, current) = (service.key, *group.epoch());
+        let mut host_key_files = self.shared.store(|store| store.host_key_files()).await?;
+        host_key_files.retain(|one| is_to_be_destroyed(one, key, current));
         let held = report.held.iter().filter(|place| **place < report.current).copied();
         Ok(EpochsStatus {
             key: service.key,
@@ -136,6 +148,7 @@ impl Service {
             erasing: report.erasing,
             missing: if report.superseded == 0 { Vec::new() } else { report.missing },
             backups,
+            host_key_files,
             problem: service.problem.get().map(|(_, why)| why),
             group,
         })
@@ -181,5 +194,26 @@ impl Service {
             }
         }
         warnings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roastery_protocol::PlanId;
+
+    use super::*;
+
+    #[test]
+    fn the_file_of_a_host_key_is_to_be_destroyed_of_each_epoch_up_to_the_current_one_but_that() {
+        let (key, plan) = (KeyId::from_bytes([1; 32]), |of: u8| PlanId::from_bytes([of; 32]));
+        let current = Epoch::new(2, plan(7)).unwrap();
+        let (host, seat, count, last_ms) = ([2; 33], 0, 1, 0);
+        let file =
+            |epoch, of| HostKeyFiles { host, key, epoch, plan: plan(of), seat, count, last_ms };
+        assert!(is_to_be_destroyed(&file(1, 5), key, current));
+        assert!(is_to_be_destroyed(&file(2, 6), key, current), "a fork beside the current epoch");
+        assert!(!is_to_be_destroyed(&file(2, 7), key, current));
+        assert!(!is_to_be_destroyed(&file(3, 8), key, current), "not known to be superseded");
+        assert!(!is_to_be_destroyed(&file(1, 5), KeyId::from_bytes([3; 32]), current));
     }
 }

@@ -74,6 +74,13 @@ pub(crate) fn to_destroy(epochs: &Epochs) {
         let (first, last) = (when::long(one.first), when::long(one.last));
         say!("To destroy    {} backups with old shares, made from {first} to {last}", one.count);
     }
+    for one in &epochs.host_key_files {
+        let (count, last) = (one.count, when::long(one.last));
+        let (epoch, seat) = (one.epoch, one.seat);
+        say!(
+            "To destroy    {count} host key files of seat {seat} of epoch {epoch}, the last made {last}"
+        );
+    }
     say!(
         "              and every other copy of the old shares and host keys: snapshots, disks, paper"
     );

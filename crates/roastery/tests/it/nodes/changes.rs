@@ -134,7 +134,7 @@ fn three_nodes_refresh_their_shares_and_sign_under_the_same_key_also_after_a_res
 }
 
 /// A node of a member that joins: it has a folder among those of the group, and runs.
-fn join(group: &Group, node: usize, port: u16) {
+pub(crate) fn join(group: &Group, node: usize, port: u16) {
     let (folder, name) = (group.node(node), format!("node-{node}"));
     fs::create_dir_all(&folder).unwrap();
     let words = folder.join("passphrase");

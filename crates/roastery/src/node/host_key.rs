@@ -1,0 +1,207 @@
+//! Host keys of epochs: their files, and whether they may be destroyed.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context as _, anyhow};
+use bitcoin::hex::DisplayHex as _;
+use clap::{Args, Subcommand};
+use roastery_frost::SigningKey;
+use roastery_service::{
+    files::{Access, Folder, HostKeyFile, MAX_CARD_SEATS, MAX_HOST_KEY_FILE, read_secrets},
+    recovering::seal_host_keys,
+    text::visible,
+    view::{CheckHostKey, HostKeyVerdict},
+};
+use roastery_store::{PassphraseCost, Store};
+
+use super::{At, passphrase, post};
+use crate::{files::check_new, values};
+
+/// What can be done with host keys.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Write the host keys of this node's seats in an epoch into files that are kept offline, each
+    /// under a passphrase; the node must be stopped
+    Export(Export),
+    /// Say of each host key in a file whether it is to be kept or may be destroyed
+    Check(Check),
+}
+
+#[derive(Args)]
+pub(crate) struct Export {
+    /// The group: its name or its id, or the key id
+    #[arg(long, value_name = "NAME")]
+    group: String,
+    /// The number of the epoch [default: the newest of which this node has a share]
+    #[arg(long, value_name = "NUMBER", value_parser = |text: &str| values::number::<u32>(text, 1, u32::MAX))]
+    epoch: Option<u32>,
+    /// The folder for the files, which are called by key, epoch and seat
+    #[arg(long, value_name = "FOLDER")]
+    into: PathBuf,
+    #[command(flatten)]
+    words: NewWords,
+}
+
+/// The passphrase of host key files that are made.
+#[derive(Args)]
+struct NewWords {
+    /// A file with the passphrase of the host key files in its first line; it is asked for without
+    /// it
+    #[arg(long, value_name = "FILE")]
+    key_passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Check {
+    /// The file with the host keys
+    file: PathBuf,
+    #[command(flatten)]
+    words: Words,
+}
+
+/// The passphrase of host key files that are there.
+#[derive(Args)]
+pub(crate) struct Words {
+    /// A file with the passphrase of a sealed host key file in its first line; it is asked for
+    /// without it
+    #[arg(long, value_name = "FILE")]
+    key_passphrase_file: Option<PathBuf>,
+}
+
+impl Words {
+    /// Opens a host key file.
+    fn open(&self, path: &Path, file: &HostKeyFile) -> anyhow::Result<SigningKey> {
+        let words = passphrase::of_host_key(self.key_passphrase_file.as_deref(), path)?;
+        file.open(&words).with_context(|| path.display().to_string())
+    }
+
+    /// The host keys in files, each with a sealed one, or with digits in clear, one a line.
+    pub(crate) fn read(&self, files: &[PathBuf]) -> anyhow::Result<Vec<SigningKey>> {
+        // With room for all from the start, no reallocation leaves a copy of a secret.
+        let mut keys = Vec::with_capacity(MAX_CARD_SEATS * files.len());
+        for path in files {
+            let in_file = || path.display().to_string();
+            if let Some(file) = sealed(path)? {
+                keys.push(self.open(path, &file)?);
+                continue;
+            }
+            for secret in read_secrets(path)? {
+                keys.push(SigningKey::from_bytes(secret).with_context(in_file)?);
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The public host keys of these files, each of which was opened: its passphrase is known.
+    pub(crate) fn opened(&self, files: &[PathBuf]) -> anyhow::Result<Vec<String>> {
+        let keys = self.read(files)?;
+        Ok(keys.iter().map(|key| digits(&key.plain_public_key())).collect())
+    }
+}
+
+fn digits(host: &roastery_frost::Point) -> String {
+    host.serialize().to_lower_hex_string()
+}
+
+/// The sealed host key in a file; none if the file has digits in clear.
+fn sealed(path: &Path) -> anyhow::Result<Option<HostKeyFile>> {
+    // One in clear may be longer, and is read by a function of its own, which overwrites it.
+    let begins = {
+        use std::io::Read as _;
+        let mut first = [0; 1];
+        let in_file = || path.display().to_string();
+        let mut file = std::fs::File::open(path).with_context(in_file)?;
+        file.read(&mut first).with_context(in_file)? == 1 && !first[0].is_ascii_hexdigit()
+    };
+    if !begins {
+        return Ok(None);
+    }
+    let text = Folder::read_text(path, MAX_HOST_KEY_FILE)?;
+    let file = HostKeyFile::parse(&text);
+    file.map(Some).with_context(|| format!("{}: no host key file", path.display()))
+}
+
+pub(super) fn run(at: &At, command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Export(options) => export(at, options),
+        Command::Check(options) => check(at, options),
+    }
+}
+
+/// Of a stopped node: the host key goes over no API.
+fn export(at: &At, options: &Export) -> anyhow::Result<ExitCode> {
+    let (folder, config) = at.config()?;
+    let store = open(&folder, &config)?;
+    let words = passphrase::new_of_host_key(options.words.key_passphrase_file.as_deref())?;
+    let cost = PassphraseCost::default();
+    let files = seal_host_keys(&store, &options.group, options.epoch, &words, cost, now_ms())?;
+    for file in files {
+        let path = options.into.join(file.name());
+        check_new(&path)?;
+        Folder::write_new(&path, file.to_text().as_bytes(), Access::Owner)?;
+        say!("Host key      {}", path.display());
+        say!(
+            "              seat {} of epoch {}; with the recovery file of the group it gives the share",
+            file.seat(),
+            file.epoch()
+        );
+    }
+    say!(
+        "Keep          the files offline and the passphrase elsewhere, until roastery hostkey check"
+    );
+    say!("              says MAY BE DESTROYED");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The time in milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The store of a node that must be stopped.
+pub(super) fn open(
+    folder: &Folder,
+    config: &roastery_service::config::Config,
+) -> anyhow::Result<Store> {
+    let words = passphrase::of_node(folder, config)?;
+    Store::open(folder.store(), &words).map_err(|error| match error {
+        roastery_store::StoreError::Locked => anyhow!(
+            "the node runs: stop it first (roastery stop), since a host key goes into its store and out of it while \
+             it is stopped only"
+        ),
+        error => error.into(),
+    })
+}
+
+fn check(at: &At, options: &Check) -> anyhow::Result<ExitCode> {
+    let client = at.client()?;
+    let file = sealed(&options.file)?;
+    if let Some(file) = &file {
+        let key = &file.key().to_string()[..8];
+        say!("File          key {key}, epoch {}, seat {}", file.epoch(), file.seat());
+    }
+    let public = match &file {
+        Some(file) => vec![digits(file.host())],
+        None => options.words.opened(std::slice::from_ref(&options.file))?,
+    };
+    let mut keep = false;
+    for host_key in public {
+        let asked = CheckHostKey { host_key: host_key.clone() };
+        let verdict: HostKeyVerdict = post(&client, "/v1/host-key/check", &asked)?;
+        // What a sealed file says of itself may have been changed: what is destroyed for it must
+        // be what it says.
+        if let (true, Some(file)) = (verdict.may_be_destroyed, &file) {
+            options.words.open(&options.file, file)?;
+        }
+        let word = if verdict.may_be_destroyed { "MAY BE DESTROYED" } else { "KEEP" };
+        say!("Host key      {}: {word}", &host_key[..16]);
+        verdict.reasons.iter().for_each(|reason| say!("              {}", visible(reason)));
+        keep |= !verdict.may_be_destroyed;
+    }
+    Ok(if keep { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -79,7 +79,7 @@ fn change() -> Result<(), Box<dyn Error>> {
 /// A plan, the files and messages about an epoch, and a receipt of each kind.
 fn plan_and_epoch(certificate: &Certificate) -> Result<(), Box<dyn Error>> {
     let (keys, _) = danger_trusted_dealer::deal(3, 5, &mut SysRng)?;
-    let group = Group::new(keys, [0x22; 32], members())?;
+    let group = Arc::new(Group::new(keys, [0x22; 32], members())?);
     let named = |(at, member)| {
         let name = format!("node {at}").parse().expect("letters, a space, a digit");
         NamedMember { name, member }
@@ -92,7 +92,7 @@ fn plan_and_epoch(certificate: &Certificate) -> Result<(), Box<dyn Error>> {
     let file = EpochFile::new(plan.clone(), certificate);
     write("epoch_file", 0, &file.encode())?;
     // Of the first group alone: the certificate above is of other parameters than the plan.
-    let root = LineageRoot::Group(Arc::new(group.clone()));
+    let root = LineageRoot::Group(group.clone());
     let lineage = Lineage::new(root.group().clone());
     write("lineage_file", 0, &LineageFile::of(root, &lineage)?.encode())?;
     let current = EpochOrder::last_of(&plan);

@@ -68,7 +68,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["roastery keygen treasury --fingerprint \"4a55 6b25 8865 7c28 76ed c154 47db 396c\""],
     ),
     ("change", &["roastery change card --out anna.card", "roastery change status"]),
-    ("change card", &["roastery change card --out anna.card"]),
+    (
+        "change card",
+        &["roastery change card --out anna.card", "roastery change card --seats 2 --out anna.card"],
+    ),
+    (
+        "change seats",
+        &["roastery change seats --group treasury --out plan.toml anna.card bert.card"],
+    ),
     (
         "change refresh",
         &["roastery change refresh --group treasury --out plan.toml anna.card bert.card cleo.card"],

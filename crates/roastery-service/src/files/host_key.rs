@@ -5,10 +5,11 @@ use roastery_store::{Passphrase, PassphraseCost, SealedSecret, StoreError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::card::one_line;
-
 /// The longest host key file, in bytes.
 pub const MAX_HOST_KEY_FILE: usize = 4096;
+
+/// What every host key file that is sealed begins with, and none in clear.
+pub const HOST_KEY_FILE_BEGINS: &[u8; 17] = b"# The host key of";
 
 /// The version of the file.
 const VERSION: u32 = 1;
@@ -39,9 +40,9 @@ pub enum HostKeyFileError {
         /// Its length in bytes.
         length: usize,
     },
-    /// It has a wrong form.
-    #[error("{}", one_line(.0))]
-    Form(#[from] toml::de::Error),
+    /// It has a wrong form. What stands in it is not shown: it may be a secret in clear.
+    #[error("it has not the form that roastery hostkey export writes")]
+    Form,
     /// It has another version.
     #[error("a host key file of version {version}; this program reads version {VERSION}")]
     OtherVersion {
@@ -114,7 +115,7 @@ impl HostKeyFile {
         if length > MAX_HOST_KEY_FILE {
             return Err(HostKeyFileError::TooLong { length });
         }
-        let file: File = toml::from_str(text)?;
+        let file: File = toml::from_str(text).map_err(|_| HostKeyFileError::Form)?;
         if file.version != VERSION {
             return Err(HostKeyFileError::OtherVersion { version: file.version });
         }

@@ -16,7 +16,7 @@ pub use self::{
     card::{CardError, CardKey, MAX_CARD, MAX_CARD_SEATS, NodeCard},
     error::FolderError,
     folder::{Folder, read_secrets, write_secrets},
-    host_key::{HostKeyFile, HostKeyFileError, MAX_HOST_KEY_FILE},
+    host_key::{HOST_KEY_FILE_BEGINS, HostKeyFile, HostKeyFileError, MAX_HOST_KEY_FILE},
     invitation::{InvitationFile, InvitationFileError, MAX_INVITATION_FILE},
     modes::{OpenToOthers, open_to_others},
     peers::PeerFiles,

@@ -11,7 +11,10 @@ use bitcoin::hex::DisplayHex as _;
 use clap::{Args, Subcommand};
 use roastery_frost::SigningKey;
 use roastery_service::{
-    files::{Access, Folder, HostKeyFile, MAX_CARD_SEATS, MAX_HOST_KEY_FILE, read_secrets},
+    files::{
+        Access, Folder, HOST_KEY_FILE_BEGINS, HostKeyFile, MAX_CARD_SEATS, MAX_HOST_KEY_FILE,
+        read_secrets,
+    },
     recovering::seal_host_keys,
     text::visible,
     view::{CheckHostKey, HostKeyVerdict},
@@ -109,13 +112,14 @@ fn digits(host: &roastery_frost::Point) -> String {
 
 /// The sealed host key in a file; none if the file has digits in clear.
 fn sealed(path: &Path) -> anyhow::Result<Option<HostKeyFile>> {
-    // One in clear may be longer, and is read by a function of its own, which overwrites it.
+    // One in clear is read by a function of its own, which overwrites it.
     let begins = {
         use std::io::Read as _;
-        let mut first = [0; 1];
+        let mut first = [0; HOST_KEY_FILE_BEGINS.len()];
         let in_file = || path.display().to_string();
         let mut file = std::fs::File::open(path).with_context(in_file)?;
-        file.read(&mut first).with_context(in_file)? == 1 && !first[0].is_ascii_hexdigit()
+        let length = file.read(&mut first).with_context(in_file)?;
+        first[..length] == *HOST_KEY_FILE_BEGINS
     };
     if !begins {
         return Ok(None);

@@ -39,7 +39,7 @@ impl CoinsOfKeys {
 }
 
 /// The coins of the requests that were examined since the start, and of those that were approved
-/// here. They are kept separately, so that proposals evict no approved request.
+/// here or signed. They are kept separately, so that proposals evict none of these.
 #[derive(Debug, Default)]
 pub(in crate::service) struct Coins {
     seen: Mutex<Known>,
@@ -104,7 +104,7 @@ impl Coins {
         pays.map_or(0, |pays| self.seen_payments.note(session, pays, now()))
     }
 
-    /// Notes a request that was approved here. Returns the same.
+    /// Notes a request that was approved here or signed. Returns the same.
     pub(in crate::service) fn approved(
         &self,
         session: SessionId,
@@ -145,8 +145,8 @@ impl Coins {
     }
 
     /// The requests that spend one of these coins, which are all of a transaction, or pay one of
-    /// these payments from others. Those that were approved here are first, and of these and of
-    /// the others the latest, so that no number of proposals keeps them from being read.
+    /// these payments from others. Those that were approved here or signed are first, and of these
+    /// and of the others the latest, so that no number of proposals keeps them from being read.
     pub(in crate::service) fn alike(&self, coins: &[Coin], payments: &[Payment]) -> Vec<Alike> {
         let coins: BTreeSet<Coin> = coins.iter().copied().collect();
         let mut found = self.seen_payments.payers(payments, &coins);
@@ -180,7 +180,7 @@ pub(in crate::service) struct Alike {
     pub(in crate::service) session: SessionId,
     /// What it pays too, from other coins; `None` if it spends a coin of the other.
     pub(in crate::service) pays: Option<Payment>,
-    /// Whether it was approved here.
+    /// Whether it was approved here or signed.
     pub(in crate::service) is_approved: bool,
 }
 

@@ -2,33 +2,43 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bitcoin::Network;
+use bitcoin::{Network, Txid, absolute::LockTime, hashes::Hash as _};
+use roastery_bitcoin::{policy::Rules, spend::Spend, wallet::Wallet};
 use roastery_node::{
     bus::{Mesh, MeshBus},
     driver::{LocalMember, Node},
 };
 use roastery_protocol::{
-    BodyHash, GroupId, PlanId, SessionId,
+    BodyHash, GroupId, PlanId, Seat, SessionId,
     group::{Epoch, Group},
-    member::machine::RequestOrigin,
-    request::{ApprovedRequest, Derivation, MessageToSign, SigningRequest, Subject},
+    member::machine::{Outcome, RequestOrigin},
+    request::{ApprovedRequest, Derivation, MessageToSign, Proposal, SigningRequest, Subject},
 };
 use roastery_store::{
     AuditEntry, Coin, Decider, Decision, Durability, Examination, KeptGroup, KeptRequest,
-    Passphrase, PassphraseCost, Principal, RequestState, Spending, Store, StoreWriter,
+    Passphrase, PassphraseCost, Principal, RequestState, Spending, Store, StoreWriter, Transaction,
 };
-use roastery_testkit::{Fixture, Willing, peer, seat};
+use roastery_testkit::{
+    Fixture, Willing,
+    payments::{TestGroup, ordinary, spend_of},
+    peer, seat,
+};
 use roastery_wallet::LiveView;
+use tokio::sync::broadcast;
 
 use crate::{
-    config::{PolicyConfig, SubjectKind},
+    config::{ApprovalMode, PolicyConfig, SubjectKind},
     files::Folder,
     policy::{Key, PolicyEngine, WalletSettings},
     service::{
+        ServiceError, ServiceEvent,
         asking::{Asking, Rejecting},
+        decisions::approval::ApprovalBasis,
         group::{
             journal::AuditWriter,
             service::{Called, GroupService, key_of},
+            turns::Lane,
+            warning::RequestWarning,
         },
         now,
         outbox::Hooks,
@@ -77,6 +87,53 @@ pub(crate) fn audit_entry(time_ms: u64, said: &str) -> AuditEntry {
     }
 }
 
+/// The ordinary payment of a group, from other coins for each number.
+pub(in crate::service) fn payment_from(group: &Arc<Group>, number: u8) -> Spend {
+    let wallet = Wallet::new(group.clone()).unwrap();
+    let mut psbt = ordinary(&wallet);
+    for (index, input) in psbt.unsigned_tx.input.iter_mut().enumerate() {
+        input.previous_output.txid = Txid::from_byte_array([number; 32]);
+        input.previous_output.vout = index as u32;
+        psbt.inputs[index].non_witness_utxo = None;
+    }
+    spend_of(psbt, &wallet)
+}
+
+/// The state of a request that is signed: the store counts signatures, and verifies none.
+pub(in crate::service) fn signed(request: &SigningRequest) -> RequestState {
+    let signatures = TestGroup::three_of_five().sign(request.messages());
+    let (session, package) = (request.session_id(), BodyHash::from_bytes([0; 32]));
+    RequestState::Signed(Outcome { session, signatures, package, origin: None })
+}
+
+/// The warnings that a group shows of a request.
+pub(in crate::service) async fn warnings(
+    group: &Arc<GroupService>,
+    kept: &KeptRequest,
+) -> Vec<RequestWarning> {
+    let known = group.known_whole(kept.clone(), Lane::Operator, None).await;
+    known.details.unwrap().warnings
+}
+
+/// What is said of a request next: that it waits, is approved or is rejected, and why.
+pub(in crate::service) async fn said(
+    events: &mut broadcast::Receiver<ServiceEvent>,
+    session: SessionId,
+) -> String {
+    loop {
+        let event = events.recv().await.unwrap();
+        let kinds = ["pending", "approved", "rejected"];
+        if event.session == session.to_string() && kinds.contains(&event.kind.as_str()) {
+            return format!("{}: {}", event.kind, event.text);
+        }
+    }
+}
+
+fn request_of(spend: &Spend, id: u8) -> (SigningRequest, Subject) {
+    let request = spend.requests([id; 32], now() + 600).unwrap().remove(0);
+    (request, Subject::Transaction(spend.document().bytes().to_vec()))
+}
+
 pub(in crate::service) struct TestNode {
     pub(in crate::service) shared: Arc<Shared>,
     pub(in crate::service) group: Arc<GroupService>,
@@ -91,6 +148,15 @@ impl TestNode {
     pub(in crate::service) async fn start(most_per_hour: u32) -> Self {
         let kinds = vec![SubjectKind::Hash];
         Self::with(PolicyConfig { kinds, most_per_hour, ..Default::default() }).await
+    }
+
+    /// The node of the first seat, which signs transactions that are approved in this way; a
+    /// command approves all of them. It pays nothing twice if its rules say so.
+    pub(in crate::service) async fn of_payments(approval: ApprovalMode, pay_once: bool) -> Self {
+        let (kinds, command) = (vec![SubjectKind::Transaction], vec!["true".to_owned()]);
+        let transactions = Rules { pay_once, ..Rules::default() };
+        let config = PolicyConfig { kinds, approval, command, transactions, ..Default::default() };
+        Self::with(config).await
     }
 
     /// The node of the first seat, with this policy.
@@ -139,6 +205,7 @@ impl TestNode {
         let (bus, other) = (mesh.join(peer(own)).unwrap(), mesh.join(peer(seat(1))).unwrap());
         let called = Called { name: "treasury".to_owned(), section: "policy".to_owned() };
         let seats = vec![(own, keys.share(own))];
+        shared.store.keep_group(&group, &seats, None).unwrap();
         let kept = KeptGroup { group, seats, recovery: None };
         let identities = vec![keys.identities[0].clone()];
         let group =
@@ -157,19 +224,78 @@ impl TestNode {
         &self.keys.group
     }
 
+    /// The ordinary payment, from other coins for each number.
+    pub(in crate::service) fn payment_from(&self, number: u8) -> Spend {
+        payment_from(self.members(), number)
+    }
+
+    /// The same transaction with this lock time: one of both can be confirmed.
+    pub(in crate::service) fn replacing(&self, spend: &Spend, height: u32) -> Spend {
+        let mut psbt = spend.document().decoded().clone();
+        psbt.unsigned_tx.lock_time = LockTime::from_height(height).unwrap();
+        spend_of(psbt, &Wallet::new(self.members().clone()).unwrap())
+    }
+
     /// A request of bare hashes that waits in the store.
     pub(in crate::service) async fn proposed(&self) -> KeptRequest {
         let derivation = Derivation::key_path_only();
         let messages = vec![MessageToSign { message: [1; 32], derivation }];
         let group = self.keys.group.id();
         let request = SigningRequest::new(group, [1; 32], now() + 600, messages).unwrap();
-        let (kept, session) = (request.clone(), request.session_id());
-        self.shared
-            .write(Durability::Synced, move |change| {
-                change.add_request(&kept, &Subject::Hash, None, now())
-            })
-            .await
-            .unwrap();
+        self.put(&request, &Subject::Hash, None).await
+    }
+
+    /// This request as it waits in the store; it was not examined here.
+    pub(in crate::service) async fn put(
+        &self,
+        request: &SigningRequest,
+        subject: &Subject,
+        proposer: Option<Seat>,
+    ) -> KeptRequest {
+        let (adding, subject) = (request.clone(), subject.clone());
+        let change = move |change: &mut Transaction<'_>| {
+            change.add_request(&adding, &subject, proposer, now())
+        };
+        self.shared.write(Durability::Synced, change).await.unwrap();
+        self.kept(request.session_id()).await
+    }
+
+    /// The first request of the other member for this, under another id for each number. It waits
+    /// in the store, and was not examined here.
+    pub(in crate::service) async fn stored(&self, spend: &Spend, id: u8) -> KeptRequest {
+        let (request, subject) = request_of(spend, id);
+        self.put(&request, &subject, Some(seat(1))).await
+    }
+
+    /// The other member proposes the same; returns after it was examined, with what is said of it.
+    pub(in crate::service) async fn asked(&self, spend: &Spend, id: u8) -> (KeptRequest, String) {
+        let (request, subject) = request_of(spend, id);
+        let session = request.session_id();
+        let mut events = self.shared.events.subscribe();
+        let proposal = Proposal { request, subject };
+        self.group.receive_proposal(seat(1), proposal).await.unwrap();
+        let said = said(&mut events, session).await;
+        (self.kept(session).await, said)
+    }
+
+    /// The operator approves a request as it is examined now.
+    pub(in crate::service) async fn approved(
+        &self,
+        kept: &KeptRequest,
+    ) -> Result<(), ServiceError> {
+        let examined = self.group.examine(kept).await.unwrap();
+        self.group.approve(kept, &examined, ApprovalBasis::by_operator(0)).await
+    }
+
+    /// The request as the store has it in this state.
+    pub(in crate::service) async fn changed(
+        &self,
+        kept: &KeptRequest,
+        state: RequestState,
+    ) -> KeptRequest {
+        let session = kept.request.session_id();
+        let change = move |store: &Store| store.change_request(session, now(), |_| Some(state));
+        self.shared.store(change).await.unwrap();
         self.kept(session).await
     }
 
@@ -187,6 +313,7 @@ impl TestNode {
         let bus = Mesh::default().join(peer(seat(0))).unwrap();
         let called = Called { name: "treasury".to_owned(), section: "policy".to_owned() };
         let seats = vec![(seat(0), self.keys.share(seat(0)))];
+        self.shared.store.keep_group(&group, &seats, None).unwrap();
         let kept = KeptGroup { group, seats, recovery: None };
         let identities = vec![self.keys.identities[0].clone()];
         let shared = self.shared.clone();

@@ -71,14 +71,16 @@ impl Pays {
     }
 
     /// What the transaction of a request pays, what returns among it: it is not known here which
-    /// that is, and nothing that is compared with it returns. `None` if it shows none.
+    /// that is, and nothing that is compared with it returns. `None` if it shows none, or pays
+    /// nothing: a proof of funds spends no coin.
     pub(in crate::service) fn of_kept(kept: &KeptRequest) -> Option<Self> {
         let Subject::Transaction(bytes) = &kept.subject else { return None };
         let document = psbt::read(bytes).ok()?;
         let transaction = &document.decoded().unsigned_tx;
-        let paid = transaction.output.iter();
-        let payments = paid.map(|paid| Payment::new(paid.value, &paid.script_pubkey)).collect();
-        Some(Self::new(transaction, payments))
+        let paid = transaction.output.iter().filter(|output| output.value > Amount::ZERO);
+        let paid = paid.map(|output| Payment::new(output.value, &output.script_pubkey));
+        let payments: Vec<Payment> = paid.collect();
+        (!payments.is_empty()).then(|| Self::new(transaction, payments))
     }
 
     fn new(transaction: &Transaction, payments: Vec<Payment>) -> Self {

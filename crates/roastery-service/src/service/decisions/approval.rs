@@ -118,15 +118,16 @@ impl GroupService {
             return self.refuse_by_rules(&kept, &refusal).await;
         }
         let left = self.left_to_operator(&kept.request, &examined).or_else(|| conflicts.left());
-        left.iter().for_each(|why| self.summaries.note_left(session, why.clone()));
-        let left = left.filter(|_| mode != ApprovalMode::Manual);
         match (mode, left) {
-            (_, Some(text)) => self.leave(session, text).await,
+            (ApprovalMode::Automatic | ApprovalMode::Command, Some(text)) => {
+                self.leave(session, text).await;
+            }
             (ApprovalMode::Automatic, None) => {
                 self.approve_or_refuse(&kept, &examined, Decider::Rules).await?;
             }
             (ApprovalMode::Command, None) => self.ask_command(kept, examined).await?,
-            (ApprovalMode::Manual, None) => {
+            (ApprovalMode::Manual, left) => {
+                left.into_iter().for_each(|why| self.summaries.note_left(session, why));
                 self.tell(session, "pending", "waits to be approved here".to_owned());
                 self.tell_waiting(session).await;
             }
@@ -134,8 +135,10 @@ impl GroupService {
         Ok(())
     }
 
-    /// Leaves a request to the operator.
+    /// Leaves a request to the operator. The reason stays: it may have ended when the operator
+    /// decides, and nothing else decides about the request again.
     async fn leave(&self, session: SessionId, why: String) {
+        self.summaries.note_left(session, why.clone());
         self.tell(session, "pending", why);
         self.tell_waiting(session).await;
     }
@@ -201,6 +204,9 @@ impl GroupService {
             ApprovalBasis::Resumed(_) => self.left_but_for_reading(&request, examined),
         };
         if let Some(text) = left {
+            if matches!(basis, ApprovalBasis::Decider(_)) {
+                self.leave(session, text.clone()).await;
+            }
             return Err(ServiceError::Conflict(text.into()));
         }
         // The last rejection that this approval reverses, what it is compared with, and the act.
@@ -312,7 +318,6 @@ impl GroupService {
                     Ok(change) => change,
                     Err(Compared::Refused(refusal)) => return Err(ServiceError::Refused(refusal)),
                     Err(Compared::Left(why)) => {
-                        self.summaries.note_left(session, why.clone());
                         self.leave(session, why.clone()).await;
                         return Err(ServiceError::Conflict(why.into()));
                     }

@@ -2,11 +2,14 @@
 
 use roastery_bitcoin::spend::{Level, Spend, Warning};
 use roastery_protocol::request::SigningRequest;
+use roastery_store::{Decider, KeptRequest, RequestState};
 
 use crate::{
     Time,
+    config::ApprovalMode,
     policy::Examined,
     service::group::{
+        conflicts::Conflicts,
         service::{GroupService, key_of},
         state::BY_HAND,
     },
@@ -66,6 +69,32 @@ impl GroupService {
         }
         left_by(spend, |warning| matches!(warning, Warning::ChainNotRead))
     }
+
+    /// Why only the operator may approve a request as it is stored: for what was found in it, for
+    /// another one that pays the same, or since it was left once and the command is not asked about
+    /// it again. What the command has refused is not left to the operator because another request
+    /// pays the same since.
+    pub(in crate::service) fn left_now(
+        &self,
+        kept: &KeptRequest,
+        examined: &Examined,
+        conflicts: &Conflicts,
+    ) -> Option<String> {
+        let by_command = self.approval_mode() == ApprovalMode::Command;
+        if by_command && is_refused_by_command(&kept.state) {
+            return self.left_but_for_reading(&kept.request, examined);
+        }
+        let left = self.left_to_operator(&kept.request, examined);
+        left.or_else(|| conflicts.left()).or_else(|| {
+            let left = by_command.then(|| self.summaries.why_left(kept.request.session_id()));
+            left.flatten()
+        })
+    }
+}
+
+fn is_refused_by_command(state: &RequestState) -> bool {
+    let RequestState::Refused(rejection) = state else { return false };
+    matches!(rejection.decision.by, Decider::Command { .. })
 }
 
 /// Why only the operator may approve a transaction, if a chain source shows what it does otherwise:
@@ -91,24 +120,21 @@ mod tests {
 
     use bitcoin::TapSighashType;
     use roastery_bitcoin::{policy::Rules, wallet::Wallet};
-    use roastery_protocol::request::{Proposal, RefusalReason, Subject};
-    use roastery_store::{Decider, Decision, Durability, RequestState};
-    use roastery_testkit::{
-        payments::{ordinary, spend_of},
-        seat,
-    };
-    use roastery_wallet::{LiveView, View};
+    use roastery_protocol::request::RefusalReason;
+    use roastery_store::{Decider, Decision, RequestState};
+    use roastery_testkit::payments::{ordinary, spend_of};
+    use roastery_wallet::{Coin, LiveView, View};
 
     use super::*;
     use crate::{
-        config::{ApprovalMode, PolicyConfig, SubjectKind},
+        config::{PolicyConfig, SubjectKind},
         service::{
-            ServiceError,
+            DecidedAbout, ServiceError,
             decisions::{
                 approval::ApprovalBasis,
                 parts::tests::{node, proposed, spend},
             },
-            fixture::TestNode,
+            fixture::{TestNode, asking, said},
             now,
         },
     };
@@ -123,21 +149,10 @@ mod tests {
             chain.set(View { whole: true, ..View::default() });
             let node = TestNode::beside(config, Some(chain)).await;
             let wallet = Wallet::new(node.members().clone()).unwrap();
-            let spend = spend_of(ordinary(&wallet), &wallet);
-            let request = spend.requests([1; 32], now() + 600).unwrap().remove(0);
-            let session = request.session_id();
-            let subject = Subject::Transaction(spend.document().bytes().to_vec());
-            let mut events = node.shared.events.subscribe();
-            node.group.receive_proposal(seat(1), Proposal { request, subject }).await.unwrap();
-            let said = loop {
-                let event = events.recv().await.unwrap();
-                if ["pending", "approved", "rejected"].contains(&event.kind.as_str()) {
-                    break event;
-                }
-            };
-            assert_eq!(said.kind, "pending", "{said:?}");
-            assert!(!node.group.is_running(session));
-            assert_eq!(node.kept(session).await.state, RequestState::Proposed);
+            let (kept, said) = node.asked(&spend_of(ordinary(&wallet), &wallet), 1).await;
+            assert!(said.starts_with("pending"), "{said}");
+            assert!(!node.group.is_running(kept.request.session_id()));
+            assert_eq!(kept.state, RequestState::Proposed);
         }
     }
 
@@ -147,16 +162,7 @@ mod tests {
         let transactions = Rules { pay_once: true, ..Rules::default() };
         let config = PolicyConfig { kinds, approval, transactions, ..Default::default() };
         let node = TestNode::beside(config, Some(Arc::new(LiveView::default()))).await;
-        let wallet = Wallet::new(node.members().clone()).unwrap();
-        let spend = spend_of(ordinary(&wallet), &wallet);
-        let request = spend.requests([1; 32], now() + 600).unwrap().remove(0);
-        let session = request.session_id();
-        let subject = Subject::Transaction(spend.document().bytes().to_vec());
-        let change = node.shared.write(Durability::Synced, move |change| {
-            change.add_request(&request, &subject, Some(seat(1)), now())
-        });
-        change.await.unwrap();
-        let kept = node.kept(session).await;
+        let kept = node.stored(&node.payment_from(1), 1).await;
         let examined = node.group.examine(&kept).await.unwrap();
         let by_rules = ApprovalBasis::Decider(Decider::Rules);
         let left = node.group.approve(&kept, &examined, by_rules).await;
@@ -164,6 +170,38 @@ mod tests {
         let (by, about, revision) = (Decider::Rules, examined.about(), kept.revision);
         let resumed = ApprovalBasis::Resumed(Decision { by, about, revision, at: now() });
         node.group.approve(&kept, &examined, resumed).await.unwrap();
+        assert!(node.group.is_running(kept.request.session_id()));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_an_approval_leaves_to_the_operator_stays_the_operators_when_the_reason_has_ended()
+    {
+        let (kinds, approval) = (vec![SubjectKind::Transaction], ApprovalMode::Command);
+        let transactions = Rules { pay_once: true, ..Rules::default() };
+        let config = PolicyConfig { kinds, approval, transactions, ..Default::default() };
+        let chain = Arc::new(LiveView::default());
+        let node = TestNode::beside(config, Some(chain.clone())).await;
+        let spend = node.payment_from(1);
+        let kept = node.stored(&spend, 1).await;
+        let session = kept.request.session_id();
+        let examined = node.group.examine(&kept).await.unwrap();
+        let mut events = node.shared.events.subscribe();
+        let by = ApprovalBasis::Decider(Decider::Command { said: String::new() });
+        let left = node.group.approve(&kept, &examined, by).await;
+        assert!(matches!(left, Err(ServiceError::Conflict(_))), "{left:?}");
+        let said = said(&mut events, session).await;
+        assert!(said.starts_with("pending"), "{said}");
+        // The source is read.
+        let coins = spend.inputs().iter().map(|input| {
+            let output = input.previous.clone().unwrap();
+            let coin = Coin { output, path: (0, 0), height: Some(1), spent_by: None };
+            (input.outpoint, coin)
+        });
+        chain.set(View { whole: true, coins: coins.collect(), ..View::default() });
+        let examined = node.group.examine(&kept).await.unwrap();
+        assert_eq!(node.group.left_to_operator(&kept.request, &examined), None);
+        let about = DecidedAbout::default();
+        node.group.approve_as_operator(kept, about, asking(0)).await.unwrap();
         assert!(node.group.is_running(session));
     }
 
@@ -180,38 +218,21 @@ mod tests {
         }
         let other = spend_of(psbt, &wallet);
 
-        let request = rejected.requests([1; 32], now() + 600).unwrap().remove(0);
-        let subject = Subject::Transaction(rejected.document().bytes().to_vec());
-        let (session, adding) = (request.session_id(), request.clone());
-        let change = node.shared.write(Durability::Synced, move |change| {
-            change.add_request(&adding, &subject, Some(seat(1)), now())
-        });
-        change.await.unwrap();
+        let kept = node.stored(&rejected, 1).await;
+        let session = kept.request.session_id();
         let (by, reason) = (Decider::Operator, RefusalReason::Operator);
-        let kept = node.kept(session).await;
         node.group.refuse(&kept, by, reason, "not this".to_owned(), None).await.unwrap();
 
-        let mut events = node.shared.events.subscribe();
-        let request = other.requests([2; 32], now() + 600).unwrap().remove(0);
+        let (waits, said) = node.asked(&other, 2).await;
         let messages = |request: &SigningRequest| {
             request.messages().iter().map(|entry| entry.message).collect::<Vec<_>>()
         };
-        assert!(messages(&request).iter().all(|one| !messages(&kept.request).contains(one)));
-        let again = request.session_id();
-        let subject = Subject::Transaction(other.document().bytes().to_vec());
-        node.group.receive_proposal(seat(1), Proposal { request, subject }).await.unwrap();
-        let decided = loop {
-            let event = events.recv().await.unwrap();
-            if ["pending", "approved", "rejected"].contains(&event.kind.as_ref()) {
-                break event;
-            }
-        };
-        assert_eq!(decided.kind, "pending");
-        assert!(decided.text.contains(&session.to_string()[..8]), "{}", decided.text);
-        let waits = node.kept(again).await;
+        assert!(messages(&waits.request).iter().all(|one| !messages(&kept.request).contains(one)));
+        assert!(said.starts_with("pending"), "{said}");
+        assert!(said.contains(&session.to_string()[..8]), "{said}");
         assert_eq!(waits.state, RequestState::Proposed);
         // The lists say so too.
-        assert_eq!(node.group.current_state(&waits).text, decided.text);
+        assert_eq!(format!("pending: {}", node.group.current_state(&waits).text), said);
     }
 
     #[tokio::test(flavor = "multi_thread")]

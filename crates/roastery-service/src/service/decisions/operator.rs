@@ -139,16 +139,12 @@ impl GroupService {
         if is_signed && examined.parts().is_empty() {
             return Err(signed());
         }
-        let left = self.left_to_operator(&kept.request, &examined);
-        let left = match left {
-            None => self.conflicts_now(&kept, examined.spend()).await.left(),
-            left => left,
-        };
-        // What was left once is not asked about again: the reason may have ended since.
-        let left = left.or_else(|| self.summaries.why_left(kept.request.session_id()));
-        if self.approval_mode() == ApprovalMode::Command && left.is_none() {
-            let reason = "requests of this group are approved by a command";
-            return Err(ServiceError::Conflict(reason.into()));
+        if self.approval_mode() == ApprovalMode::Command {
+            let conflicts = self.conflicts_now(&kept, examined.spend()).await;
+            if self.left_now(&kept, &examined, &conflicts).is_none() {
+                let reason = "requests of this group are approved by a command";
+                return Err(ServiceError::Conflict(reason.into()));
+            }
         }
         self.approve_parts(&kept, &examined, asking, seen).await?;
         self.acknowledge(&kept, Some(&examined)).await

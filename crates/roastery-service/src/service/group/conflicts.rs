@@ -46,7 +46,7 @@ pub(in crate::service) struct CoinsElsewhere {
     known: Vec<(KeptRequest, Option<Payment>)>,
     /// The number of those that were not read.
     unread: usize,
-    /// Of these, how many were approved here, or may have been.
+    /// Of these, how many were approved here or signed, or may have been.
     unread_approved: usize,
     /// The transactions in a chain of which the warnings about this one say that they have paid the
     /// same.
@@ -189,6 +189,10 @@ impl GroupService {
                 true,
                 "is approved here and refused by other members, who may approve it after all",
             ),
+            // After a restart it may wait for a new decision.
+            State::Proposed if is_recent && self.coins.is_released(session) => {
+                (true, "waits here anew after a share had left, so that others may have it signed")
+            }
             State::Proposed => (false, "is proposed"),
             _ if is_recent && self.coins.is_released(session) => {
                 (true, "has ended here after a share had left, so that others may have it signed")

@@ -234,22 +234,13 @@ impl GroupService {
                 Err(refusal) => (Some(refusal.clone()), None),
                 Ok((examined, check)) => (
                     check.and_then(|()| self.check_paid_once(&conflicts)).err(),
-                    self.left_to_operator(&kept.request, examined)
-                        .or_else(|| conflicts.left())
-                        .or_else(|| self.left_by_command(kept)),
+                    self.left_now(kept, examined, &conflicts),
                 ),
             };
             let refused = refused.map(|refusal| refusal.to_string());
             Ruling { refused, by: self.approval_mode(), left }
         });
         Shown::new(about, state, warnings, conflicts, ruling)
-    }
-
-    /// Why a request was left to the operator where a command approves the others: the command is
-    /// not asked about it again.
-    fn left_by_command(&self, kept: &KeptRequest) -> Option<String> {
-        let left = || self.summaries.why_left(kept.request.session_id());
-        (self.approval_mode() == ApprovalMode::Command).then(left).flatten()
     }
 
     /// Whether a request that was examined still shows what was seen: the request of this change,
@@ -281,13 +272,9 @@ impl GroupService {
 
 #[cfg(test)]
 mod tests {
-    use roastery_bitcoin::{spend::Spend, wallet::Wallet};
-    use roastery_protocol::SessionId;
-    use roastery_store::{Durability, RequestState};
-    use roastery_testkit::{
-        payments::{ordinary, spend_of},
-        seat,
-    };
+    use roastery_bitcoin::wallet::Wallet;
+    use roastery_store::RequestState;
+    use roastery_testkit::payments::{ordinary, spend_of};
 
     use super::*;
     use crate::{
@@ -297,7 +284,6 @@ mod tests {
             decisions::{approval::ApprovalBasis, decision::tests::request},
             fixture::{TestNode, asking},
             group::turns::Lane,
-            now,
         },
     };
 
@@ -351,27 +337,13 @@ mod tests {
         assert_eq!("12".parse::<Seen>(), Err(NotSeen));
     }
 
-    /// The other member proposes this under another id for each number.
-    async fn proposed(node: &TestNode, spend: &Spend, id: u8) -> KeptRequest {
-        let request = spend.requests([id; 32], now() + 600).unwrap().remove(0);
-        let session: SessionId = request.session_id();
-        let subject = Subject::Transaction(spend.document().bytes().to_vec());
-        node.shared
-            .write(Durability::Synced, move |change| {
-                change.add_request(&request, &subject, Some(seat(1)), now())
-            })
-            .await
-            .unwrap();
-        node.kept(session).await
-    }
-
     #[tokio::test(flavor = "multi_thread")]
     async fn an_approval_of_what_was_seen_has_no_effect_once_a_coin_of_it_is_spent_elsewhere_too() {
         let kinds = vec![SubjectKind::Transaction];
         let node = TestNode::with(PolicyConfig { kinds, ..Default::default() }).await;
         let wallet = Wallet::new(node.members().clone()).unwrap();
         let spend = spend_of(ordinary(&wallet), &wallet);
-        let kept = proposed(&node, &spend, 1).await;
+        let kept = node.stored(&spend, 1).await;
         let session = kept.request.session_id();
         let shown = async || {
             let known =
@@ -383,9 +355,7 @@ mod tests {
         let examined = node.group.examine(&kept).await.unwrap();
 
         // Another one that spends a coin of it comes while the approval is under way.
-        let mut psbt = ordinary(&wallet);
-        psbt.unsigned_tx.lock_time = bitcoin::absolute::LockTime::from_height(1).unwrap();
-        let twin = proposed(&node, &spend_of(psbt, &wallet), 2).await;
+        let twin = node.stored(&node.replacing(&spend, 1), 2).await;
         node.group.examine(&twin).await.unwrap();
         let approve = async |seen| {
             let basis = ApprovalBasis::Operator { asking: asking(0), seen: Some(seen) };
@@ -405,10 +375,7 @@ mod tests {
 
         // Further ones change nothing that a decision is about.
         for number in 3..6 {
-            let mut psbt = ordinary(&wallet);
-            psbt.unsigned_tx.lock_time =
-                bitcoin::absolute::LockTime::from_height(number.into()).unwrap();
-            let further = proposed(&node, &spend_of(psbt, &wallet), number).await;
+            let further = node.stored(&node.replacing(&spend, number.into()), number).await;
             node.group.examine(&further).await.unwrap();
         }
         let later = shown().await;

@@ -146,15 +146,8 @@ impl GroupService {
 #[cfg(test)]
 mod tests {
     use roastery_bitcoin::wallet::Wallet;
-    use roastery_protocol::{
-        SessionId,
-        request::{Proposal, Subject},
-    };
     use roastery_store::{Listing, StateKind};
-    use roastery_testkit::{
-        payments::{elsewhere, ordinary, spend_of},
-        seat,
-    };
+    use roastery_testkit::payments::{elsewhere, ordinary, spend_of};
 
     use super::*;
     use crate::{
@@ -162,7 +155,6 @@ mod tests {
         service::{
             fixture::{TestNode, asking},
             group::state::State,
-            now,
         },
     };
 
@@ -174,13 +166,6 @@ mod tests {
     fn spend(node: &TestNode) -> Spend {
         let wallet = Wallet::new(node.members().clone()).unwrap();
         spend_of(ordinary(&wallet), &wallet)
-    }
-
-    /// Another transaction with the same coins.
-    fn other(node: &TestNode, spend: &Spend) -> Spend {
-        let mut other = spend.document().decoded().clone();
-        other.unsigned_tx.lock_time = bitcoin::absolute::LockTime::from_height(1).unwrap();
-        spend_of(other, &Wallet::new(node.members().clone()).unwrap())
     }
 
     fn draft(spend: &Spend, seen: Option<Seen>) -> RequestDraft {
@@ -200,7 +185,7 @@ mod tests {
         let seen = looked(&node, &spend).await;
         assert_eq!(looked(&node, &spend).await, seen, "it does not change by itself");
         // Another transaction, of which nothing was seen.
-        let other = other(&node, &spend);
+        let other = node.replacing(&spend, 1);
         let refused = node.group.propose(draft(&other, Some(seen.seen)), asking(0)).await;
         assert!(matches!(refused, Err(ServiceError::Changed)), "{refused:?}");
         let which = Listing {
@@ -221,7 +206,7 @@ mod tests {
         let spend = spend(&node);
         let before = looked(&node, &spend).await;
         assert_eq!(before.warnings, []);
-        let other = other(&node, &spend);
+        let other = node.replacing(&spend, 1);
         node.group.propose(draft(&other, None), asking(0)).await.unwrap();
         let after = looked(&node, &spend).await;
         assert!(after.warnings.iter().any(|one| one.code == "spent_twice"), "{after:?}");
@@ -235,7 +220,7 @@ mod tests {
         for _ in 0..6 {
             let node = node().await;
             let first = spend(&node);
-            let second = other(&node, &first);
+            let second = node.replacing(&first, 1);
             let seen = [looked(&node, &first).await.seen, looked(&node, &second).await.seen];
             let propose = |spend: &Spend, seen| {
                 let (group, draft) = (node.group.clone(), draft(spend, Some(seen)));
@@ -248,23 +233,12 @@ mod tests {
         }
     }
 
-    /// The other member proposes the transaction of this PSBT.
-    async fn waiting(node: &TestNode, spend: &Spend) -> SessionId {
-        let request = spend.requests([9; 32], now() + 600).unwrap().remove(0);
-        let session = request.session_id();
-        let subject = Subject::Transaction(spend.document().bytes().to_vec());
-        let mut events = node.shared.events.subscribe();
-        node.group.receive_proposal(seat(1), Proposal { request, subject }).await.unwrap();
-        while events.recv().await.unwrap().kind != "pending" {}
-        session
-    }
-
     #[tokio::test(flavor = "multi_thread")]
     async fn a_draft_that_another_member_asks_for_is_approved_as_it_was_shown() {
         let node = node().await;
         let spend = spend(&node);
         let before = looked(&node, &spend).await;
-        let session = waiting(&node, &spend).await;
+        let session = node.asked(&spend, 9).await.0.request.session_id();
         // It was shown without the other request.
         let refused = node.group.propose(draft(&spend, Some(before.seen)), asking(0)).await;
         assert!(matches!(refused, Err(ServiceError::Changed)), "{refused:?}");
@@ -287,7 +261,7 @@ mod tests {
         psbt.outputs[paid.unwrap()].tap_key_origins.insert(key, Default::default());
         let other = spend_of(psbt, &Wallet::new(node.members().clone()).unwrap());
         assert_eq!(other.messages().unwrap(), spend.messages().unwrap());
-        let session = waiting(&node, &other).await;
+        let session = node.asked(&other, 9).await.0.request.session_id();
         let seen = looked(&node, &spend).await.seen;
         let refused = node.group.propose(draft(&spend, Some(seen)), asking(0)).await;
         let Err(ServiceError::Conflict(why)) = refused else { panic!("{refused:?}") };

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use roastery_node::driver::News;
 use roastery_protocol::{Seat, SessionId, request::RefusalReason};
 use roastery_store::{
-    Change, Durability, KeptRequest, Listing, NoticeKind, RequestState, StateKind,
+    Change, Durability, KeptRequest, Listing, NoticeKind, RequestState, StateKind, Store,
 };
 use tokio::sync::mpsc;
 
-use crate::service::{
-    ServiceError,
-    group::{service::GroupService, timeline::StepKind},
-    now,
-    outbox::Told,
+use crate::{
+    limits::Limit,
+    service::{
+        ServiceError,
+        group::{service::GroupService, timeline::StepKind},
+        now,
+        outbox::Told,
+        payments::Pays,
+    },
 };
 
 /// The most requests that are watched again after a restart, those that changed last.
@@ -62,7 +66,7 @@ impl GroupService {
         session: SessionId,
         signed: RequestState,
     ) -> Result<(), ServiceError> {
-        let change = match self.change(session, Durability::Deferred, move |_| Some(signed)).await {
+        let change = match self.keep_signed(session, signed).await {
             Ok(change) => change,
             Err(error) => {
                 let kept = self.shared.store(move |store| store.request(session)).await?;
@@ -80,6 +84,23 @@ impl GroupService {
             self.tell(session, "signed", "signed by other members".to_owned());
         }
         Ok(())
+    }
+
+    /// Stores the signatures of a request. What it pays counts as made from before that, whether it
+    /// was approved here or not.
+    async fn keep_signed(
+        &self,
+        session: SessionId,
+        signed: RequestState,
+    ) -> Result<Change, ServiceError> {
+        let read =
+            move |store: &Store| Ok(store.request(session)?.as_ref().and_then(Pays::of_kept));
+        if let Some(pays) = self.shared.store(read).await? {
+            let spent = pays.coins.clone();
+            let forgotten = self.coins.approved(session, &spent, Some(pays));
+            self.shared.limits.hit_times(Limit::PaymentsCompared, &self.name, forgotten);
+        }
+        self.change(session, Durability::Deferred, move |_| Some(signed)).await
     }
 
     /// Records that a member refuses. If the others are fewer than the threshold the request does
@@ -143,14 +164,18 @@ impl GroupService {
 
 #[cfg(test)]
 mod tests {
-    use roastery_store::RequestState;
+    use roastery_store::{Coin, RequestState};
     use roastery_testkit::seat;
 
     use super::*;
     use crate::{
-        config::{Config, PolicyConfig, SubjectKind},
+        config::{ApprovalMode, Config, PolicyConfig, SubjectKind},
         files::Folder,
-        service::{decisions::approval::ApprovalBasis, fixture::TestNode, outbox::Hooks},
+        service::{
+            decisions::approval::ApprovalBasis,
+            fixture::{TestNode, signed},
+            outbox::Hooks,
+        },
     };
 
     #[tokio::test(flavor = "multi_thread")]
@@ -168,5 +193,22 @@ mod tests {
         node.group.note_refusal(session, seat(1), RefusalReason::Operator).await.unwrap();
         let next = node.shared.store(|store| store.next_notice("phone")).await.unwrap();
         assert_eq!(next, None);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_others_have_signed_is_hidden_by_no_number_of_proposals() {
+        let node = TestNode::of_payments(ApprovalMode::Automatic, false).await;
+        let paid = node.stored(&node.payment_from(1), 1).await;
+        node.group.examine(&paid).await.unwrap();
+        let session = paid.request.session_id();
+        node.group.signed_elsewhere(session, signed(&paid.request)).await.unwrap();
+        let pays = Pays::of(&node.payment_from(2));
+        for number in 0..100 {
+            let (session, coin) = (SessionId::from_bytes([number; 32]), [number; 32]);
+            let coin = Coin { transaction: coin, output: 0 };
+            node.group.coins.note(session, &[coin], Some(pays.clone()));
+        }
+        let (_, said) = node.asked(&node.payment_from(3), 3).await;
+        assert!(said.starts_with("pending") && said.contains("which is signed"), "{said}");
     }
 }

@@ -1,27 +1,110 @@
 //! A group's requests after a restart.
 
-use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use roastery_protocol::SessionId;
 use roastery_store::{
-    Change, Coin, Decider, Decision, Durability, KeptRequest, Listing, RequestState, StateKind,
+    AuditEntry, Change, Coin, Decider, Decision, Durability, KeptRequest, Listing, RequestState,
+    StateKind, Store, StoreError,
 };
 
 use crate::{
     config::ApprovalMode,
     limits::Limit,
+    policy::Key,
     service::{
         ServiceError,
         coins::MOST_REMEMBERED,
         decisions::approval::ApprovalBasis,
-        group::{service::GroupService, state::open_requests},
+        group::{
+            service::{GroupService, key_of},
+            state::open_requests,
+        },
         now,
         payments::{MOST_PAYMENTS, PAYMENT_COUNTS, Pays},
     },
 };
 
-/// How many signed requests are read at once.
+/// How many requests are read at once.
 const PAGE: usize = 64;
+
+/// A payment that counts as made.
+struct Made {
+    /// Since when, in seconds since 1970.
+    at: u64,
+    spent: Vec<Coin>,
+    /// What it pays; `None` if a share of it has left, and its request was not read yet.
+    pays: Option<Pays>,
+}
+
+/// Adds the requests under a key of which a share has left since this time (seconds since 1970),
+/// the latest of too many. Returns how many entries are left out.
+fn read_released(
+    store: &Store,
+    key: Key,
+    since: u64,
+    made: &mut BTreeMap<SessionId, Made>,
+) -> Result<u64, StoreError> {
+    let mut left_out = 0;
+    store.audit_since(since.saturating_mul(1000), |entry| {
+        let AuditEntry { time_ms, session, spending, .. } = entry;
+        // A text spends nothing. Each request has an entry for each signature; the latest come
+        // first.
+        if entry.key != key || spending.coins.is_empty() || made.contains_key(&session) {
+            return;
+        }
+        if made.len() >= MOST_REMEMBERED {
+            left_out += 1;
+            return;
+        }
+        made.insert(session, Made { at: time_ms / 1000, spent: spending.coins, pays: None });
+    })?;
+    Ok(left_out)
+}
+
+/// Adds the requests of all epochs of a key that were signed since the first of these times
+/// (seconds since 1970), or are approved and have not expired by the second, the latest of too
+/// many. Returns 1 if some are left out: those are not counted.
+fn read_decided(
+    store: &Store,
+    key: Key,
+    (since, at): (u64, u64),
+    made: &mut BTreeMap<SessionId, Made>,
+) -> Result<u64, StoreError> {
+    let known = store.known_groups()?;
+    let epochs = known.iter().filter(|known| key_of(&known.group) == key);
+    let groups = epochs.map(|known| known.group.id()).collect();
+    let states = vec![StateKind::Signed, StateKind::Approved];
+    let mut which = Listing { groups, states, before: u64::MAX, limit: PAGE };
+    let counts = |kept: &&KeptRequest| {
+        let is_signed = matches!(kept.state, RequestState::Signed(_));
+        kept.changed >= since && (is_signed || kept.request.expiry() > at)
+    };
+    let (mut added, mut size) = (0, 0);
+    loop {
+        let page = store.list(&which)?;
+        let Some(last) = page.last() else { return Ok(0) };
+        which.before = last.position;
+        for kept in page.iter().filter(counts) {
+            let session = kept.request.session_id();
+            if made.contains_key(&session) {
+                continue;
+            }
+            let Some(pays) = Pays::of_kept(kept) else { continue };
+            size += pays.size();
+            if added == MOST_REMEMBERED || size > MOST_PAYMENTS {
+                // Those that are older have no room.
+                return Ok(1);
+            }
+            added += 1;
+            let (at, spent) = (kept.changed, pays.coins.clone());
+            made.insert(session, Made { at, spent, pays: Some(pays) });
+        }
+        if last.changed < since {
+            return Ok(0);
+        }
+    }
+}
 
 impl GroupService {
     /// Resumes after a restart: approved requests are approved again if the decision is still
@@ -49,58 +132,29 @@ impl GroupService {
         Ok(())
     }
 
-    /// Notes the coins and payments of what was released, and of what was signed in the last weeks.
+    /// Notes the coins and payments of what was released or signed in the last weeks, and of what
+    /// is approved, in all epochs of the key: what waits in one of them is decided before the
+    /// others have started.
     async fn remember_payments(&self) -> Result<(), ServiceError> {
-        let (id, key, coins) = (self.group.id(), self.key(), self.coins.clone());
-        let since = now().saturating_sub(PAYMENT_COUNTS);
+        let (key, coins, at) = (self.key(), self.coins.clone(), now());
         let forgotten = self.shared.store(move |store| {
-            let mut forgotten = 0;
-            // Another epoch may have released them. Each request has an entry for each signature;
-            // the latest come first, and are noted last.
-            let mut left: BTreeMap<SessionId, (usize, Vec<Coin>)> = BTreeMap::new();
-            store.audit_since(since.saturating_mul(1000), |entry| {
-                if entry.key != key || left.contains_key(&entry.session) {
-                    return;
-                }
-                match left.len() {
-                    number if number < MOST_REMEMBERED => {
-                        left.insert(entry.session, (number, entry.spending.coins));
+            let since = at.saturating_sub(PAYMENT_COUNTS);
+            let mut made = BTreeMap::new();
+            let unread = read_released(store, key, since, &mut made)?;
+            let unread = unread + read_decided(store, key, (since, at), &mut made)?;
+            let mut made: Vec<_> = made.into_iter().collect();
+            // Of too many the oldest are forgotten.
+            made.sort_by_key(|(_, made)| made.at);
+            let mut forgotten = unread;
+            for (session, Made { spent, pays, .. }) in made {
+                let pays = match pays {
+                    Some(pays) => Some(pays),
+                    None => {
+                        coins.released(session);
+                        store.request(session)?.as_ref().and_then(Pays::of_kept)
                     }
-                    _ => forgotten += 1,
-                }
-            })?;
-            let mut left: Vec<_> = left.into_iter().collect();
-            left.sort_by_key(|(_, (number, _))| Reverse(*number));
-            for (session, (_, spent)) in left {
-                let kept = store.request(session)?;
-                let pays = kept.as_ref().and_then(Pays::of_kept);
+                };
                 forgotten += coins.approved(session, &spent, pays);
-                coins.released(session);
-            }
-            let states = vec![StateKind::Signed];
-            let mut which = Listing { groups: vec![id], states, before: u64::MAX, limit: PAGE };
-            let (mut signed, mut size) = (Vec::new(), 0);
-            'pages: for _ in 0..MOST_REMEMBERED / PAGE {
-                let page = store.list(&which)?;
-                let Some(last) = page.last() else { break };
-                which.before = last.position;
-                for kept in page.iter().filter(|kept| kept.changed >= since) {
-                    let Some(pays) = Pays::of_kept(kept) else { continue };
-                    size += pays.size();
-                    if size > MOST_PAYMENTS {
-                        // Those that are older have no room.
-                        forgotten += 1;
-                        break 'pages;
-                    }
-                    signed.push((kept.request.session_id(), pays));
-                }
-                if last.changed < since {
-                    break;
-                }
-            }
-            for (session, pays) in signed.into_iter().rev() {
-                let spent = pays.coins.clone();
-                forgotten += coins.note(session, &spent, Some(pays));
             }
             Ok(forgotten)
         });
@@ -148,3 +202,6 @@ impl GroupService {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

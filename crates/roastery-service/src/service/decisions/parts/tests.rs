@@ -64,12 +64,7 @@ pub(in crate::service) async fn proposed(node: &TestNode, spend: &Spend) -> Vec<
 /// The other member proposes this request of a transaction; it is not decided here.
 async fn propose(node: &TestNode, spend: &Spend, request: &SigningRequest) -> KeptRequest {
     let subject = Subject::Transaction(spend.document().bytes().to_vec());
-    let (kept, session) = (request.clone(), request.session_id());
-    let change = move |change: &mut Transaction<'_>| {
-        change.add_request(&kept, &subject, Some(seat(1)), now())
-    };
-    node.shared.write(Durability::Synced, change).await.unwrap();
-    node.kept(session).await
+    node.put(request, &subject, Some(seat(1))).await
 }
 
 /// The operator's rejection has reached one part and no other yet.
@@ -139,12 +134,7 @@ async fn a_part_that_an_approval_stores_and_does_not_approve_waits_for_a_decisio
     let key = raw::Key { type_value: 200, key: Vec::new() };
     psbt.unknown.insert(key, b"shown otherwise".to_vec());
     let other = Subject::Transaction(psbt.serialize());
-    let request = requests[2].clone();
-    let change = move |change: &mut Transaction<'_>| {
-        change.add_request(&request, &other, Some(seat(1)), now())
-    };
-    node.shared.write(Durability::Synced, change).await.unwrap();
-    reject_alone(&node, &node.kept(requests[2].session_id()).await).await;
+    reject_alone(&node, &node.put(&requests[2], &other, Some(seat(1))).await).await;
     let mut events = node.shared.events.subscribe();
     let after = node.shared.rejections.last();
     let approved =

@@ -9,7 +9,7 @@ use roastery_protocol::{
     GroupId, SessionId,
     request::{MAX_LIFETIME_SECONDS, Subject},
 };
-use roastery_store::{KeptRequest, Listing, RequestState, StateKind, Store, StoreError};
+use roastery_store::{Coin, KeptRequest, Listing, RequestState, StateKind, Store, StoreError};
 use roastery_wallet::View;
 
 use super::{known::GroupWallet, lock, to_send::SendingState};
@@ -80,12 +80,8 @@ impl UnderWay {
     /// coins is spent in one.
     fn is_open(&self, view: &View) -> bool {
         let txid = self.transaction.compute_txid();
-        let is_in_block = view.heights.get(&txid).is_some_and(Option::is_some);
-        let is_spent = |coin: &OutPoint| {
-            let by = view.coins.get(coin).and_then(|coin| coin.spent_by);
-            by.is_some_and(|by| by.confirmed && by.txid != txid)
-        };
-        !is_in_block && !self.coins().any(|coin| is_spent(&coin))
+        let coins: Vec<Coin> = self.coins().map(|coin| coin_of(&coin)).collect();
+        !is_over(view, txid, &coins)
     }
 
     fn coins(&self) -> impl Iterator<Item = OutPoint> {
@@ -266,8 +262,11 @@ impl GroupService {
     ) -> Result<(), ServiceError> {
         let coins: Vec<_> = coins.iter().map(coin_of).collect();
         let alike = self.coins.alike(&coins, &payments);
-        let payers: Vec<SessionId> =
-            alike.iter().filter(|one| one.pays.is_some()).map(|one| one.session).collect();
+        let mut payers: Vec<_> = alike.iter().filter(|one| one.pays.is_some()).collect();
+        // Of too many these are read last: what was approved or signed seldom waits for a decision,
+        // and what is under way is compared apart from this.
+        payers.sort_by_key(|one| one.is_approved);
+        let payers: Vec<SessionId> = payers.into_iter().map(|one| one.session).collect();
         let most = payers.len().min(MOST_ASKED);
         let read = move |store: &Store| {
             payers.into_iter().take(most).map(|session| store.request(session)).collect()

@@ -1,13 +1,9 @@
 use bitcoin::{BlockHash, hashes::Hash as _};
 use roastery_bitcoin::{spend::Spender, wallet::Wallet};
-use roastery_protocol::{
-    BodyHash,
-    member::machine::Outcome,
-    request::{Proposal, SigningRequest},
-};
+use roastery_protocol::request::{Proposal, SigningRequest};
 use roastery_store::{AuditEntry, Spending};
 use roastery_testkit::{
-    payments::{TestGroup, elsewhere, ordinary, spend_of},
+    payments::{elsewhere, ordinary, spend_of},
     seat,
 };
 use roastery_wallet::Coin as ChainCoin;
@@ -17,7 +13,8 @@ use crate::{
     config::{ApprovalMode, PolicyConfig, SubjectKind},
     service::{
         DecidedAbout, DraftSubject, RequestDraft,
-        fixture::{TestNode, asking, audit_entry},
+        fixture::{TestNode, asking, audit_entry, signed},
+        payments::Pays,
     },
 };
 
@@ -80,15 +77,7 @@ async fn a_payment_that_others_have_signed_is_under_way_after_its_request_has_ex
     let node = node().await;
     let (request, transaction) = asked(&node).await;
     let session = request.session_id();
-    // The store counts signatures, and verifies none.
-    let signatures = TestGroup::three_of_five().sign(request.messages());
-    let outcome =
-        Outcome { session, signatures, package: BodyHash::from_bytes([0; 32]), origin: None };
-    let signed = RequestState::Signed(outcome);
-    node.shared
-        .store(move |store| store.change_request(session, now(), |_| Some(signed)))
-        .await
-        .unwrap();
+    node.changed(&node.kept(session).await, signed(&request)).await;
     let found = after_its_expiry(&node, &request).await;
     assert_eq!(found, [UnderWay { session, transaction, standing: Standing::Lapsed }]);
     assert_eq!(coins_of(&found).len(), found[0].transaction.input.len());
@@ -234,4 +223,19 @@ async fn a_payment_that_another_member_asks_for_is_not_made_beside_it() {
     let about = DecidedAbout::default();
     node.group.approve_as_operator(node.kept(session).await, about, asking(0)).await.unwrap();
     asks(paid.amount, &[]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_member_asks_for_is_found_beside_many_payments_that_were_made() {
+    let node = node().await;
+    let spend = node.payment_from(1);
+    let payments = Pays::of(&spend).payments;
+    for number in 0..=MOST_ASKED as u8 {
+        let session = SessionId::from_bytes([number; 32]);
+        node.group.coins.approved(session, &[], Some(Pays::of(&node.payment_from(2))));
+    }
+    let (asked, _) = node.asked(&spend, 1).await;
+    let refused = node.group.check_asked_once(payments, &BTreeSet::new(), &View::default()).await;
+    let Err(ServiceError::AlreadyPaid { session, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(session, asked.request.session_id().to_string());
 }

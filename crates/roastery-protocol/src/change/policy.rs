@@ -67,6 +67,14 @@ pub enum PolicyRefused {
         /// The fewest allowed.
         least: usize,
     },
+    /// Fewer can approve than this node waits for: it would never deal nor sign.
+    #[error("{members} members can approve it; this node's rules demand {least} (least_approvals)")]
+    Approvals {
+        /// How many members of the parent have a seat that is not excluded.
+        members: usize,
+        /// The fewest that must have approved.
+        least: usize,
+    },
     /// Too few may be away.
     #[error("{margin} seats may be away; this node's rules demand {least} (least_margin)")]
     Margin {
@@ -103,7 +111,8 @@ pub enum PolicyRefused {
     },
     /// Fewer members can sign without the others.
     #[error(
-        "{new} members have enough seats to sign after it, no fewer than {old} now (allow_lower_threshold)"
+        "{new} members have enough seats together to sign after it, and {old} before it \
+         (allow_lower_threshold)"
     )]
     FewerSigners {
         /// The fewest members that have t seats together.
@@ -123,6 +132,13 @@ impl ChangePolicy {
         let (members, least) = (peers_of(plan.members().iter()).len(), self.least_members);
         if members < least {
             return Err(PolicyRefused::Members { members, least });
+        }
+        let approve = parent.seats().zip(parent.members());
+        let approve = approve.filter(|(seat, _)| !plan.excluded().contains(seat));
+        let approve = peers_of(approve.map(|(_, member)| member)).len();
+        if approve < self.least_approvals {
+            let (members, least) = (approve, self.least_approvals);
+            return Err(PolicyRefused::Approvals { members, least });
         }
         let (margin, least) = (plan.size() - plan.threshold(), self.least_margin);
         if margin < least {
@@ -148,8 +164,8 @@ impl ChangePolicy {
         Ok(())
     }
 
-    /// How many approvals of seats this node needs before it deals: t, or as many as members must
-    /// approve by its rules.
+    /// At least so many approvals of seats this node needs before it deals. Whether enough members
+    /// have approved is the roll's.
     pub fn approvals(&self, parent: &Group) -> usize {
         self.least_approvals.max(parent.threshold())
     }
@@ -230,6 +246,21 @@ mod tests {
         assert_eq!(judge(ChangePolicy { least_days_between: 365, ..base() }), Ok(()));
         let refused = PolicyRefused::TooSoon { days: 365, least: 366 };
         assert_eq!(judge(ChangePolicy { least_days_between: 366, ..base() }), Err(refused));
+    }
+
+    #[test]
+    fn a_plan_that_too_few_can_approve_for_the_rules_is_refused_before_any_approval() {
+        let group = group(3, 5);
+        let plan = plan(&group, &|terms| {
+            terms.members.remove(4);
+            terms.excluded = vec![Seat::new(4).unwrap()];
+        });
+        let judge = |least_approvals| {
+            let policy = ChangePolicy { least_approvals, ..ChangePolicy::default() };
+            policy.judge(&plan, &group, YEAR)
+        };
+        assert_eq!(judge(4), Ok(()));
+        assert_eq!(judge(5), Err(PolicyRefused::Approvals { members: 4, least: 5 }));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod coalition;
 mod engine;
 mod fault;
 mod holder;
+mod invariant;
 mod participants;
 mod play;
 mod played;
@@ -24,13 +25,14 @@ pub use self::{
     coalition::Coalition,
     fault::Fault,
     holder::{Event, Holder},
+    invariant::Invariant,
     participants::{Participants, Planned, Proposal},
     play::play,
     played::Played,
     scenario::Scenario,
     store::Row,
     totals::Totals,
-    watch::{Invariant, Watch},
+    watch::Watch,
     world::{ChangeHooks, World},
 };
 

@@ -45,6 +45,7 @@ mod dealings;
 mod engine;
 mod opening;
 mod output;
+mod own;
 mod receive;
 mod signing;
 mod timers;
@@ -67,7 +68,7 @@ pub use self::{
     output::{Decided, Event, Output, Record, Rejected},
 };
 use super::{
-    EpochOrder, Party, Plan, Role, RollCall,
+    EpochOrder, Party, Plan, RollCall,
     journal::{Journal, Kept},
     message::{Body, DealingName, Envelope},
 };
@@ -346,51 +347,6 @@ impl<E: Engine> Change<E> {
     fn seal_as_any(&self, body: &Body) -> Envelope {
         let sealed = self.own_parties().last().and_then(|party| self.seal(*party, body));
         sealed.expect("a change is opened with a seat")
-    }
-
-    fn own_side(&self, role: Role) -> &BTreeMap<Seat, Arc<IdentityKey>> {
-        match role {
-            Role::Old => &self.fixed.old,
-            Role::New => &self.fixed.new,
-        }
-    }
-
-    /// This node's new seats, ascending.
-    fn own_new(&self) -> Vec<Seat> {
-        self.fixed.new.keys().copied().collect()
-    }
-
-    /// This node's old seats, ascending.
-    fn own_old(&self) -> Vec<Seat> {
-        self.fixed.old.keys().copied().collect()
-    }
-
-    /// This node's old seats without a stored dealing, ascending.
-    fn undealt(&self) -> Vec<Seat> {
-        self.own_old().into_iter().filter(|seat| !self.has_dealt(*seat)).collect()
-    }
-
-    /// Whether the plan excludes this old seat.
-    fn is_excluded(&self, old: Seat) -> bool {
-        self.fixed.plan.excluded().contains(&old)
-    }
-
-    /// This node's seats, the old ones first.
-    fn own_parties(&self) -> Vec<Party> {
-        let old = self.own_old().into_iter().map(Party::old);
-        old.chain(self.own_new().into_iter().map(Party::new)).collect()
-    }
-
-    fn is_own(&self, party: Party) -> bool {
-        self.own_side(party.role).contains_key(&party.seat)
-    }
-
-    fn peer_of(&self, party: Party) -> Option<&PeerId> {
-        let member = match party.role {
-            Role::Old => self.fixed.parent.member(party.seat),
-            Role::New => self.fixed.plan.member(party.seat),
-        };
-        member.map(|member| &member.peer)
     }
 }
 

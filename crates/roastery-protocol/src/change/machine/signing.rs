@@ -196,11 +196,12 @@ impl<E: Engine> Change<E> {
         restored || self.journal.records().any(|record| matches!(record, Record::Dealt(_)))
     }
 
-    /// Whether the dealing of this old seat is stored, or may be: what counts is its own record.
+    /// Whether the dealing of this old seat is stored: what counts is its own record. One that the
+    /// store has refused, or has not answered about, has not left.
     pub(super) fn has_dealt(&self, seat: Seat) -> bool {
         let is_its_own =
             |record: &Record| matches!(record, Record::Dealt(name) if name.dealer == seat);
-        self.journal.records().any(is_its_own)
+        self.journal.kept().any(is_its_own)
     }
 
     /// Whether the store is from a backup: what was done after that is not in it.

@@ -234,22 +234,28 @@ impl<E: Engine> Change<E> {
             .chain(self.fixed.plan.seats().map(Party::new))
             .filter(|party| self.peer_of(*party) == Some(peer))
             .collect();
+        // Signed once for all seats of the peer.
+        let said = match self.certificate.is_none() && self.is_active() {
+            true => self.announcements(),
+            false => Vec::new(),
+        };
         for party in parties {
-            for envelope in self.missed_by(party) {
+            for envelope in self.missed_by(party, &said) {
                 // A rate limit is not an error: the ordinary retransmission brings it.
                 self.answer(party, &envelope, now);
             }
         }
     }
 
-    fn missed_by(&mut self, party: Party) -> Vec<Envelope> {
+    /// What this seat has missed; `said` is what was said to everyone.
+    fn missed_by(&mut self, party: Party, said: &[Envelope]) -> Vec<Envelope> {
         if let Some((_, envelope)) = &self.certificate {
             return vec![envelope.clone()];
         }
         if !self.is_active() {
             return Vec::new();
         }
-        let mut missed = self.announcements();
+        let mut missed = said.to_vec();
         let is_asking = self.running.as_ref().is_some_and(|running| running.asking.is_some());
         if party.role == Role::Old && is_asking && self.leaves(party) {
             missed.push(self.seal_as_any(&Body::Want(Want::Certificate)));

@@ -73,6 +73,28 @@ fn a_withdrawal_that_could_not_be_kept_holds_at_once_and_is_told_when_the_store_
 }
 
 #[test]
+fn a_dealing_that_the_store_refused_does_not_leave_after_a_withdrawal_when_the_store_works_again() {
+    let mut world = World::new(2, 3, 2, &[0, 1, 2]);
+    world.open_all();
+    for person in 0..3 {
+        world.with(person, Change::accept);
+    }
+    world.approve(0);
+    world.run_with(MINUTE, |_| true);
+    world.nodes[0].disk = Disk::Refuses;
+    world.approve(1);
+    world.run_with(MINUTE, |_| true);
+    let is_dealt = |event: &Event| matches!(event, Event::NotKept(Record::Dealt(_)));
+    assert!(world.nodes[0].events.iter().any(is_dealt));
+    // It may be on the disk, so the answer is the cautious one.
+    assert_eq!(world.with(0, Change::withdraw), Some(false));
+    world.nodes[0].disk = Disk::Keeps;
+    world.run_with(5 * MINUTE, |_| true);
+    assert!(has_left(&world, Kind::Withdrawal, 0));
+    assert!(!has_left(&world, Kind::Dealing, 0));
+}
+
+#[test]
 fn a_signature_whose_record_waited_does_not_leave_below_an_epoch_that_became_current_meanwhile() {
     for disk in [Disk::RefusesSigned, Disk::HoldsSigned] {
         let mut world = World::new(2, 3, 2, &[0, 1, 2]);

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use roastery_frost::change::Dealing;
-use roastery_protocol::change::{
-    Party,
-    machine::{Change, Event, FrostEngine, Record, Rejected},
-    message::{Body, DealingName, Kind},
+use roastery_protocol::{
+    change::{
+        Party,
+        machine::{Change, Event, FrostEngine, Record, Rejected},
+        message::{Body, DealingName, Kind},
+    },
+    machine::{Link, Machine as _},
 };
-use roastery_testkit::seat;
+use roastery_testkit::{peer, seat};
 
 use super::world::*;
 
@@ -236,6 +239,21 @@ fn an_acceptance_that_counts_is_not_signed_again_for_each_message_that_comes() {
     let _ = world.deliver(&Packet { from: 1, to: 0, bytes: bytes.clone() });
     let _ = world.deliver(&Packet { from: 1, to: 0, bytes });
     assert_eq!(world.machine(0).engine().accepted, before);
+}
+
+#[test]
+fn what_was_said_to_all_is_signed_once_for_all_seats_of_a_member_that_comes_back() {
+    let mut world = World::with_seats(2, &[0, 1, 1, 1], 2, &[0, 1, 1, 1], &[]);
+    world.open_all();
+    world.with(0, Change::accept);
+    world.queue.clear();
+    let before = world.machine(0).engine().accepted;
+    let (peer, now) = (peer(seat(1)), world.now);
+    for link in [Link::Down, Link::Up] {
+        world.nodes[0].machine.as_mut().unwrap().handle_link(&peer, link, now);
+        world.collect(0);
+    }
+    assert_eq!(world.machine(0).engine().accepted, before + 1);
 }
 
 #[test]

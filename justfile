@@ -106,7 +106,7 @@ findings:
 chaos seconds="600":
     ROASTERY_CHAOS_SECONDS={{seconds}} scripts/timed cargo test --workspace --test it chaos -- --ignored --nocapture
 
-# Five epochs of five nodes as processes that are killed at random; old shares are erased.
+# Five epochs of nodes as processes that are killed at random; old shares are erased.
 epochs:
     scripts/timed cargo test --workspace --test it five_epochs -- --ignored --nocapture
 

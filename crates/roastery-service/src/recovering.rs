@@ -4,6 +4,10 @@
 //! A host key goes over no API, so that the memory of a running node has no copy of it that no
 //! erasing reaches.
 
+mod behind;
+mod error;
+mod exporting;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use roastery_frost::{Point, Seat, SigningKey};
@@ -13,102 +17,13 @@ use roastery_protocol::{
     change::{EpochFile, EpochOrder, LineageFile},
     group::{Group, Member, PeerId},
 };
-use roastery_store::{
-    ContentError, Entry, HostKeyFiles, KnownGroup, Passphrase, PassphraseCost, Store, StoreError,
+use roastery_store::{ContentError, Entry, HostKeyFiles, KnownGroup, Store, StoreError};
+
+pub use self::{
+    behind::{Behind, behind, newest_epochs},
+    error::RecoveringError,
+    exporting::{keep_host_key_files, seal_host_keys},
 };
-use thiserror::Error;
-
-use crate::files::{HostKeyFile, HostKeyFileError};
-
-/// Why a host key does not leave a store, or brings no share into it.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RecoveringError {
-    /// An error of the store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A file cannot be sealed.
-    #[error(transparent)]
-    File(#[from] HostKeyFileError),
-    /// The store has no keys of a node.
-    #[error("the store has no keys of a node: restore a backup of this node first")]
-    NoKeys,
-    /// There is no such group.
-    #[error("this node has no group {0}: roastery status shows its groups")]
-    NoGroup(String),
-    /// The store has no host key of the epoch.
-    #[error(
-        "the host key of epoch {epoch} is not in this store: that of epoch 0 is in the file host-key that the \
-         configuration names, and one that is erased is gone"
-    )]
-    NoHostKey {
-        /// The number of the epoch.
-        epoch: u32,
-    },
-    /// The recovery file has no epoch after the first group.
-    #[error(
-        "the recovery file has no epoch after the first group of the key: take the recovery file of the key from a \
-         member whose group was changed (roastery group export NAME --recovery-file FILE)"
-    )]
-    NoEpochs,
-    /// The recovery file begins after all that the store knows of the key.
-    #[error(
-        "the recovery file begins with epoch {first}, which this store does not know: take the recovery file of a \
-         member that was there from the start"
-    )]
-    BeginsLater {
-        /// The first epoch of the file.
-        first: u32,
-    },
-    /// The host key is of no seat of the last epoch.
-    #[error(
-        "the host key is not that of a seat of epoch {epoch}, the last one of the recovery file. {why}"
-    )]
-    OtherHostKey {
-        /// The last epoch.
-        epoch: u32,
-        /// What it is of instead, and what to do.
-        why: String,
-    },
-    /// The seat is another node's.
-    #[error(
-        "seat {seat} of epoch {epoch} belongs to another node than the one whose keys are in this store: restore a \
-         backup of that node first, or write the share into a file (roastery recover)"
-    )]
-    OtherNode {
-        /// The seat.
-        seat: Seat,
-        /// The number of the epoch.
-        epoch: u32,
-    },
-    /// This node holds further seats, whose host keys are missing.
-    #[error("the host keys of these seats of this node are missing too: {}", list(.0))]
-    FurtherSeats(Vec<Seat>),
-    /// The share is there.
-    #[error("this node's share of epoch {epoch} is in this store: nothing is to be restored")]
-    AlreadyThere {
-        /// The number of the epoch.
-        epoch: u32,
-    },
-    /// The share was erased here, or the store knows a later epoch.
-    #[error(
-        "epoch {epoch} is superseded: this store knows epoch {current}. Its share is not brought back; take the \
-         recovery file from a member now, and the host key of its last epoch"
-    )]
-    Superseded {
-        /// The epoch of the recovery file.
-        epoch: u32,
-        /// The greatest epoch that the store knows.
-        current: u32,
-    },
-    /// The host key was erased here.
-    #[error("the host key was erased at this node, since another epoch superseded its own")]
-    Erased,
-}
-
-fn list(seats: &[Seat]) -> String {
-    seats.iter().map(Seat::to_string).collect::<Vec<_>>().join(", ")
-}
 
 /// What was brought back into a store.
 #[derive(Clone, Debug)]
@@ -117,45 +32,6 @@ pub struct RecoveredInto {
     pub group: Arc<Group>,
     /// The seats of this node.
     pub seats: Vec<Seat>,
-}
-
-/// Seals the host keys of this node's seats in an epoch, each in a file of its own. Without an
-/// epoch it is the newest of which the store has a share. That the files are made is in the store
-/// when this returns.
-///
-/// # Errors
-///
-/// [`RecoveringError`].
-pub fn seal_host_keys(
-    store: &Store,
-    group: &str,
-    epoch: Option<u32>,
-    passphrase: &Passphrase,
-    cost: PassphraseCost,
-    now_ms: u64,
-) -> Result<Vec<HostKeyFile>, RecoveringError> {
-    let key = key_of(store, group)?;
-    let known = store.known_groups()?;
-    let of_key = known.iter().filter(|one| one.group.key_id() == key && !one.erased);
-    let wanted = of_key.filter(|one| epoch.is_none_or(|wanted| number(one) == wanted));
-    let places = places_of(store, key)?;
-    let Some(newest) = wanted.max_by_key(|one| place_of(&one.group, &places)) else {
-        return Err(match epoch {
-            Some(epoch) => RecoveringError::NoHostKey { epoch },
-            None => RecoveringError::NoGroup(group.to_owned()),
-        });
-    };
-    let (number, plan) = (number(newest), newest.group.epoch().plan());
-    let mut files = Vec::new();
-    for (seat, member) in newest.group.seats().zip(newest.group.members()) {
-        let Some(host) = store.host_key(&member.host_key)? else { continue };
-        let file = HostKeyFile::seal((key, number, plan, seat), &host, passphrase, cost)?;
-        let (host, seat) = (member.host_key.serialize(), seat.to_u16());
-        let made = HostKeyFiles { host, key, epoch: number, plan, seat, count: 0, last_ms: now_ms };
-        store.keep_host_key_file(&made)?;
-        files.push(file);
-    }
-    if files.is_empty() { Err(RecoveringError::NoHostKey { epoch: number }) } else { Ok(files) }
 }
 
 /// The places of the plans of a key that the store knows.
@@ -333,85 +209,6 @@ fn seats_of(
     } else {
         Err(RecoveringError::FurtherSeats(further))
     }
-}
-
-/// A key of which a store has no share of the greatest known epoch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Behind {
-    /// The name of the group here, or the key id.
-    pub name: String,
-    /// The newest epoch of which the store has a share; none if it has none.
-    pub newest: Option<u32>,
-    /// The greatest epoch that is known, of the recovery file or of the store.
-    pub current: u32,
-    /// Whether this node has a seat in it.
-    pub has_seat: bool,
-}
-
-/// What each key of a store is called, and the newest epoch of which it has a share.
-///
-/// # Errors
-///
-/// An error of the store.
-pub fn newest_epochs(store: &Store) -> Result<Vec<(String, u32)>, RecoveringError> {
-    let known = store.known_groups()?;
-    let keys: BTreeSet<KeyId> = known.iter().map(|one| one.group.key_id()).collect();
-    let mut newest = Vec::new();
-    for key in keys {
-        let of_key = known.iter().filter(|one| one.group.key_id() == key && !one.erased);
-        if let Some(number) = of_key.map(number).max() {
-            newest.push((name_of(store, key, &known)?, number));
-        }
-    }
-    Ok(newest)
-}
-
-/// The keys of which a store has no share of the greatest epoch that is known, of this recovery
-/// file or of the store itself.
-///
-/// # Errors
-///
-/// An error of the store.
-pub fn behind(store: &Store, file: Option<&LineageFile>) -> Result<Vec<Behind>, RecoveringError> {
-    let peer = own_peer(store)?;
-    let known = store.known_groups()?;
-    let plans = store.plans()?;
-    let mut keys: BTreeSet<KeyId> = known.iter().map(|one| one.group.key_id()).collect();
-    keys.extend(file.map(|file| file.lineage().key()));
-    let mut behind = Vec::new();
-    for key in keys {
-        let of_key = known.iter().filter(|one| one.group.key_id() == key && !one.erased);
-        let newest = of_key.map(number).max();
-        // The members of each known epoch, by its number.
-        let files = store.epochs(key)?.files;
-        let stored = files.iter().map(|one| (one.plan().epoch(), one.plan().members().to_vec()));
-        let certified =
-            plans.iter().filter(|kept| kept.plan.parent().key == key && kept.certificate.is_some());
-        let of_plans = certified.map(|kept| (kept.plan.epoch(), kept.plan.members().to_vec()));
-        let of_file = file.filter(|file| file.lineage().key() == key).map(|file| {
-            let group = file.current_group();
-            (group.epoch().number(), group.members().to_vec())
-        });
-        let last = stored.chain(of_plans).chain(of_file).max_by_key(|(number, _)| *number);
-        let Some((current, members)) = last else { continue };
-        if newest.is_none_or(|newest| newest < current) {
-            let has_seat = members.iter().any(|member| member.peer == peer);
-            let name = name_of(store, key, &known)?;
-            behind.push(Behind { name, newest, current, has_seat });
-        }
-    }
-    Ok(behind)
-}
-
-fn name_of(store: &Store, key: KeyId, known: &[KnownGroup]) -> Result<String, StoreError> {
-    let mut of_key: Vec<_> = known.iter().filter(|one| one.group.key_id() == key).collect();
-    of_key.sort_by_key(|one| std::cmp::Reverse(number(one)));
-    for one in of_key {
-        if let Some(name) = store.name_of(one.group.id())? {
-            return Ok(name);
-        }
-    }
-    Ok(key.to_string())
 }
 
 #[cfg(test)]

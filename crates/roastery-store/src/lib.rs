@@ -39,7 +39,7 @@
 //! | host keys | those made here for changes, sealed like shares, and which plan each has accepted |
 //! | plans | the plans of changes that were shown to this node, with the records of their changes and their certificates |
 //! | epochs | the recovery files of the epochs of this node's keys, and the records of the switch |
-//! | log of changes | what this node and its person have done in changes; entries are added and never changed |
+//! | log of changes | what this node, its person, a command or a rule have done in changes; entries are added and never changed |
 //! | host key files | of which host keys files were made that are kept elsewhere, and when |
 //! | made backups | when backups were made, and of which groups they have shares |
 //! | names | which group a name means; final |

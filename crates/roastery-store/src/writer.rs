@@ -10,7 +10,8 @@ use std::{
 
 use super::{Durability, Store, StoreError, Transaction};
 
-/// How many changes are written at once.
+/// How many changes are taken up at once. With those that have waited up to twice as many are
+/// written together.
 const MOST_AT_ONCE: usize = 256;
 
 /// How long a deferred change waits for the next synced one before it is synced alone.

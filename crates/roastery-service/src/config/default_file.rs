@@ -131,7 +131,8 @@ announce = {announce}
 # or by another request.
 # pay_once = false
 
-# Which changes of a group this node takes part in. A person decides about each; the rules bind that person too.
+# Which changes of a group this node takes part in. A person decides about each, but where "approval" or "accept"
+# says otherwise; the rules bind that person too.
 [policy.change]
 # Who approves a plan, as a member before it: "manual", or "command" for a local command beside the person, which gets the
 # plan as JSON on its standard input and approves with exit status 0; command_timeout_seconds holds for it as well.

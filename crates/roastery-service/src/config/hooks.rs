@@ -5,7 +5,10 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 use axum::http::Uri;
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::names::{LABEL_RULE, is_label};
+use super::{
+    names::{LABEL_RULE, is_label},
+    words::some_words,
+};
 
 /// The most hooks of a node.
 pub const MAX_HOOKS: usize = 16;
@@ -193,6 +196,7 @@ struct Written {
     on: Vec<String>,
     #[serde(default)]
     detail: HookDetail,
+    #[serde(default, deserialize_with = "some_words")]
     command: Option<Vec<String>>,
     url: Option<String>,
     secret_file: Option<PathBuf>,

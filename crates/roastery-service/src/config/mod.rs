@@ -9,6 +9,7 @@ mod hooks;
 pub(crate) mod names;
 mod policy;
 mod wallet;
+mod words;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 

@@ -9,7 +9,7 @@ use roastery_protocol::request::{MAX_LIFETIME_SECONDS, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ConfigError;
+use super::{ConfigError, words::words};
 
 /// The policy of a node. A request that breaks a rule is refused; one that passes all rules is
 /// approved as `approval` says.
@@ -19,6 +19,7 @@ pub struct PolicyConfig {
     /// Who approves the requests that the rules allow.
     pub approval: ApprovalMode,
     /// The approval command with its arguments, if `approval` is `command`. Relative to the folder.
+    #[serde(deserialize_with = "words")]
     pub command: Vec<String>,
     /// The timeout of the command, in seconds.
     pub command_timeout_seconds: u64,
@@ -46,21 +47,23 @@ pub struct ChangeRules {
     /// Who approves a plan, as an old member. Never a rule alone.
     pub approval: ChangeApproval,
     /// The command with its arguments, if `approval` is `command`. Relative to the folder.
+    #[serde(deserialize_with = "words")]
     pub command: Vec<String>,
     /// Who accepts a plan, as a new member. One that joins always accepts by hand.
     pub accept: ChangeAcceptance,
-    /// The fewest new members.
+    /// The fewest new members, however many seats each has.
     pub least_members: usize,
-    /// The least that the number of new members must be above the new threshold: how many may be
-    /// away.
+    /// The least that the number of new seats must be above the new threshold: how many seats may
+    /// be away.
     pub least_margin: usize,
     /// The most members that may leave at once; any number if absent.
     pub most_leaving: Option<usize>,
     /// The fewest whole days between two epochs: since this node has adopted the one before.
     pub least_days_between: u32,
-    /// Whether the threshold may fall.
+    /// Whether the threshold may fall, or the fewest members that have enough seats together.
     pub allow_lower_threshold: bool,
-    /// The fewest approvals before this node deals. The threshold's number is needed in any case.
+    /// The fewest members that have approved before this node deals. As many seats as must sign are
+    /// needed in any case.
     pub least_approvals: usize,
 }
 

@@ -70,9 +70,10 @@ pub enum CardError {
     /// It is an invitation.
     #[error("this is an invitation, not a card: roastery group join takes it")]
     Invitation,
-    /// It has a wrong form.
-    #[error("{}", one_line(.0))]
-    Form(#[from] toml::de::Error),
+    /// It has a wrong form. The parser's own error has the line where it is, which may be a secret
+    /// of a file that was given by mistake.
+    #[error("{0}")]
+    Form(String),
     /// It has another version.
     #[error("a card of version {version}; this program reads version {VERSION}")]
     OtherVersion {
@@ -108,6 +109,12 @@ pub enum CardError {
         /// Which key.
         by: CardKey,
     },
+}
+
+impl From<toml::de::Error> for CardError {
+    fn from(error: toml::de::Error) -> Self {
+        Self::Form(one_line(&error))
+    }
 }
 
 impl fmt::Display for CardKey {

@@ -179,28 +179,49 @@ impl Folder {
     }
 }
 
+/// The most bytes of a file with secrets of 32 bytes, one a line.
+const MOST_DIGITS: usize = MAX_CARD_SEATS * 66;
+
 /// Reads secrets of 32 bytes, at most [`MAX_CARD_SEATS`]: one a line, 64 hexadecimal digits.
 ///
 /// # Errors
 ///
 /// [`FolderError`] names the file and shows nothing of its content.
 pub fn read_secrets(path: &Path) -> Result<Vec<Zeroizing<[u8; 32]>>, FolderError> {
-    const MOST: usize = MAX_CARD_SEATS * 66;
+    parse_secrets(path, &read_secret_text(path, MOST_DIGITS)?)
+}
+
+/// Reads a file that may have a secret, up to one byte more than is allowed.
+///
+/// # Errors
+///
+/// [`FolderError::Io`].
+pub fn read_secret_text(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, FolderError> {
     let mut file = File::open(path).map_err(|source| io_error(path, source))?;
-    // Never reallocated, so that no copy stays in memory: one byte more than is allowed.
-    let mut text = Zeroizing::new([0; MOST + 1]);
+    // Never reallocated, so that no copy stays in memory.
+    let mut text = Zeroizing::new(vec![0; most + 1]);
     let mut length = 0;
-    while length <= MOST {
+    while length <= most {
         match file.read(&mut text[length..]).map_err(|source| io_error(path, source))? {
             0 => break,
             more => length += more,
         }
     }
+    text.truncate(length);
+    Ok(text)
+}
+
+/// The secrets in the text of a file ([`read_secrets`]).
+///
+/// # Errors
+///
+/// [`FolderError::NoKey`] names the file and shows nothing of its content.
+pub fn parse_secrets(path: &Path, text: &[u8]) -> Result<Vec<Zeroizing<[u8; 32]>>, FolderError> {
     let no_keys = || FolderError::NoKey { path: path.to_owned() };
-    if length > MOST {
+    if text.len() > MOST_DIGITS {
         return Err(no_keys());
     }
-    let lines = text[..length].trim_ascii_end().split(|byte| *byte == b'\n');
+    let lines = text.trim_ascii_end().split(|byte| *byte == b'\n');
     let mut secrets = Vec::with_capacity(MAX_CARD_SEATS);
     for line in lines {
         let digits = std::str::from_utf8(line.trim_ascii_end()).ok();

@@ -210,6 +210,7 @@ mod tests {
         let (file, words) = made();
         assert_eq!(file.name(), "host-key-01010101-epoch-3-seat-2.toml");
         let text = file.to_text();
+        assert!(text.as_bytes().starts_with(HOST_KEY_FILE_BEGINS), "{text}");
         let digits = "09".repeat(32);
         assert!(text.contains("epoch = 3\n") && !text.contains(&digits), "{text}");
         let read = HostKeyFile::parse(&text).unwrap();

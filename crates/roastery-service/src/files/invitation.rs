@@ -32,9 +32,10 @@ pub enum InvitationFileError {
         /// Its length in bytes.
         length: usize,
     },
-    /// It has a wrong form.
-    #[error("{}", one_line(.0))]
-    Form(#[from] toml::de::Error),
+    /// It has a wrong form. The parser's own error has the line where it is, which may be a secret
+    /// of a file that was given by mistake.
+    #[error("{0}")]
+    Form(String),
     /// It is a card.
     #[error("it is a card of one node, and an invitation is made of all members' cards")]
     IsCard,
@@ -55,6 +56,12 @@ pub enum InvitationFileError {
     /// The members together break a rule.
     #[error(transparent)]
     Invitation(#[from] InvitationError),
+}
+
+impl From<toml::de::Error> for InvitationFileError {
+    fn from(error: toml::de::Error) -> Self {
+        Self::Form(one_line(&error))
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -15,7 +15,7 @@ mod write;
 pub use self::{
     card::{CardError, CardKey, MAX_CARD, MAX_CARD_SEATS, NodeCard},
     error::FolderError,
-    folder::{Folder, read_secrets, write_secrets},
+    folder::{Folder, parse_secrets, read_secret_text, read_secrets, write_secrets},
     host_key::{HOST_KEY_FILE_BEGINS, HostKeyFile, HostKeyFileError, MAX_HOST_KEY_FILE},
     invitation::{InvitationFile, InvitationFileError, MAX_INVITATION_FILE},
     modes::{OpenToOthers, open_to_others},

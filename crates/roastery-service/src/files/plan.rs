@@ -38,9 +38,10 @@ pub enum PlanFileError {
         /// Its length in bytes.
         length: usize,
     },
-    /// It has a wrong form.
-    #[error("{}", one_line(.0))]
-    Form(#[from] toml::de::Error),
+    /// It has a wrong form. The parser's own error has the line where it is, which may be a secret
+    /// of a file that was given by mistake.
+    #[error("{0}")]
+    Form(String),
     /// It has another version.
     #[error("a plan file of version {version}; this program reads version {VERSION}")]
     OtherVersion {
@@ -73,6 +74,12 @@ pub enum PlanFileError {
     /// The members and terms make no plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
+}
+
+impl From<toml::de::Error> for PlanFileError {
+    fn from(error: toml::de::Error) -> Self {
+        Self::Form(one_line(&error))
+    }
 }
 
 /// The terms of a plan file beside its members.

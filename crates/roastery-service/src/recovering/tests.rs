@@ -5,6 +5,8 @@ use roastery_protocol::{
 };
 use roastery_testkit::{Fixture, forge::SigningKeyOf};
 
+use roastery_store::{Passphrase, PassphraseCost};
+
 use super::*;
 
 fn plan(fixture: &Fixture, number: u32) -> Plan {

@@ -239,10 +239,8 @@ mod tests {
     }
 
     fn others(coins: &Coins, number: u16, spent: &[Coin]) -> Vec<SessionId> {
-        {
-            let found = coins.alike(spent, &[]).into_iter().map(|one| one.session);
-            found.filter(|one| *one != session(number)).collect()
-        }
+        let found = coins.alike(spent, &[]).into_iter().map(|one| one.session);
+        found.filter(|one| *one != session(number)).collect()
     }
 
     #[test]

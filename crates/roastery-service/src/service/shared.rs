@@ -161,9 +161,8 @@ impl Shared {
         durability: Durability,
         change: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        let (done, outcome) = oneshot::channel();
-        // The caller may be gone.
-        self.writer.write(durability, change, move |made| drop(done.send(made)));
+        let (then, outcome) = outcome();
+        self.writer.write(durability, change, then);
         self.written(outcome).await
     }
 
@@ -173,16 +172,12 @@ impl Shared {
         wait: Duration,
         change: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        let (done, outcome) = oneshot::channel();
-        // The caller may be gone.
-        self.writer.write_among_others(wait, change, move |made| drop(done.send(made)));
+        let (then, outcome) = outcome();
+        self.writer.write_among_others(wait, change, then);
         self.written(outcome).await
     }
 
-    async fn written<T>(
-        &self,
-        outcome: oneshot::Receiver<Result<T, StoreError>>,
-    ) -> Result<T, ServiceError> {
+    async fn written<T>(&self, outcome: oneshot::Receiver<Made<T>>) -> Result<T, ServiceError> {
         let ended = |_| ServiceError::Internal("the store's thread has ended".into());
         let done = outcome.await.map_err(ended)?;
         self.store_state.saw(&done);
@@ -228,4 +223,13 @@ impl Shared {
     pub(in crate::service) fn set_name(&self, peer: PeerId, name: String) {
         self.names.write().unwrap_or_else(PoisonError::into_inner).insert(peer, name);
     }
+}
+
+type Made<T> = Result<T, StoreError>;
+
+/// What takes the result of a change, and where it is awaited. The caller may be gone.
+fn outcome<T: Send + 'static>()
+-> (impl FnOnce(Made<T>) + Send + 'static, oneshot::Receiver<Made<T>>) {
+    let (done, outcome) = oneshot::channel();
+    (move |made| drop(done.send(made)), outcome)
 }

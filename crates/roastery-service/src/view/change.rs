@@ -49,6 +49,12 @@ pub struct ChangeStatus {
 pub struct OldMember {
     /// Its name.
     pub name: String,
+    /// Its identity key, in hexadecimal: it is told by this, and not by the name.
+    #[serde(default)]
+    pub identity_key: String,
+    /// Its peer.
+    #[serde(default)]
+    pub peer: String,
     /// Whether it is this node.
     pub own: bool,
     /// Whether it is a member after the change as well.
@@ -62,8 +68,14 @@ pub struct OldMember {
 /// A member after a change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NewMember {
-    /// Its name.
+    /// Its name, which the maker of the plan has chosen if it joins.
     pub name: String,
+    /// Its identity key, in hexadecimal: it is told by this, and not by the name.
+    #[serde(default)]
+    pub identity_key: String,
+    /// Its peer.
+    #[serde(default)]
+    pub peer: String,
     /// Whether it is this node.
     pub own: bool,
     /// Whether it is a member before the change as well.

@@ -323,6 +323,7 @@ fn recover_epoch(at: &At, options: &Recover, file: &[u8]) -> anyhow::Result<Exit
     }
     let (folder, config) = at.config()?;
     let store = host_key::open(&folder, &config)?;
-    store::recover_epoch(&store, &lineage, &options.host_key, &options.words)?;
+    let keys = options.words.read(&options.host_key)?;
+    store::recover_epoch(&store, &lineage, keys)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -12,10 +12,10 @@ use clap::{Args, Subcommand};
 use roastery_frost::SigningKey;
 use roastery_service::{
     files::{
-        Access, Folder, HOST_KEY_FILE_BEGINS, HostKeyFile, MAX_CARD_SEATS, MAX_HOST_KEY_FILE,
-        read_secrets,
+        Access, Folder, HOST_KEY_FILE_BEGINS, HostKeyFile, HostKeyFileError, MAX_CARD_SEATS,
+        MAX_HOST_KEY_FILE, parse_secrets, read_secret_text,
     },
-    recovering::seal_host_keys,
+    recovering::{keep_host_key_files, seal_host_keys},
     text::visible,
     view::{CheckHostKey, HostKeyVerdict},
 };
@@ -87,13 +87,9 @@ impl Words {
         // With room for all from the start, no reallocation leaves a copy of a secret.
         let mut keys = Vec::with_capacity(MAX_CARD_SEATS * files.len());
         for path in files {
-            let in_file = || path.display().to_string();
-            if let Some(file) = sealed(path)? {
-                keys.push(self.open(path, &file)?);
-                continue;
-            }
-            for secret in read_secrets(path)? {
-                keys.push(SigningKey::from_bytes(secret).with_context(in_file)?);
+            match Found::read(path)? {
+                Found::Sealed(file) => keys.push(self.open(path, &file)?),
+                Found::Clear(mut clear) => keys.append(&mut clear),
             }
         }
         Ok(keys)
@@ -101,32 +97,45 @@ impl Words {
 
     /// The public host keys of these files, each of which was opened: its passphrase is known.
     pub(crate) fn opened(&self, files: &[PathBuf]) -> anyhow::Result<Vec<String>> {
-        let keys = self.read(files)?;
-        Ok(keys.iter().map(|key| digits(&key.plain_public_key())).collect())
+        Ok(public(&self.read(files)?))
     }
+}
+
+fn public(keys: &[SigningKey]) -> Vec<String> {
+    keys.iter().map(|key| digits(&key.plain_public_key())).collect()
 }
 
 fn digits(host: &roastery_frost::Point) -> String {
     host.serialize().to_lower_hex_string()
 }
 
-/// The sealed host key in a file; none if the file has digits in clear.
-fn sealed(path: &Path) -> anyhow::Result<Option<HostKeyFile>> {
-    // One in clear is read by a function of its own, which overwrites it.
-    let begins = {
-        use std::io::Read as _;
-        let mut first = [0; HOST_KEY_FILE_BEGINS.len()];
+/// What a file with host keys has.
+enum Found {
+    /// One, sealed.
+    Sealed(Box<HostKeyFile>),
+    /// One or several, in clear.
+    Clear(Vec<SigningKey>),
+}
+
+impl Found {
+    /// Reads a file once, so that it may be a pipe.
+    fn read(path: &Path) -> anyhow::Result<Self> {
         let in_file = || path.display().to_string();
-        let mut file = std::fs::File::open(path).with_context(in_file)?;
-        let length = file.read(&mut first).with_context(in_file)?;
-        first[..length] == *HOST_KEY_FILE_BEGINS
-    };
-    if !begins {
-        return Ok(None);
+        let bytes = read_secret_text(path, MAX_HOST_KEY_FILE)?;
+        if bytes.starts_with(HOST_KEY_FILE_BEGINS) {
+            let text = str::from_utf8(&bytes).map_err(|_| HostKeyFileError::Form);
+            let file = text.and_then(HostKeyFile::parse);
+            let file = file.with_context(|| format!("{}: no host key file", path.display()))?;
+            return Ok(Self::Sealed(Box::new(file)));
+        }
+        let secrets = parse_secrets(path, &bytes)?;
+        // With room for all from the start, no reallocation leaves a copy of a secret.
+        let mut keys = Vec::with_capacity(secrets.len());
+        for secret in secrets {
+            keys.push(SigningKey::from_bytes(secret).with_context(in_file)?);
+        }
+        Ok(Self::Clear(keys))
     }
-    let text = Folder::read_text(path, MAX_HOST_KEY_FILE)?;
-    let file = HostKeyFile::parse(&text);
-    file.map(Some).with_context(|| format!("{}: no host key file", path.display()))
 }
 
 pub(super) fn run(at: &At, command: &Command) -> anyhow::Result<ExitCode> {
@@ -142,10 +151,12 @@ fn export(at: &At, options: &Export) -> anyhow::Result<ExitCode> {
     let store = open(&folder, &config)?;
     let words = passphrase::new_of_host_key(options.words.key_passphrase_file.as_deref())?;
     let cost = PassphraseCost::default();
-    let files = seal_host_keys(&store, &options.group, options.epoch, &words, cost, now_ms())?;
+    let files = seal_host_keys(&store, &options.group, options.epoch, &words, cost)?;
+    // All or none: a file that is there is seen before one is made.
+    files.iter().try_for_each(|file| check_new(&options.into.join(file.name())))?;
+    keep_host_key_files(&store, &files, now_ms())?;
     for file in files {
         let path = options.into.join(file.name());
-        check_new(&path)?;
         Folder::write_new(&path, file.to_text().as_bytes(), Access::Owner)?;
         say!("Host key      {}", path.display());
         say!(
@@ -184,14 +195,14 @@ pub(super) fn open(
 
 fn check(at: &At, options: &Check) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
-    let file = sealed(&options.file)?;
-    if let Some(file) = &file {
-        let key = &file.key().to_string()[..8];
-        say!("File          key {key}, epoch {}, seat {}", file.epoch(), file.seat());
-    }
-    let public = match &file {
-        Some(file) => vec![digits(file.host())],
-        None => options.words.opened(std::slice::from_ref(&options.file))?,
+    let (file, public) = match Found::read(&options.file)? {
+        Found::Sealed(file) => {
+            let key = &file.key().to_string()[..8];
+            say!("File          key {key}, epoch {}, seat {}", file.epoch(), file.seat());
+            let public = vec![digits(file.host())];
+            (Some(file), public)
+        }
+        Found::Clear(keys) => (None, public(&keys)),
     };
     let mut keep = false;
     for host_key in public {

@@ -8,6 +8,7 @@ use std::{
 use anyhow::Context as _;
 use bitcoin::hashes::{Hash as _, HashEngine as _, sha256};
 use clap::Args;
+use roastery_frost::SigningKey;
 use roastery_protocol::change::{LineageFile, MAX_LINEAGE_FILE};
 use roastery_service::{
     api::ClientError,
@@ -93,6 +94,8 @@ pub(super) fn restore(at: &At, options: &Restore) -> anyhow::Result<ExitCode> {
         LineageFile::decode(&bytes).with_context(|| path.display().to_string())
     };
     let lineage = options.recovery_file.as_ref().map(read).transpose()?;
+    // Before the store is in its place: what cannot be read is told while nothing is done.
+    let keys = options.words.read(&options.host_key)?;
     let passphrase = passphrase::of_node(&folder, &config)?;
     let store = Store::restore(&options.file, folder.store(), &passphrase)?;
     let groups = store.known_groups()?;
@@ -104,7 +107,8 @@ pub(super) fn restore(at: &At, options: &Restore) -> anyhow::Result<ExitCode> {
         );
     }
     if let (Some(lineage), false) = (&lineage, options.host_key.is_empty()) {
-        recover_epoch(&store, lineage, &options.host_key, &options.words)?;
+        recover_epoch(&store, lineage, keys)
+            .context("the store is restored; roastery group recover goes on with it")?;
         return Ok(ExitCode::SUCCESS);
     }
     for Behind { name, current, has_seat, .. } in behind(&store, lineage.as_ref())? {
@@ -134,11 +138,9 @@ pub(super) fn restore(at: &At, options: &Restore) -> anyhow::Result<ExitCode> {
 pub(super) fn recover_epoch(
     store: &Store,
     lineage: &LineageFile,
-    host_keys: &[PathBuf],
-    words: &host_key::Words,
+    keys: Vec<SigningKey>,
 ) -> anyhow::Result<()> {
-    let RecoveredInto { group, seats } =
-        recover_into(store, lineage, words.read(host_keys)?, host_key::now_ms())?;
+    let RecoveredInto { group, seats } = recover_into(store, lineage, keys, host_key::now_ms())?;
     let seats: Vec<String> = seats.iter().map(ToString::to_string).collect();
     say!("Group         {}", group.id());
     say!("Seat          {} of epoch {}", seats.join(", "), group.epoch().number());

@@ -2,8 +2,9 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 fn roastery(arguments: &[&str]) -> Output {
@@ -113,6 +114,20 @@ fn a_flipped_byte_a_truncated_file_another_key_and_another_group_are_told_apart(
     lines.sort();
     lines.dedup();
     assert_eq!(lines.len(), 5);
+}
+
+#[test]
+fn a_host_key_may_come_through_a_pipe() {
+    let folder = Folder::of_a_group("pipe");
+    let key = fs::read(folder.host_key(0)).unwrap();
+    let mut recover = Command::new(env!("CARGO_BIN_EXE_roastery"))
+        .args(["recover", &folder.file(), "--host-key", "/dev/stdin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    recover.stdin.take().unwrap().write_all(&key).unwrap();
+    assert!(recover.wait().unwrap().success());
 }
 
 #[test]

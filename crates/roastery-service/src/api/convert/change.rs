@@ -1,4 +1,6 @@
+use bitcoin::hex::DisplayHex as _;
 use roastery_node::driver::ChangePhase;
+use roastery_protocol::group::Member;
 
 use crate::{
     ChangeStatus, Time,
@@ -11,13 +13,18 @@ impl From<ChangeStatus> for view::ChangeStatus {
         let old_members = parent.seats().zip(parent.members()).zip(old_names);
         let old_members = old_members.map(|((seat, member), name)| view::OldMember {
             name: if name.is_empty() { format!("seat {seat}") } else { name.clone() },
+            identity_key: identity_of(member),
+            peer: member.peer.to_string(),
             own: old.contains(&seat),
             stays: plan.successor(member, parent).is_some(),
             excluded: plan.excluded().contains(&seat),
             approved: report.approved.contains(&seat),
         });
-        let members = plan.seats().zip(plan.names()).map(|(seat, name)| view::NewMember {
+        let members = plan.seats().zip(plan.members()).zip(plan.names());
+        let members = members.map(|((seat, member), name)| view::NewMember {
             name: name.to_string(),
+            identity_key: identity_of(member),
+            peer: member.peer.to_string(),
             own: new.contains(&seat),
             stays: plan.stays(seat, parent),
             accepted: !report.unaccepted.contains(&seat),
@@ -42,6 +49,10 @@ impl From<ChangeStatus> for view::ChangeStatus {
             note: status.note,
         }
     }
+}
+
+fn identity_of(member: &Member) -> String {
+    member.identity_key.to_bytes().to_lower_hex_string()
 }
 
 fn state_of(status: &ChangeStatus) -> (ChangeState, String) {

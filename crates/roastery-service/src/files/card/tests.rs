@@ -3,6 +3,7 @@ use roastery_libp2p::DialAddress;
 use roastery_protocol::keys::HostKey;
 
 use super::*;
+use crate::files::{InvitationFileError, PlanFileError};
 
 /// The keys of a node, derived from one byte.
 struct Keys {
@@ -168,4 +169,15 @@ fn a_card_with_an_address_that_cannot_be_called_is_a_card() {
         &format!("addresses = [{}]", "\"/ip4\", ".repeat(9)),
     );
     assert!(refused(&many).contains("9 addresses: at most 8 are allowed"));
+}
+
+#[test]
+fn no_error_about_a_file_that_was_given_by_mistake_shows_its_lines() {
+    let parsed = || toml::from_str::<toml::Table>("words that are secret").unwrap_err();
+    assert!(parsed().to_string().contains("secret"), "the parser's own error does");
+    let (card, plan) = (CardError::from(parsed()), PlanFileError::from(parsed()));
+    let invitation = InvitationFileError::from(parsed());
+    for error in [&card as &dyn std::error::Error, &plan, &invitation] {
+        assert!(error.source().is_none() && !error.to_string().contains("secret"), "{error}");
+    }
 }

@@ -93,6 +93,12 @@ impl Service {
             return Ok(false);
         }
         let _deciding = self.joining.lock().await;
+        let id = plan.id();
+        let kept = self.shared.store(move |store| store.plan(id)).await?;
+        if kept.is_some_and(|kept| kept.records.contains(&Record::Withdrawn)) {
+            // Its person does not want the plan: a rule says nothing else.
+            return Ok(false);
+        }
         self.check_rules(change).await?;
         // Whose decision it is stands in the store before the decision.
         self.mark(change, Decided::Acceptance, Record::Accepted).await?;
@@ -123,8 +129,12 @@ impl Service {
         let plan = change.opened.plan.clone();
         let known = self.shared.store(move |store| store.plan(plan.id())).await?;
         let records = known.map(|known| known.records).unwrap_or_default();
+        // What was decided after a backup is not in a store that was restored from it.
         let is_decided = |record: &Record| {
-            matches!(record, Record::Approved | Record::Withdrawn | Record::Expired)
+            matches!(
+                record,
+                Record::Approved | Record::Withdrawn | Record::Expired | Record::Restored
+            )
         };
         if records.iter().any(is_decided) || change.report().phase != ChangePhase::Waiting {
             return Ok(());

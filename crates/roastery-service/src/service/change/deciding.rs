@@ -143,16 +143,19 @@ impl Service {
         let Ok(handle) = change.handle() else {
             return nothing("the change is over: there is nothing that could be taken back");
         };
+        // Beside a rule that accepts: it sees the withdrawal, or has accepted before.
+        let deciding = self.joining.lock().await;
         let is_whole = handle.withdraw().await.map_err(not_kept)?;
+        drop(deciding);
         let (plan, key) = (change.opened.plan.id(), change.opened.plan.parent().key);
         if let Some(epochs) = self.key_service(key) {
             epochs.handle.withdrawn(plan);
         }
         if !is_whole {
             return nothing(
-                "the withdrawal comes too late: this node has dealt a share, or may have before its store was \
-                 restored, and the new members may hold what it has dealt. A seat of it that has not dealt does not \
-                 deal any more. A plan with the next number is the way to other shares",
+                "the withdrawal comes too late: this node has dealt a share, or may have (its store was restored, \
+                 or could not say), and the new members may hold what it has dealt. A seat of it that has not dealt \
+                 does not deal any more. A plan with the next number is the way to other shares",
             );
         }
         self.change(id)

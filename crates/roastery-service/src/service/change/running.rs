@@ -298,7 +298,11 @@ fn describe(event: &Event) -> Option<(&'static str, String)> {
             ("expired", "expired, and can still take effect: keep machine and key".to_owned())
         }
         Event::Expired { open: false } => ("expired", "expired, without effect".to_owned()),
-        Event::Withdrawn => ("withdrawn", "this node has taken its approval back".to_owned()),
+        Event::Withdrawn => (
+            "withdrawn",
+            "this node has taken its approval back, for each of its seats that has not dealt"
+                .to_owned(),
+        ),
         _ => return None,
     })
 }

@@ -33,6 +33,18 @@ impl Service {
         };
         let (groups, plans, keygens) = self.shared.store(read).await?;
         let (mut reasons, mut keep) = (Vec::new(), false);
+        let is_others = |members: &[Member]| {
+            members.iter().any(|one| one.host_key == host && one.peer != self.peer)
+        };
+        if groups.iter().any(|known| is_others(known.group.members()))
+            || plans.iter().any(|kept| is_others(kept.plan.members()))
+        {
+            keep = true;
+            reasons.push(
+                "it is the host key of another node, which may have shares that are not known here: ask that node"
+                    .to_owned(),
+            );
+        }
         let under_way = keygens.iter().any(|kept| has(kept.invitation.members()));
         if under_way {
             keep = true;

@@ -234,8 +234,13 @@ impl GroupJournal {
 
     /// How long what is synced for a session may wait for others: not at all if few are under way.
     pub(in crate::service) fn wait(&self) -> Duration {
+        self.wait_at(Instant::now())
+    }
+
+    fn wait_at(&self, now: Instant) -> Duration {
         let sessions = self.lock();
-        let under_way = sessions.values().filter(|signing| signing.since.elapsed() < UNDER_WAY);
+        let is_new = |one: &&Signing| now.saturating_duration_since(one.since) < UNDER_WAY;
+        let under_way = sessions.values().filter(is_new);
         match under_way.take(MANY_SESSIONS).count() {
             MANY_SESSIONS.. => WAIT_AMONG_MANY,
             _ => Duration::ZERO,
@@ -341,25 +346,29 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn what_is_synced_for_a_session_waits_for_others_only_while_many_are_open() {
+    async fn what_is_synced_for_a_session_waits_for_others_only_while_many_are_under_way() {
         let node = TestNode::start(0).await;
         let kept = node.proposed().await;
         let examined = node.group.examine(&kept).await.unwrap();
         let (about, journal) = (examined.about(), &node.group.journal);
         let decision = Decision { by: Decider::Rules, about, revision: 0, at: 0 };
         let (group, expiry) = (kept.request.group(), kept.request.expiry());
+        let begun = Instant::now();
         for number in 0..MANY_SESSIONS as u8 {
-            assert_eq!(journal.wait(), Duration::ZERO, "{number}");
+            assert_eq!(journal.wait_at(begun), Duration::ZERO, "{number}");
             let messages = kept.request.messages().to_vec();
             let request = SigningRequest::new(group, [number; 32], expiry, messages).unwrap();
             let approval = Arc::new(Approval::new(request.session_id()));
             journal.expect(&request, &decision, &examined, &approval);
             if usize::from(number) + 1 == MANY_SESSIONS {
-                assert_eq!(journal.wait(), WAIT_AMONG_MANY);
+                assert_eq!(journal.wait_at(begun), WAIT_AMONG_MANY);
+                // Those that have waited for people since then bring no records.
+                let later = Instant::now() + UNDER_WAY;
+                assert_eq!(journal.wait_at(later), Duration::ZERO);
                 journal.forget(request.session_id());
             }
         }
-        assert_eq!(journal.wait(), Duration::ZERO);
+        assert_eq!(journal.wait_at(begun), Duration::ZERO);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -39,7 +39,9 @@ fn a_node_that_stays_accepts_by_itself_once_enough_have_approved_and_that_erases
     group.tell(2, &["change", "propose", &plan.0]).well();
     // One approval is not enough.
     decide(&group, &plan, &[0], &[0]);
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    until("one approval is known there", || {
+        (change(&group, 2)["old_members"][0]["approved"] == true).then_some(())
+    });
     assert_eq!(change(&group, 2)["members"][2]["accepted"], false);
     decide(&group, &plan, &[1], &[1]);
     adopted(&group, 2, 1);
@@ -134,6 +136,25 @@ fn a_node_that_joins_accepts_nothing_by_itself_whatever_roster_a_plan_file_has()
     assert_eq!(change(&group, 3)["members"][3]["accepted"], false);
 }
 
+#[test]
+fn what_a_person_has_withdrawn_no_rule_accepts() {
+    let group = Group::start("withdrawn-no-rule", 3, 2);
+    set(&group, 2, "accept = \"automatic\"");
+    let plan = plan(&group, &["refresh"], &[0, 1, 2]);
+    group.tell(2, &["change", "propose", &plan.0]).well();
+    group.tell(2, &["change", "withdraw"]).well();
+    decide(&group, &plan, &[0, 1], &[0, 1]);
+    until("enough have approved", || {
+        let own = change(&group, 2);
+        let approved = |one: &&Value| one["approved"] == true;
+        (own["old_members"].as_array()?.iter().filter(approved).count() == 2).then_some(())
+    });
+    group.tell(2, &["change", "accept", "--fingerprint", &plan.1]).well();
+    adopted(&group, 2, 1);
+    let log = acts(&group, 2);
+    assert!(log.contains("accepted") && !log.contains("accepted_by_rule"), "{log}");
+}
+
 /// A program at a node that says this of a plan.
 fn program(group: &Group, node: usize, script: &str) {
     let path = group.node(node).join("approve-plan");
@@ -165,11 +186,11 @@ fn a_command_approves_a_plan_and_a_refusal_leaves_it_to_the_person() {
     assert_eq!(epochs(&group, 1)["decided"], "accepted");
     // One that it refuses waits for the person.
     let threshold = plan(&group, &["threshold", "--threshold", "2"], &[0, 1]);
-    program(&group, 1, "echo not today; exit 1");
+    program(&group, 1, "touch refused; echo not today; exit 1");
     (0..2).for_each(|node| drop(group.tell(node, &["change", "propose", &threshold.0]).well()));
     let all = group.tell(1, &["change", "status", "--json"]).json();
     let waits = all.as_array().unwrap().iter().find(|one| one["epoch"] == 2).unwrap().clone();
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    until("the command has refused", || group.node(1).join("refused").exists().then_some(()));
     let all = group.tell(0, &["change", "status", "--json"]).json();
     let own = all.as_array().unwrap().iter().find(|one| one["epoch"] == 2).unwrap().clone();
     assert_eq!(own["old_members"][1]["approved"], false);

@@ -171,6 +171,8 @@ fn the_file_of_a_host_key_is_to_be_kept_until_its_epoch_is_erased_and_is_named_t
     refresh(&group, &[0, 1], 1);
     group.stop(0);
     export(&group, 0, "offline").well();
+    // What is there already is not counted as made.
+    assert!(export(&group, 0, "offline").err.contains("there is a file already"));
     group.restart(0, &[]);
     let (key, words) = (only_file(&group, "offline"), group.path("key-words"));
     let check = |options: &[&str]| group.tell(0, &[&["hostkey", "check", &key], options].concat());
@@ -188,6 +190,10 @@ fn the_file_of_a_host_key_is_to_be_kept_until_its_epoch_is_erased_and_is_named_t
     assert!(!unopened.out.contains("DESTROYED"), "{unopened:?}");
     let said = check(&["--key-passphrase-file", &words]).well();
     assert!(said.contains("MAY BE DESTROYED"), "{said}");
+    // Another node does not know what else it gives.
+    let other = group.tell(1, &["hostkey", "check", &key, "--key-passphrase-file", &words]);
+    assert!(other.status == 1 && other.out.contains("KEEP"), "{other:?}");
+    assert!(other.out.contains("it is the host key of another node"), "{other:?}");
     // What is erased is not exported any more.
     group.stop(0);
     let gone = offline(

@@ -115,13 +115,15 @@ pub(in crate::service) async fn warnings(
     known.details.unwrap().warnings
 }
 
-/// What is said of a request next: that it waits, is approved or is rejected, and why.
+/// What is said of a request next: that it waits, is approved or is rejected, and why. A test in
+/// which nothing is said fails, and does not wait for ever.
 pub(in crate::service) async fn said(
     events: &mut broadcast::Receiver<ServiceEvent>,
     session: SessionId,
 ) -> String {
     loop {
-        let event = events.recv().await.unwrap();
+        let next = tokio::time::timeout(Duration::from_secs(60), events.recv());
+        let event = next.await.expect("nothing is said of the request").unwrap();
         let kinds = ["pending", "approved", "rejected"];
         if event.session == session.to_string() && kinds.contains(&event.kind.as_str()) {
             return format!("{}: {}", event.kind, event.text);

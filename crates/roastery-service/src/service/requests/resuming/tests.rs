@@ -112,6 +112,16 @@ async fn what_waits_in_one_epoch_is_compared_with_what_was_approved_or_signed_in
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_approved_is_known_after_a_restart_before_its_request_is_examined_again() {
+    let node = TestNode::of_payments(ApprovalMode::Manual, true).await;
+    let paid = node.stored(&node.payment_from(1), 1).await;
+    node.changed(&paid, by_rules(&paid)).await;
+    node.group.remember_payments().await.unwrap();
+    let (_, said) = node.asked(&node.payment_from(2), 2).await;
+    assert!(said.starts_with("rejected") && said.contains("which is approved"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_proof_of_funds_that_was_signed_before_a_restart_spends_no_coin() {
     let node = TestNode::of_payments(ApprovalMode::Manual, false).await;
     let wallet = Wallet::new(node.members().clone()).unwrap();

@@ -230,9 +230,10 @@ async fn what_another_member_asks_for_is_found_beside_many_payments_that_were_ma
     let node = node().await;
     let spend = node.payment_from(1);
     let payments = Pays::of(&spend).payments;
+    let made = Pays::of(&node.payment_from(2));
     for number in 0..=MOST_ASKED as u8 {
         let session = SessionId::from_bytes([number; 32]);
-        node.group.coins.approved(session, &[], Some(Pays::of(&node.payment_from(2))));
+        node.group.coins.approved(session, &[], Some(made.clone()));
     }
     let (asked, _) = node.asked(&spend, 1).await;
     let refused = node.group.check_asked_once(payments, &BTreeSet::new(), &View::default()).await;

@@ -13,8 +13,8 @@ pub enum Invariant {
     /// An honest dealer has one head in a plan, and no two of its plans share a nonce.
     OneDealing,
     /// Nothing is dealt without the roll, an own approval that was not withdrawn, within the life
-    /// of the plan, whose parent is current. After it a dealing goes to who asks for it by its name,
-    /// and to no other.
+    /// of the plan, whose parent is current. After it a dealing goes to those that ask for it by
+    /// its name, and to no others.
     RightlyDealt,
     /// An honest member signs one transcript of a plan for one coordinator.
     OneSignature,

@@ -106,9 +106,9 @@ findings:
 chaos seconds="600":
     ROASTERY_CHAOS_SECONDS={{seconds}} scripts/timed cargo test --workspace --test it chaos -- --ignored --nocapture
 
-# Five epochs of nodes as processes that are killed at random; old shares are erased.
+# Epochs of nodes as processes: killed at random, and at each step at which one stores something.
 epochs:
-    scripts/timed cargo test --workspace --test it five_epochs -- --ignored --nocapture
+    scripts/timed cargo test --workspace --test it -- --ignored --nocapture five_epochs killed_at_any_stored
 
 # The manual's commands.
 manual: program

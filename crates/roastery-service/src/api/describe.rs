@@ -108,7 +108,9 @@ fn add_problems(operation: &mut Value, kind: Kind) {
     }
     if has_body {
         add(responses, "415", "invalid: the body is not of the content type that is described");
-        add(responses, "422", "invalid: the body makes no sense; the message says why");
+    }
+    if has_body || in_query {
+        add(responses, "422", "invalid: what is asked for makes no sense; the message says why");
     }
     if in_path {
         add(responses, "404", "not_found: there is nothing of this name");

@@ -35,6 +35,7 @@ mod pretended;
 mod rejections;
 mod seats;
 mod sessions;
+mod stored_steps;
 mod stores;
 pub(crate) mod support;
 pub(crate) mod terminal;

@@ -8,6 +8,7 @@
 //! for a token, which the page sends with each request; there is no cookie.
 
 mod act;
+mod bbqr;
 mod check;
 mod connections;
 mod console;

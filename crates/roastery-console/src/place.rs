@@ -13,6 +13,8 @@ pub(crate) enum Place {
     Request(String),
     /// A group, by its id.
     Group(String),
+    /// The signed transaction of a request as QR codes.
+    Codes(String, Coded),
     /// The wallet of a group, by the group's id.
     Wallet(String),
     /// A transaction that is not proposed yet, by the console's id of it.
@@ -23,6 +25,32 @@ pub(crate) enum Place {
     Evidence,
     /// The health of the node, and the configuration in force.
     Settings,
+}
+
+/// What is shown as QR codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coded {
+    /// The signed PSBT.
+    Psbt,
+    /// The transaction that it becomes.
+    Transaction,
+}
+
+impl Coded {
+    /// The first part of its address.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Psbt => "psbt-codes",
+            Self::Transaction => "transaction-codes",
+        }
+    }
+
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Psbt => Self::Transaction,
+            Self::Transaction => Self::Psbt,
+        }
+    }
 }
 
 /// Where a page of the audit log begins: with what came before this act and this share.
@@ -60,6 +88,10 @@ impl Place {
                 };
             }
             ("requests", Some(session), None) => Self::Request(id(session)?),
+            ("psbt-codes", Some(session), None) => Self::Codes(id(session)?, Coded::Psbt),
+            ("transaction-codes", Some(session), None) => {
+                Self::Codes(id(session)?, Coded::Transaction)
+            }
             ("groups", Some(group), None) => Self::Group(id(group)?),
             ("wallets", Some(group), None) => Self::Wallet(id(group)?),
             ("drafts", Some(draft), None) => Self::Draft(id(draft)?),
@@ -94,6 +126,11 @@ mod tests {
         assert_eq!(older, Some(Place::Requests(Some(State::Signed), Some(7))));
         assert_eq!(at(&format!("/requests/{hex}")), Some(Place::Request(hex.clone())));
         assert_eq!(at(&format!("/groups/{hex}")), Some(Place::Group(hex.clone())));
+        for of in [Coded::Psbt, Coded::Transaction] {
+            let codes = Place::Codes(hex.clone(), of);
+            assert_eq!(at(&format!("/{}/{hex}", of.word())), Some(codes));
+            assert_ne!(of.word(), of.other().word());
+        }
         let older = Place::at("/log", "acts=5&shares=7");
         assert_eq!(older, Some(Place::Log(Some(Before { acts: 5, shares: 7 }))));
         let upper = hex.to_uppercase();
@@ -104,6 +141,8 @@ mod tests {
             "/requests/0f0f0f0f",
             &format!("/requests/{upper}"),
             &format!("/requests/{hex}/approve"),
+            "/psbt-codes",
+            &format!("/psbt-codes/{hex}/1"),
             &format!("/groups/{}%2f", &hex[..61]),
             "/nothing",
         ] {

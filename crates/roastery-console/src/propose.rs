@@ -2,9 +2,10 @@
 //! shown is proposed, or nothing.
 
 use axum::http::StatusCode;
+use bitcoin::base64::{Engine as _, prelude::BASE64_STANDARD};
 use maud::{Markup, html};
 use roastery_service::{
-    api::ClientError,
+    api::{ClientError, MAX_BODY},
     view::{
         Examine, ExaminedTransaction, MadeTransaction, MakeTransaction, ProblemCode, Propose,
         Request, State,
@@ -15,11 +16,16 @@ use serde::Deserialize;
 
 use crate::{
     act::{Decision, changed, may_be_in_effect},
+    bbqr,
     console::Shared,
     drafts::Draft,
     pages::{self, Told},
     place::Place,
 };
+
+/// The longest form with a PSBT, in bytes: what the node takes in one call, less what stands beside
+/// the PSBT when it is proposed.
+pub(crate) const MOST_OF_PSBT: usize = MAX_BODY - 1024;
 
 /// What a form is answered: another page, or something below it.
 #[derive(Debug)]
@@ -41,7 +47,7 @@ pub(crate) struct Payment {
     again: bool,
 }
 
-/// A PSBT, as the form has it.
+/// A PSBT, or the texts of its BBQr frames, as the form has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Pasted {
@@ -82,9 +88,18 @@ pub(crate) async fn read(shared: &Shared, group: &str, Pasted { psbt }: Pasted) 
     let psbt = psbt.trim().to_owned();
     if psbt.is_empty() {
         return invalid(
-            "Nothing was read: a PSBT in base64 or hexadecimal digits, or a file, is needed.",
+            "Nothing was read: a PSBT in base64 or hexadecimal digits, the texts of BBQr frames, or a file is needed.",
         );
     }
+    let psbt = if bbqr::is_frames(&psbt) {
+        // In base64 each three bytes are four characters.
+        match bbqr::join(&psbt, MOST_OF_PSBT / 4 * 3) {
+            Ok(joined) => BASE64_STANDARD.encode(joined),
+            Err(error) => return invalid(&format!("Nothing was read. {error}")),
+        }
+    } else {
+        psbt
+    };
     let path = format!("/v1/groups/{group}/examine");
     let examined = shared.client.post::<ExaminedTransaction>(&path, &Examine { psbt }).await;
     let psbt = match examined {

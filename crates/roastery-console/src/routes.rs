@@ -13,7 +13,7 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt as _, stream};
 use maud::Markup;
-use roastery_service::{api::MAX_BODY, text::visible, view::SignedTransaction, words::Clock};
+use roastery_service::{text::visible, view::SignedTransaction, words::Clock};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::{interval, timeout};
 use tokio_stream::wrappers::BroadcastStream;
@@ -27,7 +27,7 @@ use crate::{
     guard::{guard, one},
     pages,
     place::{Place, id},
-    propose::{self, Answered},
+    propose::{self, Answered, MOST_OF_PSBT},
     watch::Change,
 };
 
@@ -39,10 +39,6 @@ const REFRESH: HeaderName = HeaderName::from_static("x-roastery-refresh");
 
 /// The header that says at which address the page of an answer is.
 const PLACE: HeaderName = HeaderName::from_static("x-roastery-place");
-
-/// The longest body of a request with a PSBT, in bytes: what the node takes in one call, less what
-/// stands beside the PSBT when it is proposed.
-const MOST_OF_PSBT: usize = MAX_BODY - 1024;
 
 /// The longest body of a request, in bytes.
 const MOST_OF_BODY: usize = 16 * 1024;
@@ -56,6 +52,7 @@ const PING: Duration = Duration::from_secs(5);
 const STYLE: &str = include_str!("../assets/app.css");
 const SCRIPT: &str = include_str!("../assets/app.js");
 const FILES: &str = include_str!("../assets/files.js");
+const FRAMES: &str = include_str!("../assets/frames.js");
 const ICON: &str = include_str!("../assets/icon.svg");
 
 /// Everything that a console answers.
@@ -75,6 +72,7 @@ pub(crate) fn router(console: Console) -> Router {
         .route("/app.css", get(async || file("text/css; charset=utf-8", STYLE)))
         .route("/app.js", get(async || file("text/javascript; charset=utf-8", SCRIPT)))
         .route("/files.js", get(async || file("text/javascript; charset=utf-8", FILES)))
+        .route("/frames.js", get(async || file("text/javascript; charset=utf-8", FRAMES)))
         .route("/icon.svg", get(async || file("image/svg+xml", ICON)))
         .route("/sessions", post(enter))
         .fallback(get(shell));

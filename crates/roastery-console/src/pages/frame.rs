@@ -49,7 +49,8 @@ impl Frame {
         let link = |href: &str, text: Markup, here: bool| {
             html! { li { a href=(href) aria-current=[here.then_some("page")] { (text) } } }
         };
-        let in_requests = matches!(place, Place::Requests(..) | Place::Request(_));
+        let in_requests =
+            matches!(place, Place::Requests(..) | Place::Request(_) | Place::Codes(..));
         html! {
             nav aria-label="Pages" {
                 ul {
@@ -109,6 +110,7 @@ pub(crate) fn shell() -> Markup {
                 link rel="stylesheet" href="/app.css";
                 script src="/app.js" defer {}
                 script src="/files.js" defer {}
+                script src="/frames.js" defer {}
             }
             body {
                 a.skip href="#main" data-skip { "Skip to the content" }
@@ -148,7 +150,7 @@ pub(crate) fn shell() -> Markup {
 }
 
 /// The keys, and what they do.
-const KEYS: [(&str, &str); 8] = [
+const KEYS: [(&str, &str); 9] = [
     ("g o", "Overview"),
     ("g r", "Requests"),
     ("g w", "Wallet"),
@@ -156,5 +158,6 @@ const KEYS: [(&str, &str); 8] = [
     ("g s", "Settings and health"),
     ("j k", "The next and the previous request of a list"),
     ("Enter", "Open the chosen request"),
+    ("← →", "The previous and the next QR code of a series"),
     ("?", "This list"),
 ];

@@ -3,6 +3,7 @@
 //! Maud escapes every text. Texts of members also go through [`foreign`], which shows what is
 //! invisible or turns the order of the text around it.
 
+mod codes;
 mod draft;
 mod evidence;
 mod flow;
@@ -148,6 +149,7 @@ async fn content(
             let steps = client.get::<Vec<_>>(&format!("{path}/timeline")).await?;
             request::page(&request, &steps, clock)
         }
+        Place::Codes(session, of) => codes::load(client, session, *of).await?.page(),
         Place::Group(id) => group::load(client, id).await?.page(&frame.status, clock),
         Place::Wallet(id) => wallet::load(client, id, &frame.status).await?.page(clock),
         Place::Draft(id) => {

@@ -42,9 +42,9 @@ pub(super) fn psbt(group: &str) -> Markup {
                 fieldset {
                     label for="psbt-file" { "From a file" }
                     input #psbt-file type="file" data-into="psbt";
-                    label for="psbt" { "Or as text: base64 or hexadecimal digits" }
+                    label for="psbt" { "Or as text: base64, hexadecimal digits, or BBQr frames" }
                     textarea #psbt name="psbt" rows="4" autocomplete="off" spellcheck="false" required aria-describedby="psbt-help" {}
-                    p.quiet #psbt-help { "Version 0 or 2, at most 1,047,500 characters as text." }
+                    p.quiet #psbt-help { "Version 0 or 2, at most 1,047,500 characters as text. BBQr frames are the texts of its QR codes, which begin with B$: all of them, in any order, apart by spaces or lines." }
                     button.primary type="submit" { "Look at it" }
                     p.quiet { "It is read and shown. No member is asked for anything by this." }
                 }

@@ -8,7 +8,10 @@ use roastery_service::{
     words::{Clock, Lines, btc, hides, lines, prospect, ruling, short_id, typed},
 };
 
-use super::{foreign, fours, lanes::lanes, payment, requests::state_pill, time, until, warnings};
+use super::{
+    codes, foreign, fours, lanes::lanes, payment, requests::state_pill, time, until, warnings,
+};
+use crate::place::Coded;
 
 /// The longest reason of a rejection, in bytes.
 const MOST_OF_REASON: usize = 512;
@@ -174,7 +177,12 @@ fn result(request: &Request) -> Markup {
                 @if let Some(payment) = &request.payment { p { "Transaction " span.id { (foreign(&payment.txid)) } } }
                 @if let Some(signature) = &request.text_signature { p.long { (foreign(&signature.simple)) } }
                 @if request.subject.kind == SubjectKind::Transaction {
-                    p { button type="button" data-file={ "/requests/" (request.session) "/psbt" } data-name={ (short_id(&request.session)) ".psbt" } { "Save the signed PSBT" } }
+                    (codes::save(&request.session))
+                    p {
+                        "As QR codes (BBQr): "
+                        a href={ "/" (Coded::Psbt.word()) "/" (request.session) } { "the signed PSBT" } ", "
+                        a href={ "/" (Coded::Transaction.word()) "/" (request.session) } { "the transaction" }
+                    }
                 }
                 p { "The result, in a terminal: " code { "roastery fetch " (short_id(&request.session)) } }
             }

@@ -151,8 +151,9 @@ async fn every_answer_keeps_the_page_to_itself_and_sets_no_cookie() {
 async fn the_document_has_no_script_and_no_style_in_itself_and_its_files_name_no_other_place() {
     let world = World::new().await;
     let document = world.call("GET", "/").send().await.body;
-    assert_eq!(document.matches("<script").count(), 2);
+    assert_eq!(document.matches("<script").count(), 3);
     assert!(document.contains("<script src=\"/files.js\" defer></script>"), "{document}");
+    assert!(document.contains("<script src=\"/frames.js\" defer></script>"), "{document}");
     assert!(document.contains("<script src=\"/app.js\" defer></script>"), "{document}");
     for bad in ["style=", "<style", "onload", "onclick", "javascript:", "http:", "https:"] {
         assert!(!document.contains(bad), "{bad}: {document}");
@@ -163,7 +164,7 @@ async fn the_document_has_no_script_and_no_style_in_itself_and_its_files_name_no
     for bad in ["<script", "style=", "onclick", "javascript:"] {
         assert!(!page.contains(bad), "{bad}: {page}");
     }
-    for path in ["/app.js", "/files.js", "/app.css"] {
+    for path in ["/app.js", "/files.js", "/frames.js", "/app.css"] {
         let file = world.call("GET", path).send().await.body;
         assert!(file.len() <= 20_000, "{path}");
         let places = ["://", "eval(", "new Function", "document.write", "insertAdjacentHTML"];

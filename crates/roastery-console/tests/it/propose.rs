@@ -235,3 +235,45 @@ async fn without_a_token_or_from_another_page_nothing_is_made_and_nothing_is_pro
     }
     assert_eq!(asked(&world), ["make"]);
 }
+
+#[tokio::test]
+async fn a_psbt_comes_as_the_texts_of_its_bbqr_frames_and_what_is_wrong_with_them_is_said() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let path = format!("/wallets/{}/psbt", group());
+    let paste = async |text: &str| post(&world, &token, &path, &json!({ "psbt": text })).await;
+    // The bytes of `PSBT`, in two parts.
+    let read = paste("\n B$HP02016274\n").await;
+    assert_eq!(read.status, 422, "{read:?}");
+    assert!(read.body.contains("Of 2 parts these are missing: 1."), "{read:?}");
+    let long = paste("B$HP0201FF B$HP02007073 ").await;
+    assert_eq!(long.status, 422, "what is joined is for the node to read: {long:?}");
+    assert!(long.body.contains("it is no PSBT"), "{long:?}");
+    let read = paste("B$HP020174FF B$HP0200707362 ").await;
+    assert_eq!(read.status, 200, "{read:?}");
+    let draft = read.header("x-roastery-place").unwrap();
+    let page = world.call("GET", &format!("/fragment{draft}")).token(&token).send().await;
+    assert!(page.body.contains("0.12001850"), "{page:?}");
+    let hostile = paste("B$HP0200707362 B$<img>\u{202e}").await;
+    assert!(hostile.body.contains("Text 2 is not a BBQr frame"), "{hostile:?}");
+    assert!(!hostile.body.contains("<img"), "{hostile:?}");
+    assert_eq!(asked(&world), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_codes_of_a_request_have_a_page_of_their_own_which_needs_a_session() {
+    let world = World::new().await;
+    let path = format!("/fragment/psbt-codes/{SESSION}");
+    assert_eq!(world.call("GET", &path).send().await.status, 401);
+    let token = world.token().await;
+    let page = world.call("GET", &path).token(&token).send().await;
+    assert_eq!(page.status, 200, "{page:?}");
+    assert!(page.body.contains("cannot read the PSBT of the node"), "{page:?}");
+    assert!(page.body.contains(&format!("data-file=\"/requests/{SESSION}/psbt\"")), "{page:?}");
+    world.played.request.lock().unwrap()["state"] = "signed".into();
+    let request = world.call("GET", &format!("/fragment/requests/{SESSION}")).token(&token).send();
+    let request = request.await.body;
+    for link in ["psbt-codes", "transaction-codes"] {
+        assert!(request.contains(&format!("href=\"/{link}/{SESSION}\"")), "{request}");
+    }
+}

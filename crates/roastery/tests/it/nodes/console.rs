@@ -6,7 +6,10 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
-use crate::nodes::support::{Group, until};
+use crate::nodes::{
+    parts::{payment_of, wallet},
+    support::{Group, until},
+};
 
 /// A console. It ends with the test.
 struct Console {
@@ -179,4 +182,47 @@ fn a_request_is_rejected_in_the_console_with_a_reason_and_all_members_are_told()
     let (status, answer) = console.call("GET /fragment/", &head, "");
     assert_eq!(status, 503, "{answer}");
     assert!(answer.contains("No node runs here"), "{answer}");
+}
+
+#[test]
+fn a_psbt_comes_in_bbqr_frames_and_its_signatures_leave_as_qr_codes() {
+    let group = Group::start("console-codes", 2, 2);
+    let (psbt, _) = payment_of(&wallet(&group), 3);
+    let digits: Vec<String> = psbt.serialize().iter().map(|byte| format!("{byte:02X}")).collect();
+    let half = digits.len().div_ceil(2);
+    let parts = digits.chunks(half).enumerate();
+    let frames: Vec<String> =
+        parts.map(|(index, part)| format!("B$HP020{index}{}", part.concat())).collect();
+    let id = group.status(1)["groups"][0]["id"].as_str().unwrap().to_owned();
+    let (console, code) = Console::of(&group, 1);
+    let head = console.session(&code);
+    let read = format!("POST /wallets/{id}/psbt");
+    let (status, answer) = console.call(&read, &head, &format!("{{\"psbt\":\"{}\"}}", frames[1]));
+    assert_eq!(status, 422, "{answer}");
+    assert!(answer.contains("Of 2 parts these are missing: 1."), "{answer}");
+    let (status, answer) =
+        console.call(&read, &head, &format!("{{\"psbt\":\"{} {}\"}}", frames[1], frames[0]));
+    assert_eq!(status, 200, "{answer}");
+    let place = |answer: &str| {
+        let line = answer.lines().find_map(|line| line.strip_prefix("x-roastery-place: "));
+        line.unwrap_or_else(|| panic!("{answer}")).trim().to_owned()
+    };
+    let draft = place(&answer);
+    let (_, page) = console.call(&format!("GET /fragment{draft}"), &head, "");
+    let body = format!("{{\"seen\":\"{}\",\"typed\":\"0.00030000\"}}", seen_in(&page));
+    let (status, answer) = console.call(&format!("POST {draft}/propose"), &head, &body);
+    assert_eq!(status, 200, "{answer}");
+    let session = place(&answer).strip_prefix("/requests/").unwrap().to_owned();
+    group.request_in(0, &session, "proposed");
+    let (_, early) = console.call(&format!("GET /fragment/psbt-codes/{session}"), &head, "");
+    assert!(!early.contains("class=\"codes\""), "{early}");
+    group.approve(0, &session);
+    group.request_in(1, &session, "signed");
+    for (kind, title) in [("psbt", "The signed PSBT"), ("transaction", "The transaction")] {
+        let path = format!("GET /fragment/{kind}-codes/{session}");
+        let (status, page) = console.call(&path, &head, "");
+        assert_eq!(status, 200, "{page}");
+        assert!(page.contains(&format!("{title} as QR codes")), "{page}");
+        assert!(page.contains("class=\"codes\"") && page.contains("<svg class=\"qr\""), "{page}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Transactions that a person looks at before the group is asked to sign them. They are kept here
+//! What a person looks at before the group is asked to sign it. They are kept here
 //! and not in the page: what is proposed is what was examined.
 
 use std::collections::VecDeque;
@@ -9,19 +9,46 @@ const MOST: usize = 16;
 /// The length of an id, in bytes.
 const ID: usize = 32;
 
-/// A transaction that was examined and not proposed.
+/// What was shown and not proposed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Draft {
     /// The id of the group.
     pub(crate) group: String,
+    pub(crate) subject: Subject,
+    /// The session of the request that it became.
+    pub(crate) proposed: Option<String>,
+}
+
+/// What a draft is about.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Transaction(Transaction),
+    Text(Text),
+}
+
+/// A transaction.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Transaction {
     /// The PSBT, in base64, as the node has read it.
     pub(crate) psbt: String,
     /// Whether it is refused if another transaction makes the same payment.
     pub(crate) once: bool,
     /// Whether the node sends it when it is signed.
     pub(crate) sends: bool,
-    /// The session of the request that it became.
-    pub(crate) proposed: Option<String>,
+}
+
+/// A text, which is signed as an address.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Text {
+    pub(crate) text: String,
+    /// The group's first address, as it was shown.
+    pub(crate) address: String,
+}
+
+impl Draft {
+    pub(crate) fn new(group: &str, subject: Subject) -> Self {
+        Self { group: group.to_owned(), subject, proposed: None }
+    }
 }
 
 /// A PSBT may be long.
@@ -65,8 +92,8 @@ mod tests {
     use super::*;
 
     fn draft(group: &str) -> Draft {
-        let (group, psbt) = (group.to_owned(), "cHNidP8=".to_owned());
-        Draft { group, psbt, once: true, sends: true, proposed: None }
+        let (text, address) = ("a text".to_owned(), "bc1p".to_owned());
+        Draft::new(group, Subject::Text(Text { text, address }))
     }
 
     #[test]

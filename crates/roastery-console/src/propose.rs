@@ -1,4 +1,4 @@
-//! Asking the group for a signature, in two acts: a transaction is examined and shown, and what was
+//! Asking the group for a signature, in two acts: a transaction or a text is shown, and what was
 //! shown is proposed, or nothing.
 
 use axum::http::StatusCode;
@@ -7,8 +7,8 @@ use maud::{Markup, html};
 use roastery_service::{
     api::{ClientError, MAX_BODY},
     view::{
-        Examine, ExaminedTransaction, MadeTransaction, MakeTransaction, ProblemCode, Propose,
-        Request, State,
+        Examine, ExaminedTransaction, GroupStatus, MadeTransaction, MakeTransaction, ProblemCode,
+        Propose, Request, State,
     },
     words::{Clock, typed_for},
 };
@@ -18,7 +18,7 @@ use crate::{
     act::{Decision, changed, may_be_in_effect},
     bbqr,
     console::Shared,
-    drafts::Draft,
+    drafts::{Draft, Subject, Text, Transaction},
     pages::{self, Told},
     place::Place,
 };
@@ -54,6 +54,31 @@ pub(crate) struct Pasted {
     psbt: String,
 }
 
+/// A transaction whose fee is to be raised, as the form has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Bump {
+    txid: String,
+    fee_rate: String,
+}
+
+/// A text to be signed, as the form has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Written {
+    text: String,
+}
+
+/// The path of the address as which a text is signed: the first of the group's wallet.
+const PATH: &str = "0/0";
+
+/// The longest text, in bytes: what the node takes.
+const MOST_OF_TEXT: usize = 4096;
+
+fn given(text: &str) -> Option<String> {
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
 fn invalid(text: &str) -> Answered {
     Answered::Said(StatusCode::UNPROCESSABLE_ENTITY, html! { p.bad { (text) } })
 }
@@ -61,26 +86,76 @@ fn invalid(text: &str) -> Answered {
 /// Makes a payment, which no member is asked to sign yet.
 pub(crate) async fn pay(shared: &Shared, group: &str, payment: Payment) -> Answered {
     let Payment { address, amount, fee_rate, coins, again } = payment;
-    let given = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    let (Some(address), Some(amount)) = (given(address), given(amount)) else {
+    let (Some(address), Some(amount)) = (given(&address), given(&amount)) else {
         // To the node an address alone means everything.
         return invalid("Nothing was made: an address and an amount in BTC are needed.");
     };
     let make = MakeTransaction {
         address: Some(address),
         amount: Some(amount),
-        fee_rate: given(fee_rate),
+        fee_rate: given(&fee_rate),
         inputs: coins.split_whitespace().map(str::to_owned).collect(),
         again,
         bump: None,
     };
-    let path = format!("/v1/wallets/{group}/transactions");
-    let psbt = match shared.client.post::<MadeTransaction>(&path, &make).await {
-        Ok(MadeTransaction { psbt, .. }) => psbt,
-        Err(error) => return refused(&error),
+    match made(shared, group, &make).await {
+        Ok(psbt) => {
+            keep_transaction(shared, group, Transaction { psbt, once: !again, sends: true })
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+/// Makes a transaction that takes the place of another one with a higher fee. No member is asked to
+/// sign it yet.
+pub(crate) async fn bump(shared: &Shared, group: &str, bump: Bump) -> Answered {
+    let Some(txid) = given(&bump.txid) else {
+        return invalid("Nothing was made: the id of the transaction to replace is needed.");
     };
-    let group = group.to_owned();
-    keep(shared, Draft { group, psbt, once: !again, sends: true, proposed: None })
+    let fee_rate = given(&bump.fee_rate);
+    let make = MakeTransaction { bump: Some(txid), fee_rate, ..MakeTransaction::default() };
+    match made(shared, group, &make).await {
+        // It is no further payment.
+        Ok(psbt) => keep_transaction(shared, group, Transaction { psbt, once: false, sends: true }),
+        Err(error) => {
+            let (status, markup) = pages::refused(&error);
+            Answered::Said(status, markup)
+        }
+    }
+}
+
+async fn made(shared: &Shared, group: &str, make: &MakeTransaction) -> Result<String, ClientError> {
+    let path = format!("/v1/wallets/{group}/transactions");
+    let MadeTransaction { psbt, .. } = shared.client.post(&path, make).await?;
+    Ok(psbt)
+}
+
+/// Keeps a text as it was written, which no member is asked to sign yet.
+pub(crate) async fn write(shared: &Shared, group: &str, Written { text }: Written) -> Answered {
+    if text.is_empty() {
+        return invalid("Nothing was kept: a text is needed.");
+    }
+    if text.len() > MOST_OF_TEXT {
+        let length = text.len();
+        return invalid(&format!(
+            "Nothing was kept: the text has {length} bytes; at most {MOST_OF_TEXT} are allowed. \
+             Sign a hash of a longer document, as a text that says what it is."
+        ));
+    }
+    match address(shared, group).await {
+        Ok(Some(address)) => keep(shared, Draft::new(group, Subject::Text(Text { text, address }))),
+        Ok(None) => invalid(
+            "Nothing was kept: the node derives no address of this group, as which a text is \
+             signed. roastery health says what is wrong.",
+        ),
+        Err(error) => refused(&error),
+    }
+}
+
+/// The first address of a group.
+async fn address(shared: &Shared, group: &str) -> Result<Option<String>, ClientError> {
+    let status: GroupStatus = shared.client.get(&format!("/v1/groups/{group}")).await?;
+    Ok(status.address)
 }
 
 /// Has the node read a PSBT, which no member is asked to sign yet.
@@ -106,8 +181,11 @@ pub(crate) async fn read(shared: &Shared, group: &str, Pasted { psbt }: Pasted) 
         Ok(examined) => examined.psbt,
         Err(error) => return refused(&error),
     };
-    let group = group.to_owned();
-    keep(shared, Draft { group, psbt, once: false, sends: false, proposed: None })
+    keep_transaction(shared, group, Transaction { psbt, once: false, sends: false })
+}
+
+fn keep_transaction(shared: &Shared, group: &str, transaction: Transaction) -> Answered {
+    keep(shared, Draft::new(group, Subject::Transaction(transaction)))
 }
 
 fn keep(shared: &Shared, draft: Draft) -> Answered {
@@ -176,26 +254,26 @@ async fn proposed(shared: &Shared, id: &str, decision: &Decision) -> Result<Told
     if draft.proposed.is_some() {
         return Ok(Told::done("It was proposed before; this is its request."));
     }
-    let path = format!("/v1/groups/{}/examine", draft.group);
-    let examine = Examine { psbt: draft.psbt.clone() };
-    let examined: ExaminedTransaction = shared.client.post(&path, &examine).await?;
-    // The node compares it once more when it takes the proposal.
-    if examined.seen != decision.seen {
-        return Ok(changed());
-    }
-    if let Some(amount) = typed_for(&examined.warnings, examined.payment.as_ref())
-        && decision.typed.trim() != amount
-    {
-        let text = format!(
-            "Nothing was proposed: what is marked as a stop needs the amount that leaves, typed as \
-             it stands here: {amount}"
-        );
-        return Ok(Told::not_done(StatusCode::UNPROCESSABLE_ENTITY, &text));
-    }
-    let (psbt, seen) = (Some(draft.psbt), Some(decision.seen.clone()));
-    // From then on the node sends it, also if the console ends.
-    let (once, send) = (draft.once, draft.sends);
-    let what = Propose { psbt, seen, once, send, ..Propose::default() };
+    let what = match draft.subject {
+        Subject::Transaction(transaction) => {
+            as_shown(shared, &draft.group, transaction, decision).await?
+        }
+        // A draft of a text stays as it is: its id stands for what was shown.
+        Subject::Text(Text { text, address: shown }) => {
+            let now = address(shared, &draft.group).await?;
+            match now == Some(shown) && decision.seen == id {
+                true => {
+                    Ok(Propose { text: Some(text), path: PATH.to_owned(), ..Propose::default() })
+                }
+                false => Err(changed()),
+            }
+        }
+    };
+    let what = match what {
+        Ok(what) => what,
+        Err(told) => return Ok(told),
+    };
+    let send = what.send;
     let path = format!("/v1/groups/{}/requests", draft.group);
     let request: Request = match shared.deciding.post(&path, &what).await {
         Ok(request) => request,
@@ -216,4 +294,32 @@ async fn proposed(shared: &Shared, id: &str, decision: &Decision) -> Result<Told
     };
     let sends = if send { " The node sends it when it is signed." } else { "" };
     Ok(Told::done(&format!("{here}{sends}")))
+}
+
+/// What is proposed of a transaction, or why it is not: it must be shown as it was.
+async fn as_shown(
+    shared: &Shared,
+    group: &str,
+    Transaction { psbt, once, sends }: Transaction,
+    decision: &Decision,
+) -> Result<Result<Propose, Told>, ClientError> {
+    let path = format!("/v1/groups/{group}/examine");
+    let examine = Examine { psbt: psbt.clone() };
+    let examined: ExaminedTransaction = shared.client.post(&path, &examine).await?;
+    // The node compares it once more when it takes the proposal.
+    if examined.seen != decision.seen {
+        return Ok(Err(changed()));
+    }
+    if let Some(amount) = typed_for(&examined.warnings, examined.payment.as_ref())
+        && decision.typed.trim() != amount
+    {
+        let text = format!(
+            "Nothing was proposed: what is marked as a stop needs the amount that leaves, typed as \
+             it stands here: {amount}"
+        );
+        return Ok(Err(Told::not_done(StatusCode::UNPROCESSABLE_ENTITY, &text)));
+    }
+    // From then on the node sends it, also if the console ends.
+    let (psbt, seen, send) = (Some(psbt), Some(decision.seen.clone()), sends);
+    Ok(Ok(Propose { psbt, seen, once, send, ..Propose::default() }))
 }

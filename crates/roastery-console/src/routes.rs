@@ -65,6 +65,8 @@ pub(crate) fn router(console: Console) -> Router {
         .route("/requests/{session}/{act}", post(decide).get(signed))
         .route("/wallets/{group}/pay", post(pay))
         .route("/wallets/{group}/psbt", post(read_psbt))
+        .route("/wallets/{group}/bump", post(bump))
+        .route("/groups/{group}/text", post(write_text))
         .route("/drafts/{id}/propose", post(propose_draft))
         .route("/log/check", post(check_log))
         .route_layer(middleware::from_fn_with_state(shared.clone(), authorise));
@@ -207,6 +209,32 @@ async fn read_psbt(
     let Some(group) = id(&group) else { return nowhere() };
     match read(&headers, body, MOST_OF_PSBT).await {
         Ok(pasted) => answered(propose::read(&shared, &group, pasted).await),
+        Err(refused) => refused,
+    }
+}
+
+async fn bump(
+    State(shared): State<Arc<Shared>>,
+    axum::extract::Path(group): axum::extract::Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(group) = id(&group) else { return nowhere() };
+    match read(&headers, body, MOST_OF_BODY).await {
+        Ok(bump) => answered(propose::bump(&shared, &group, bump).await),
+        Err(refused) => refused,
+    }
+}
+
+async fn write_text(
+    State(shared): State<Arc<Shared>>,
+    axum::extract::Path(group): axum::extract::Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(group) = id(&group) else { return nowhere() };
+    match read(&headers, body, MOST_OF_BODY).await {
+        Ok(written) => answered(propose::write(&shared, &group, written).await),
         Err(refused) => refused,
     }
 }

@@ -1,25 +1,29 @@
-//! A transaction before the group is asked to sign it.
+//! A transaction or a text before the group is asked to sign it.
+
+mod text;
 
 use maud::{Markup, html};
 use roastery_service::{
     api::{Client, ClientError},
     text::printable,
-    view::{Approver, Examine, ExaminedTransaction, Status},
+    view::{Approver, Examine, ExaminedTransaction, Policy, Status},
     words::{btc, hides_of, ruling, typed_for},
 };
 
 use super::{foreign, link_to, payment, warnings};
-use crate::drafts::Draft as Kept;
+use crate::drafts::{Draft as Kept, Subject};
 
 /// What the page needs beside its frame.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) id: String,
     pub(super) kept: Kept,
-    /// As the node sees it now. Absent once it is proposed.
+    /// A transaction as the node sees it now. Absent once it is proposed.
     pub(super) examined: Option<ExaminedTransaction>,
     /// The name of the group.
     pub(super) group: String,
+    /// The policy of the node for the group.
+    pub(super) policy: Option<Policy>,
 }
 
 pub(super) async fn load(
@@ -29,16 +33,17 @@ pub(super) async fn load(
     status: &Status,
 ) -> Result<Option<Draft>, ClientError> {
     let Some(kept) = kept else { return Ok(None) };
-    let examined = match kept.proposed {
-        Some(_) => None,
-        None => {
+    let examined = match (&kept.proposed, &kept.subject) {
+        (None, Subject::Transaction(transaction)) => {
             let path = format!("/v1/groups/{}/examine", kept.group);
-            Some(client.post(&path, &Examine { psbt: kept.psbt.clone() }).await?)
+            Some(client.post(&path, &Examine { psbt: transaction.psbt.clone() }).await?)
         }
+        _ => None,
     };
     let group = status.groups.iter().find(|group| group.id == kept.group);
+    let policy = group.map(|group| group.policy.clone());
     let group = group.map_or_else(String::new, |group| group.name.clone());
-    Ok(Some(Draft { id: id.to_owned(), kept, examined, group }))
+    Ok(Some(Draft { id: id.to_owned(), kept, examined, group, policy }))
 }
 
 /// The page of a draft that is not kept any more.
@@ -46,7 +51,7 @@ pub(super) fn gone() -> Markup {
     html! {
         h1 tabindex="-1" { "This draft is not kept any more" }
         div.card {
-            p { "The console keeps the latest 16, until it ends. No member was asked for anything by it. Make it again on the wallet's page." }
+            p { "The console keeps the latest 16, until it ends. No member was asked for anything by it. Make it again on the page of the wallet or the group." }
             p { a href="/" { "To the overview" } }
         }
     }
@@ -54,13 +59,18 @@ pub(super) fn gone() -> Markup {
 
 impl Draft {
     pub(super) fn page(&self) -> Markup {
-        let wallet = format!("/wallets/{}", self.kept.group);
-        let Some(examined) = &self.examined else {
-            return html! {
+        match (&self.kept.proposed, &self.kept.subject, &self.examined) {
+            (None, Subject::Text(text), _) => self.text(text),
+            (None, Subject::Transaction(_), Some(examined)) => self.transaction(examined),
+            (proposed, _, _) => html! {
                 h1 tabindex="-1" { "This draft was proposed" }
-                div.card { p { @if let Some(session) = &self.kept.proposed { (link_to(session)) } } }
-            };
-        };
+                div.card { p { @if let Some(session) = proposed { (link_to(session)) } } }
+            },
+        }
+    }
+
+    fn transaction(&self, examined: &ExaminedTransaction) -> Markup {
+        let wallet = format!("/wallets/{}", self.kept.group);
         html! {
             h1 tabindex="-1" {
                 @match &examined.payment {
@@ -83,6 +93,10 @@ impl Draft {
 
     fn decision(&self, examined: &ExaminedTransaction) -> Markup {
         let hides = examined.payment.as_ref().is_some_and(hides_of);
+        let (once, sends) = match &self.kept.subject {
+            Subject::Transaction(transaction) => (transaction.once, transaction.sends),
+            Subject::Text(_) => (false, false),
+        };
         html! {
             section.card.decide #decide data-seen=(examined.seen) aria-labelledby="decision" {
                 h2 #decision { "Propose it" }
@@ -110,8 +124,8 @@ impl Draft {
                     p.quiet {
                         @if examined.policy.by == Approver::Command { "This node's approval command decides first; then the other members are asked. " }
                         @else { "It is approved here by that, and the other members are asked. " }
-                        @if self.kept.once { "It is refused if another request makes the same payment. " }
-                        @if self.kept.sends { "The node sends it when it is signed. " }
+                        @if once { "It is refused if another request makes the same payment. " }
+                        @if sends { "The node sends it when it is signed. " }
                         @else { "When it is signed, its request has the signed PSBT. " }
                         "What is proposed is what this page shows; if that has changed, nothing is."
                     }
@@ -147,6 +161,7 @@ mod tests {
     use serde_json::{Value, from_value, json};
 
     use super::*;
+    use crate::drafts::Transaction;
     use crate::pages::tests::{HOSTILE, is_harmless, payment};
 
     fn draft(change: impl FnOnce(&mut Value)) -> String {
@@ -156,11 +171,11 @@ mod tests {
             "seen": "9c".repeat(32),
         });
         change(&mut examined);
-        let (group, psbt) = ("ab".repeat(32), "cHNidP8=".to_owned());
-        let kept = Kept { group, psbt, once: true, sends: true, proposed: None };
-        let examined = Some(from_value(examined).unwrap());
-        let group = "treasury".to_owned();
-        Draft { id: "1d".repeat(32), kept, examined, group }.page().into_string()
+        let (psbt, id) = ("cHNidP8=".to_owned(), "1d".repeat(32));
+        let subject = Subject::Transaction(Transaction { psbt, once: true, sends: true });
+        let kept = Kept::new(&"ab".repeat(32), subject);
+        let (examined, group) = (Some(from_value(examined).unwrap()), "treasury".to_owned());
+        Draft { id, kept, examined, group, policy: None }.page().into_string()
     }
 
     fn warning(level: &str) -> Value {

@@ -7,7 +7,7 @@ use roastery_service::{
     words::{Clock, btc, span},
 };
 
-use super::{foreign, fours, overview, pill, qr::qr, time};
+use super::{foreign, fours, overview, pill, propose, qr::qr, time};
 
 pub(super) async fn load(client: &Client, id: &str) -> Result<Group, ClientError> {
     Ok(Group { group: client.get(&format!("/v1/groups/{id}")).await? })
@@ -37,6 +37,7 @@ impl Group {
                 }
             }
             (address(group))
+            (propose::text(&group.id))
             (sessions(group))
             (policy(group))
             (names(group))

@@ -5,6 +5,7 @@
 
 mod codes;
 mod draft;
+mod entry;
 mod evidence;
 mod flow;
 mod frame;

@@ -85,7 +85,7 @@ fn subject(request: &Request) -> Markup {
 
 /// A text of others in lines of its own: each of them is marked, so that none looks like the
 /// page's. Blank lines are one remark: many of them would push what follows out of sight.
-fn foreign_lines(text: &str) -> Markup {
+pub(super) fn foreign_lines(text: &str) -> Markup {
     html! {
         blockquote.foreign {
             @for line in lines(text) {

@@ -3,12 +3,17 @@
 use maud::{Markup, html};
 use roastery_service::{
     api::{Client, ClientError},
-    text::shorten,
     view::{ProblemCode, Status, Wallet as WalletView, WalletAddress, WalletEntry},
-    words::{Clock, btc, short_address},
+    words::{Clock, btc},
 };
 
-use super::{empty, foreign, fours, pill, propose, qr::qr, time};
+use super::{
+    empty,
+    entry::{gain, what},
+    foreign, fours, pill, propose,
+    qr::qr,
+    time,
+};
 
 /// The transactions of one page.
 const MOST: usize = 100;
@@ -117,6 +122,7 @@ impl Known {
                 }
             }
             (propose::pay(group))
+            (propose::bumps(group, history))
             section.card aria-labelledby="history" {
                 h2 #history { "History" }
                 @if history.is_empty() { (empty("Nothing was paid to or from this wallet yet.", None)) }
@@ -133,8 +139,7 @@ fn table(history: &[WalletEntry], clock: &Clock) -> Markup {
             thead { tr { th scope="col" { "When" } th scope="col" { "What" } th.number scope="col" { "BTC" } } }
             tbody {
                 @for entry in history {
-                    @let gained = i128::from(entry.received) - i128::from(entry.sent);
-                    @let size = btc(u64::try_from(gained.unsigned_abs()).unwrap_or(u64::MAX));
+                    @let (gained, size) = gain(entry);
                     tr {
                         th scope="row" {
                             @match entry.time { Some(at) => (time(at, clock)), None => "–" }
@@ -145,18 +150,6 @@ fn table(history: &[WalletEntry], clock: &Clock) -> Markup {
                     }
                 }
             }
-        }
-    }
-}
-
-fn what(entry: &WalletEntry, gained: i128) -> Markup {
-    html! {
-        @match (&entry.label, &entry.pays[..]) {
-            (Some(label), _) => bdi { (shorten(label, 80)) },
-            (None, []) if gained >= 0 => "received",
-            (None, []) => "to itself",
-            (None, [one]) => { "to " bdi { (short_address(&one.to)) } },
-            (None, more) => { "to " (more.len()) " addresses" },
         }
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Played {
     pub(crate) compares: Mutex<bool>,
     /// What it says of a transaction that it examines.
     pub(crate) examined: Mutex<Value>,
+    /// The address of its group.
+    pub(crate) address: Mutex<Value>,
     /// What it was asked to make, to sign or to send: the path, and the body.
     pub(crate) asked: Mutex<Vec<(String, Value)>>,
     /// The number of acts that it says it has recorded.
@@ -101,6 +103,7 @@ fn routes(played: Arc<Played>) -> Router {
             get(async || Json(json!({ "psbt": "cHNidP8=", "left": [] }))),
         )
         .route("/v1/wallets/{group}/transactions", post(make))
+        .route("/v1/groups/{group}", get(group))
         .route("/v1/groups/{group}/examine", post(examine))
         .route("/v1/groups/{group}/requests", post(propose))
         .route("/v1/events", get(events))
@@ -108,6 +111,17 @@ fn routes(played: Arc<Played>) -> Router {
         .route("/v1/audit/chain", get(chain))
         .route("/v1/log/cuts", get(async || Json(cuts())))
         .with_state(played)
+}
+
+/// The group, with the address that the node is made to say.
+async fn group(State(played): State<Arc<Played>>) -> Json<Value> {
+    let address = played.address.lock().unwrap().clone();
+    Json(json!({
+        "name": "treasury", "id": "ab".repeat(32), "key_id": "cd".repeat(32), "epoch": 0,
+        "seats": [0], "threshold": 2, "key": "02aa", "members": [], "reachable": 1,
+        "address": address, "sessions": [], "pending": 0,
+        "policy": { "section": "[policy]", "approval": "manual", "kinds": ["text"] },
+    }))
 }
 
 async fn known(State(played): State<Arc<Played>>) -> Json<Value> {
@@ -137,6 +151,9 @@ async fn decide(
 /// The PSBT of a payment of 0.12 BTC, and that of any other.
 pub(crate) const PSBT: &str = "cHNidP8=";
 pub(crate) const OTHER_PSBT: &str = "cHNidP8A";
+
+/// The address as which a text is signed.
+pub(crate) const ADDRESS: &str = "bc1pgroup";
 
 /// A transaction, as a node examines it.
 fn examined() -> Value {
@@ -190,7 +207,7 @@ async fn propose(State(played): State<Arc<Played>>, Json(body): Json<Value>) -> 
     let mut request = played.request.lock().unwrap().clone();
     request["state"] = "approved".into();
     let seen = played.examined_of(&body["psbt"]).map(|examined| examined["seen"].clone());
-    if seen != Some(body["seen"].clone()) {
+    if body["text"].is_null() && seen != Some(body["seen"].clone()) {
         let problem = json!({ "code": "changed", "message": "it has changed" });
         return (StatusCode::CONFLICT, Json(problem)).into_response();
     }
@@ -248,6 +265,7 @@ impl World {
             decided: Mutex::default(),
             compares: Mutex::new(true),
             examined: Mutex::new(examined()),
+            address: Mutex::new(ADDRESS.into()),
             asked: Mutex::default(),
             acts: Mutex::default(),
             problem: Mutex::default(),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     http::Answer,
-    node::{OTHER_PSBT, PSBT, SESSION, World, seen},
+    node::{ADDRESS, OTHER_PSBT, PSBT, SESSION, World, seen},
 };
 
 fn group() -> String {
@@ -220,6 +220,8 @@ async fn without_a_token_or_from_another_page_nothing_is_made_and_nothing_is_pro
     for (method, path) in [
         ("POST", format!("/wallets/{group}/pay")),
         ("POST", format!("/wallets/{group}/psbt")),
+        ("POST", format!("/wallets/{group}/bump")),
+        ("POST", format!("/groups/{group}/text")),
         ("POST", format!("{draft}/propose")),
         ("GET", format!("/fragment{draft}")),
         ("GET", format!("/requests/{SESSION}/psbt")),
@@ -276,4 +278,107 @@ async fn the_codes_of_a_request_have_a_page_of_their_own_which_needs_a_session()
     for link in ["psbt-codes", "transaction-codes"] {
         assert!(request.contains(&format!("href=\"/{link}/{SESSION}\"")), "{request}");
     }
+}
+
+/// The address of a draft of a text.
+async fn written(world: &World, token: &str, text: &str) -> String {
+    let body = json!({ "text": text });
+    let kept = post(world, token, &format!("/groups/{}/text", group()), &body).await;
+    assert_eq!(kept.status, 200, "{kept:?}");
+    kept.header("x-roastery-place").unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_text_is_shown_and_proposed_by_a_second_act_byte_for_byte() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let text = " We pay <b>nothing</b>.\n\n\u{202e}";
+    let draft = written(&world, &token, text).await;
+    let page = world.call("GET", &format!("/fragment{draft}")).token(&token).send().await.body;
+    for shown in ["We pay &lt;b&gt;nothing", "\\u{202e}", "28 bytes in 3 lines", "Signed as"] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let id = draft.strip_prefix("/drafts/").unwrap();
+    assert!(page.contains(&format!("data-seen=\"{id}\"")), "{page}");
+    assert_eq!(asked(&world), Vec::<String>::new(), "no member is asked for anything yet");
+    let done = propose(&world, &token, &draft, &json!({ "seen": id })).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    let place = format!("/requests/{SESSION}");
+    assert_eq!(done.header("x-roastery-place"), Some(place.as_str()));
+    let what = world.played.asked.lock().unwrap()[0].1.clone();
+    assert_eq!(what["text"], text);
+    for left_out in ["psbt", "hashes", "seen"] {
+        assert!(what[left_out].is_null(), "{what}");
+    }
+    assert_eq!((&what["path"], &what["send"]), (&"0/0".into(), &false.into()), "{what}");
+    let again = propose(&world, &token, &draft, &json!({ "seen": id })).await;
+    assert!(again.body.contains("It was proposed before"), "{again:?}");
+    assert_eq!(asked(&world), ["propose"]);
+}
+
+#[tokio::test]
+async fn a_text_of_which_something_else_was_shown_is_not_proposed() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let draft = written(&world, &token, "first").await;
+    let other = written(&world, &token, "second").await;
+    let id = |draft: &str| draft.strip_prefix("/drafts/").unwrap().to_owned();
+    for stale in [String::new(), seen(1), id(&other)] {
+        let answer = propose(&world, &token, &draft, &json!({ "seen": stale })).await;
+        assert_eq!(answer.status, 409, "{answer:?}");
+    }
+    *world.played.address.lock().unwrap() = "bc1pother".into();
+    let answer = propose(&world, &token, &draft, &json!({ "seen": id(&draft) })).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    *world.played.address.lock().unwrap() = ADDRESS.into();
+    assert_eq!(asked(&world), Vec::<String>::new());
+    let done = propose(&world, &token, &other, &json!({ "seen": id(&other) })).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    assert_eq!(world.played.asked.lock().unwrap()[0].1["text"], "second");
+}
+
+#[tokio::test]
+async fn a_text_that_no_node_takes_makes_no_draft() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let path = format!("/groups/{}/text", group());
+    let refused = async |text: &str, why: &str| {
+        let answer = post(&world, &token, &path, &json!({ "text": text })).await;
+        assert_eq!(answer.status, 422, "{answer:?}");
+        assert!(answer.body.contains(why), "{answer:?}");
+    };
+    refused("", "a text is needed").await;
+    refused(&"\u{e4}".repeat(2049), "4098 bytes; at most 4096 are allowed").await;
+    written(&world, &token, &"\u{e4}".repeat(2048)).await;
+    *world.played.address.lock().unwrap() = Value::Null;
+    refused("text", "derives no address").await;
+}
+
+#[tokio::test]
+async fn a_higher_fee_is_shown_first_and_is_no_further_payment() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let path = format!("/wallets/{}/bump", group());
+    let txid = "a0".repeat(32);
+    let body = json!({ "txid": txid, "fee_rate": " 9 " });
+    let made = post(&world, &token, &path, &body).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    let asked_for = world.played.asked.lock().unwrap()[0].1.clone();
+    assert_eq!((&asked_for["bump"], &asked_for["fee_rate"]), (&txid.into(), &"9".into()));
+    for left_out in ["address", "amount"] {
+        assert!(asked_for[left_out].is_null(), "{asked_for}");
+    }
+    let draft = made.header("x-roastery-place").unwrap();
+    let page = world.call("GET", &format!("/fragment{draft}")).token(&token).send().await.body;
+    assert!(page.contains("The node sends it when it is signed."), "{page}");
+    assert!(!page.contains("makes the same payment"), "{page}");
+    let done = propose(&world, &token, draft, &json!({ "seen": seen(9) })).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    let what = world.played.asked.lock().unwrap()[1].1.clone();
+    assert_eq!((&what["psbt"], &what["once"]), (&OTHER_PSBT.into(), &false.into()), "{what}");
+    assert_eq!((&what["seen"], &what["send"]), (&seen(9).into(), &true.into()), "{what}");
+    // Without a transaction nothing is made: to the node that would mean something else.
+    let none = post(&world, &token, &path, &json!({ "txid": " ", "fee_rate": "9" })).await;
+    assert_eq!(none.status, 422, "{none:?}");
+    assert_eq!(asked(&world), ["make", "propose"]);
 }

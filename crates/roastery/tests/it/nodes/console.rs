@@ -6,9 +6,15 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
+use roastery_testkit::{
+    chain::Double,
+    payments::{funding, pay},
+};
+
 use crate::nodes::{
     parts::{payment_of, wallet},
     support::{Group, until},
+    wallet::{other, proposed, script, start, until_confirmed},
 };
 
 /// A console. It ends with the test.
@@ -84,6 +90,12 @@ impl Drop for Console {
 fn seen_in(page: &str) -> String {
     let (_, rest) = page.split_once("data-seen=\"").unwrap_or_else(|| panic!("{page}"));
     rest.split('"').next().unwrap().to_owned()
+}
+
+/// The page that an answer leads to.
+fn place(answer: &str) -> String {
+    let line = answer.lines().find_map(|line| line.strip_prefix("x-roastery-place: "));
+    line.unwrap_or_else(|| panic!("{answer}")).trim().to_owned()
 }
 
 #[test]
@@ -203,10 +215,6 @@ fn a_psbt_comes_in_bbqr_frames_and_its_signatures_leave_as_qr_codes() {
     let (status, answer) =
         console.call(&read, &head, &format!("{{\"psbt\":\"{} {}\"}}", frames[1], frames[0]));
     assert_eq!(status, 200, "{answer}");
-    let place = |answer: &str| {
-        let line = answer.lines().find_map(|line| line.strip_prefix("x-roastery-place: "));
-        line.unwrap_or_else(|| panic!("{answer}")).trim().to_owned()
-    };
     let draft = place(&answer);
     let (_, page) = console.call(&format!("GET /fragment{draft}"), &head, "");
     let body = format!("{{\"seen\":\"{}\",\"typed\":\"0.00030000\"}}", seen_in(&page));
@@ -225,4 +233,85 @@ fn a_psbt_comes_in_bbqr_frames_and_its_signatures_leave_as_qr_codes() {
         assert!(page.contains(&format!("{title} as QR codes")), "{page}");
         assert!(page.contains("class=\"codes\"") && page.contains("<svg class=\"qr\""), "{page}");
     }
+}
+
+#[test]
+fn a_text_is_proposed_in_the_console_and_signed_as_it_was_shown() {
+    let group = Group::start("console-text", 2, 2);
+    let id = group.status(1)["groups"][0]["id"].as_str().unwrap().to_owned();
+    let address = group.status(1)["groups"][0]["address"].as_str().unwrap().to_owned();
+    let (console, code) = Console::of(&group, 1);
+    let head = console.session(&code);
+    let text = " We pay <nothing>.\n";
+    let body = serde_json::json!({ "text": text }).to_string();
+    let (status, answer) = console.call(&format!("POST /groups/{id}/text"), &head, &body);
+    assert_eq!(status, 200, "{answer}");
+    let draft = place(&answer);
+    let (_, page) = console.call(&format!("GET /fragment{draft}"), &head, "");
+    assert!(page.contains("We pay &lt;nothing&gt;."), "{page}");
+    assert!(page.contains(&format!("<span>{}</span>", &address[4..8])), "{page}");
+    let body = format!("{{\"seen\":\"{}\"}}", seen_in(&page));
+    let (status, answer) = console.call(&format!("POST {draft}/propose"), &head, &body);
+    assert_eq!(status, 200, "{answer}");
+    let session = place(&answer).strip_prefix("/requests/").unwrap().to_owned();
+    let asked = group.request_in(0, &session, "proposed");
+    assert_eq!(asked["subject"]["text"], text, "{asked}");
+    assert_eq!(asked["subject"]["address"], address.as_str(), "{asked}");
+    group.approve(0, &session);
+    let signed = group.request_in(1, &session, "signed");
+    let signature = signed["text_signature"]["simple"].as_str().unwrap();
+    let (_, page) = console.call(&format!("GET /fragment/requests/{session}"), &head, "");
+    assert!(page.contains(signature), "{page}");
+}
+
+#[test]
+fn the_fee_of_a_payment_is_raised_in_the_console_as_by_the_command() {
+    let double = Double::start();
+    let (group, wallet) = start("console-bump", &double);
+    double.chain().mine(vec![funding(1, vec![pay(100_000, script(&wallet, 0))])]);
+    until_confirmed(&group, 0, 100_000);
+    let other = other();
+    let send = ["wallet", "send", &other, "0.0003", "--fee-rate", "2", "--yes", "--wait", "0"];
+    group.tell(0, &send).well();
+    group.approve(1, &proposed(&group, 1));
+    until("it is sent", || (!double.chain().sent.is_empty()).then_some(()));
+    let first = double.chain().sent[0].clone();
+    let txid = first.compute_txid().to_string();
+
+    let id = group.status(0)["groups"][0]["id"].as_str().unwrap().to_owned();
+    let (console, code) = Console::of(&group, 0);
+    let head = console.session(&code);
+    until("the wallet's page has the payment", || {
+        let (_, page) = console.call(&format!("GET /fragment/wallets/{id}"), &head, "");
+        page.contains(&format!("name=\"txid\" value=\"{txid}\"")).then_some(())
+    });
+    let bump = |rate: &str| {
+        let body = format!("{{\"txid\":\"{txid}\",\"fee_rate\":\"{rate}\"}}");
+        console.call(&format!("POST /wallets/{id}/bump"), &head, &body)
+    };
+    let (status, answer) = bump("1");
+    assert_ne!(status, 200, "a lower fee replaces nothing: {answer}");
+    let (status, answer) = bump("9");
+    assert_eq!(status, 200, "{answer}");
+    let draft = place(&answer);
+    let (_, page) = console.call(&format!("GET /fragment{draft}"), &head, "");
+    let leaves = page.split_once("type what leaves: ").map(|(_, rest)| {
+        let (_, amount) = rest.split_once('>').unwrap();
+        amount.split('<').next().unwrap().to_owned()
+    });
+    let (seen, typed) = (seen_in(&page), leaves.unwrap_or_default());
+    assert_eq!(double.chain().sent.len(), 1, "nothing is signed by a look");
+    let body = format!("{{\"seen\":\"{seen}\",\"typed\":\"{typed}\"}}");
+    let (status, answer) = console.call(&format!("POST {draft}/propose"), &head, &body);
+    assert_eq!(status, 200, "{answer}");
+    let bumped = place(&answer).strip_prefix("/requests/").unwrap().to_owned();
+    group.request_in(1, &bumped, "proposed");
+    group.approve(1, &bumped);
+    until("it is sent", || (double.chain().sent.len() == 2).then_some(()));
+    let second = double.chain().sent[1].clone();
+    assert_eq!(second.input[0].previous_output, first.input[0].previous_output);
+    let paid = |transaction: &bitcoin::Transaction| {
+        transaction.output.iter().map(|output| output.value.to_sat()).sum::<u64>()
+    };
+    assert!(paid(&second) < paid(&first), "the fee is higher");
 }

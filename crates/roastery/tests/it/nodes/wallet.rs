@@ -18,12 +18,12 @@ use crate::nodes::{
 };
 
 /// An address of another.
-fn other() -> String {
+pub(crate) fn other() -> String {
     Address::from_script(&elsewhere(), Network::Regtest).unwrap().to_string()
 }
 
 /// A group of nodes whose source is this chain.
-fn start(name: &str, double: &Double) -> (Group, Wallet) {
+pub(crate) fn start(name: &str, double: &Double) -> (Group, Wallet) {
     let url = format!("http://{}", double.address);
     let group = Group::start_with(
         name,
@@ -40,7 +40,7 @@ fn start(name: &str, double: &Double) -> (Group, Wallet) {
     (group, wallet)
 }
 
-fn script(wallet: &Wallet, index: u32) -> ScriptBuf {
+pub(crate) fn script(wallet: &Wallet, index: u32) -> ScriptBuf {
     wallet.script(Branch::Receive, index).unwrap()
 }
 
@@ -49,7 +49,7 @@ fn balance(group: &Group, node: usize) -> Value {
 }
 
 /// Waits until a node's wallet has this confirmed amount, and its source was read to its end.
-fn until_confirmed(group: &Group, node: usize, sat: u64) {
+pub(crate) fn until_confirmed(group: &Group, node: usize, sat: u64) {
     until("the chain is read", || {
         let wallet = balance(group, node);
         (wallet["confirmed"] == sat && !wallet["source"]["answered"].is_null()).then_some(())
@@ -57,7 +57,7 @@ fn until_confirmed(group: &Group, node: usize, sat: u64) {
 }
 
 /// The request that waits at a node.
-fn proposed(group: &Group, node: usize) -> String {
+pub(crate) fn proposed(group: &Group, node: usize) -> String {
     until("it is proposed", || {
         let listed = group.tell(node, &["requests", "--state", "proposed", "--json"]).json();
         Some(listed[0]["session"].as_str()?.to_owned())

@@ -40,9 +40,10 @@ program:
 embedding:
     scripts/timed "${CARGO_TARGET_DIR:-target}/debug/examples/embedding"
 
-# The protocol without the features that tests turn on.
+# The protocol without the features that tests turn on, and the command without its view.
 features:
     scripts/timed cargo check -p roastery-protocol --locked
+    scripts/timed cargo check -p roastery --no-default-features --locked
 
 # The documentation of all crates.
 docs:

@@ -6,6 +6,7 @@ use clap::Command;
 const EXAMPLES: &[(&str, &[&str])] = &[
     ("", &["roastery demo", "roastery local --signers 5 --threshold 3", "roastery help sign"]),
     ("review", &["roastery review", "roastery review 57515554"]),
+    ("watch", &["roastery watch", "roastery watch --lines"]),
     ("fetch", &["roastery fetch 57515554 --out signed.psbt"]),
     ("demo", &["roastery demo", "roastery demo --signers 100 --threshold 67 --offline 33"]),
     ("recover", &["roastery recover treasury.recovery --host-key host-key --share share-of-anna"]),

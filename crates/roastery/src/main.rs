@@ -92,6 +92,8 @@ enum Command {
     Requests(node::ListOptions),
     /// Show what waits for a decision here, one request after the other, and ask.
     Review(node::ReviewOptions),
+    /// Watch a node: members and their links, requests, what waits, and what happens; r reviews.
+    Watch(node::WatchOptions),
     /// Open the console: requests, groups, wallet and log in a browser on this machine.
     Console(node::ConsoleOptions),
     /// Write the result of a request, also after its session has ended, or say who has said what.
@@ -183,6 +185,7 @@ fn main() -> ExitCode {
         Command::Sign(options) => node::run(at, node::Command::Sign(options)),
         Command::Requests(options) => node::run(at, node::Command::Requests(options)),
         Command::Review(options) => node::run(at, node::Command::Review(options)),
+        Command::Watch(options) => node::run(at, node::Command::Watch(options)),
         Command::Console(options) => node::run(at, node::Command::Console(options)),
         Command::Fetch(options) => finish(fetch::run(at, &options)),
         Command::Approve(options) => node::run(at, node::Command::Approve(options)),

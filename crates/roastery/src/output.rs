@@ -36,9 +36,14 @@ impl Paint {
 /// Writes lines to standard output. If the reader has closed the pipe, as `head` does, the rest is
 /// lost.
 pub(crate) fn say(paint: Paint, lines: &str) {
+    let _ = write(paint, lines);
+}
+
+/// The same for a command that ends with its reader.
+pub(crate) fn write(paint: Paint, lines: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout();
     let style = if coloured() { paint.style() } else { Style::new() };
-    let _ = writeln!(out, "{style}{}{style:#}", text::printable(lines));
+    writeln!(out, "{style}{}{style:#}", text::printable(lines))
 }
 
 /// Writes a line to standard error, beside the command's own output.
@@ -73,7 +78,7 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
 
 /// Whether standard output is a terminal with colours, and the user wants them
 /// (<https://no-color.org>).
-fn coloured() -> bool {
+pub(crate) fn coloured() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_none_or(|kind| kind == "dumb");
     std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb

@@ -40,6 +40,15 @@ impl Clock {
         time.strftime(form).to_string()
     }
 
+    /// `14:02:07`, or, if it is not of today, as [`Self::at`] has it.
+    pub fn second(&self, time: Time) -> String {
+        let in_zone = |time: Timestamp| time.to_zoned_datetime(self.zone.clone());
+        match Timestamp::from_second(time.seconds()).map(in_zone) {
+            Ok(at) if at.date() == in_zone(self.now).date() => at.strftime("%H:%M:%S").to_string(),
+            _ => self.at(time),
+        }
+    }
+
     /// How many seconds ago it was; 0 if it is still to come.
     pub fn seconds_since(&self, time: Time) -> u64 {
         u64::try_from(self.now.as_second().saturating_sub(time.seconds())).unwrap_or(0)
@@ -78,5 +87,7 @@ mod tests {
         assert_eq!(at("2026-04-30T23:59:00Z"), "Thu 23:59");
         assert_eq!(at("2026-05-07T09:00:00Z"), "Thu 09:00");
         assert_eq!(at("2026-04-24T14:14:00Z"), "2026-04-24 14:14");
+        assert_eq!(friday.second(time("2026-05-01T14:02:07Z")), "14:02:07");
+        assert_eq!(friday.second(time("2026-04-30T14:02:07Z")), "Thu 14:02");
     }
 }

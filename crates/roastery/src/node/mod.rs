@@ -34,6 +34,7 @@ mod store;
 mod today;
 mod token;
 mod url;
+mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -144,6 +145,7 @@ pub(crate) enum Command {
     Reject(decide::Reject),
     Requests(requests::List),
     Review(review::Review),
+    Watch(watch::Options),
     Today,
     Status(client::Status),
     Health(run::Health),
@@ -184,6 +186,7 @@ pub(crate) use self::{
     store::{Backup as BackupOptions, Change as PassphraseOptions, Restore as RestoreOptions},
     token::Command as TokenCommand,
     url::encoded,
+    watch::Options as WatchOptions,
 };
 
 /// Runs an operator's command: exit status 0 done, 1 not done, 2 usage error.
@@ -209,6 +212,7 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Reject(options) => decide::reject(at, &options),
         Command::Requests(options) => requests::list(at, &options),
         Command::Review(options) => review::review(at, &options),
+        Command::Watch(options) => watch::watch(at, &options),
         Command::Today => today::today(at),
         Command::Status(options) => client::status(at, &options),
         Command::Health(options) => run::health(at, &options),

@@ -31,6 +31,12 @@ pub(crate) struct Review {
     request: Option<String>,
 }
 
+impl Review {
+    /// All that waits.
+    #[cfg(feature = "tui")]
+    pub(super) const ALL: Self = Self { request: None };
+}
+
 /// How long the end of a session is waited for after an approval, in seconds.
 const SIGNING: u64 = 5;
 

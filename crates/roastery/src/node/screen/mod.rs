@@ -6,6 +6,8 @@ mod whole;
 
 pub(super) use roastery_service::words::{btc, cut, hides, prospect, typed, words};
 
+#[cfg(feature = "tui")]
+pub(super) use self::today::{link, standing};
 pub(super) use self::{
     list::lines,
     today::{Today, today},
@@ -35,7 +37,7 @@ pub(super) fn wrapped(text: &str, indent: &str, width: usize) -> Vec<String> {
 }
 
 /// A text at the left, and one at the right end of the line.
-fn both_ends(left: &str, right: &str, width: usize) -> String {
+pub(super) fn both_ends(left: &str, right: &str, width: usize) -> String {
     let room = width.saturating_sub(right.chars().count() + 2);
     let left = match left.char_indices().nth(room) {
         Some((end, _)) => &left[..end],

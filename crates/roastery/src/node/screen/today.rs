@@ -63,7 +63,8 @@ pub(crate) fn today(today: &Today, clock: &Clock) -> Vec<(Paint, String)> {
     lines
 }
 
-fn of_group(group: &GroupStatus, status: &Status) -> Vec<(Paint, String)> {
+/// How many of a group must sign, and how many are here.
+pub(crate) fn standing(group: &GroupStatus) -> (Paint, String) {
     let GroupStatus { threshold, members, reachable, .. } = group;
     let here = match reachable {
         1 => "1 is here".to_owned(),
@@ -79,10 +80,14 @@ fn of_group(group: &GroupStatus, status: &Status) -> Vec<(Paint, String)> {
         Some(0) => Paint::Careful,
         Some(_) => Paint::Plain,
     };
+    (paint, format!("{threshold} of {} must sign; {spare}", members.len()))
+}
+
+fn of_group(group: &GroupStatus, status: &Status) -> Vec<(Paint, String)> {
+    let members = &group.members;
+    let (paint, standing) = standing(group);
     let name = cut(&group.name, 24);
-    let count = members.len();
-    let mut lines =
-        vec![(paint, format!("{name:<LABEL$}  {threshold} of {count} must sign; {spare}"))];
+    let mut lines = vec![(paint, format!("{name:<LABEL$}  {standing}"))];
     let mut named = Vec::new();
     for member in members.iter().filter(|member| member.peer != status.peer) {
         if named.contains(&&member.peer) {
@@ -98,7 +103,8 @@ fn of_group(group: &GroupStatus, status: &Status) -> Vec<(Paint, String)> {
     lines
 }
 
-fn link(peer: Option<&PeerStatus>) -> (Paint, String) {
+/// The link to a member, and its clock.
+pub(crate) fn link(peer: Option<&PeerStatus>) -> (Paint, String) {
     let Some(peer) = peer else { return (Paint::Careful, "not known here".to_owned()) };
     if !peer.connected {
         let since = span(peer.awaited_seconds.unwrap_or(0));

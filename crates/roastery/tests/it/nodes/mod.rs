@@ -42,3 +42,4 @@ pub(crate) mod terminal;
 mod texts;
 mod waiting;
 mod wallet;
+mod watching;

@@ -237,12 +237,12 @@ pub fn parse_secrets(path: &Path, text: &[u8]) -> Result<Vec<Zeroizing<[u8; 32]>
 ///
 /// [`SigningKeyError`] if one of them is no secret key.
 pub(crate) fn signing_keys(
-    secrets: Vec<Zeroizing<[u8; 32]>>,
+    mut secrets: Vec<Zeroizing<[u8; 32]>>,
 ) -> Result<Vec<SigningKey>, SigningKeyError> {
-    // A list that grows leaves copies of keys behind.
+    // A list that grows leaves copies of keys behind, and so does one whose secrets are moved out.
     let mut keys = Vec::with_capacity(secrets.len());
-    for secret in secrets {
-        keys.push(SigningKey::from_bytes(secret)?);
+    for secret in &mut secrets {
+        keys.push(SigningKey::from_bytes(std::mem::take(secret))?);
     }
     Ok(keys)
 }

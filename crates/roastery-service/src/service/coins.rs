@@ -48,6 +48,8 @@ pub(in crate::service) struct Coins {
     approved_payments: Payments,
     /// The approved ones of which a share has left.
     released: Mutex<BTreeSet<SessionId>>,
+    /// Those that others have signed.
+    signed: Mutex<BTreeSet<SessionId>>,
     /// By group of the key, which of its requests its members do not let succeed any more.
     epochs: Mutex<BTreeMap<GroupId, Failed>>,
 }
@@ -100,6 +102,10 @@ impl Coins {
         coins: &[Coin],
         pays: Option<Pays>,
     ) -> u64 {
+        let is_payment = pays.as_ref().is_some_and(|pays| !pays.payments.is_empty());
+        if is_payment && self.signed_lock().contains(&session) {
+            return self.approved(session, coins, pays);
+        }
         lock(&self.seen).note(session, coins);
         pays.map_or(0, |pays| self.seen_payments.note(session, pays, now()))
     }
@@ -113,6 +119,24 @@ impl Coins {
     ) -> u64 {
         lock(&self.approved).note(session, coins);
         pays.map_or(0, |pays| self.approved_payments.note(session, pays, now()))
+    }
+
+    /// Notes that others have signed a request. What it was found to pay counts as approved, now or
+    /// once it is examined: what its proposer shows alone does not. Returns the same.
+    pub(in crate::service) fn signed(&self, session: SessionId) -> u64 {
+        let mut signed = self.signed_lock();
+        if signed.insert(session) && signed.len() > 2 * MOST_REMEMBERED {
+            let approved = lock(&self.approved);
+            signed.retain(|one| *one == session || approved.spent.contains_key(one));
+        }
+        drop(signed);
+        let Some(pays) = self.seen_payments.of(session) else { return 0 };
+        let spent = pays.coins.clone();
+        self.approved(session, &spent, Some(pays))
+    }
+
+    fn signed_lock(&self) -> MutexGuard<'_, BTreeSet<SessionId>> {
+        self.signed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that a share of a request has left.

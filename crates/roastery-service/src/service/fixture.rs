@@ -131,7 +131,7 @@ pub(in crate::service) async fn said(
     }
 }
 
-fn request_of(spend: &Spend, id: u8) -> (SigningRequest, Subject) {
+pub(in crate::service) fn request_of(spend: &Spend, id: u8) -> (SigningRequest, Subject) {
     let request = spend.requests([id; 32], now() + 600).unwrap().remove(0);
     (request, Subject::Transaction(spend.document().bytes().to_vec()))
 }

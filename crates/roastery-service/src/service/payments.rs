@@ -128,6 +128,11 @@ impl Payments {
         self.lock().note(session, pays, at)
     }
 
+    /// What a request pays, if that is known.
+    pub(in crate::service) fn of(&self, session: SessionId) -> Option<Pays> {
+        self.lock().paid.get(&session).map(|noted| noted.pays.clone())
+    }
+
     /// The transaction of a request and all coins that it spends, if its payments are known.
     pub(in crate::service) fn spent_by(&self, session: SessionId) -> Option<(Txid, Vec<Coin>)> {
         let known = self.lock();

@@ -1,6 +1,7 @@
 //! Host keys of epochs: their files, and whether they may be destroyed.
 
 use std::{
+    mem,
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -20,6 +21,7 @@ use roastery_service::{
     view::{CheckHostKey, HostKeyVerdict},
 };
 use roastery_store::{PassphraseCost, Store};
+use zeroize::Zeroizing;
 
 use super::{At, passphrase, post};
 use crate::{files::check_new, values};
@@ -89,7 +91,7 @@ impl Words {
         for path in files {
             match Found::read(path)? {
                 Found::Sealed(file) => keys.push(self.open(path, &file)?),
-                Found::Clear(mut clear) => keys.append(&mut clear),
+                Found::Clear(secrets) => add_keys(path, secrets, &mut keys)?,
             }
         }
         Ok(keys)
@@ -99,6 +101,20 @@ impl Words {
     pub(crate) fn opened(&self, files: &[PathBuf]) -> anyhow::Result<Vec<String>> {
         Ok(public(&self.read(files)?))
     }
+}
+
+/// Adds the keys of these secrets to a list that has room for them.
+fn add_keys(
+    path: &Path,
+    mut secrets: Vec<Zeroizing<[u8; 32]>>,
+    keys: &mut Vec<SigningKey>,
+) -> anyhow::Result<()> {
+    for secret in &mut secrets {
+        // Moved out without this, it would stay in the memory of the list.
+        let key = SigningKey::from_bytes(mem::take(secret));
+        keys.push(key.with_context(|| path.display().to_string())?);
+    }
+    Ok(())
 }
 
 fn public(keys: &[SigningKey]) -> Vec<String> {
@@ -114,13 +130,12 @@ enum Found {
     /// One, sealed.
     Sealed(Box<HostKeyFile>),
     /// One or several, in clear.
-    Clear(Vec<SigningKey>),
+    Clear(Vec<Zeroizing<[u8; 32]>>),
 }
 
 impl Found {
     /// Reads a file once, so that it may be a pipe.
     fn read(path: &Path) -> anyhow::Result<Self> {
-        let in_file = || path.display().to_string();
         let bytes = read_secret_text(path, MAX_HOST_KEY_FILE)?;
         if bytes.starts_with(HOST_KEY_FILE_BEGINS) {
             let text = str::from_utf8(&bytes).map_err(|_| HostKeyFileError::Form);
@@ -128,13 +143,7 @@ impl Found {
             let file = file.with_context(|| format!("{}: no host key file", path.display()))?;
             return Ok(Self::Sealed(Box::new(file)));
         }
-        let secrets = parse_secrets(path, &bytes)?;
-        // With room for all from the start, no reallocation leaves a copy of a secret.
-        let mut keys = Vec::with_capacity(secrets.len());
-        for secret in secrets {
-            keys.push(SigningKey::from_bytes(secret).with_context(in_file)?);
-        }
-        Ok(Self::Clear(keys))
+        Ok(Self::Clear(parse_secrets(path, &bytes)?))
     }
 }
 
@@ -202,7 +211,11 @@ fn check(at: &At, options: &Check) -> anyhow::Result<ExitCode> {
             let public = vec![digits(file.host())];
             (Some(file), public)
         }
-        Found::Clear(keys) => (None, public(&keys)),
+        Found::Clear(secrets) => {
+            let mut keys = Vec::with_capacity(secrets.len());
+            add_keys(&options.file, secrets, &mut keys)?;
+            (None, public(&keys))
+        }
     };
     let mut keep = false;
     for host_key in public {

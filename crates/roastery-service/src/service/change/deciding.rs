@@ -143,10 +143,8 @@ impl Service {
         let Ok(handle) = change.handle() else {
             return nothing("the change is over: there is nothing that could be taken back");
         };
-        // Beside a rule that accepts: it sees the withdrawal, or has accepted before.
-        let deciding = self.joining.lock().await;
+        // It waits for nothing: this node deals as soon as it may.
         let is_whole = handle.withdraw().await.map_err(not_kept)?;
-        drop(deciding);
         let (plan, key) = (change.opened.plan.id(), change.opened.plan.parent().key);
         if let Some(epochs) = self.key_service(key) {
             epochs.handle.withdrawn(plan);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use roastery_node::driver::News;
 use roastery_protocol::{Seat, SessionId, request::RefusalReason};
 use roastery_store::{
-    Change, Durability, KeptRequest, Listing, NoticeKind, RequestState, StateKind, Store,
+    Change, Durability, KeptRequest, Listing, NoticeKind, RequestState, StateKind,
 };
 use tokio::sync::mpsc;
 
@@ -16,7 +16,6 @@ use crate::{
         group::{service::GroupService, timeline::StepKind},
         now,
         outbox::Told,
-        payments::Pays,
     },
 };
 
@@ -86,20 +85,15 @@ impl GroupService {
         Ok(())
     }
 
-    /// Stores the signatures of a request. What it pays counts as made from before that, whether it
-    /// was approved here or not.
+    /// Stores the signatures of a request. What it was found to pay counts as made from before
+    /// that, whether it was approved here or not.
     async fn keep_signed(
         &self,
         session: SessionId,
         signed: RequestState,
     ) -> Result<Change, ServiceError> {
-        let read =
-            move |store: &Store| Ok(store.request(session)?.as_ref().and_then(Pays::of_kept));
-        if let Some(pays) = self.shared.store(read).await? {
-            let spent = pays.coins.clone();
-            let forgotten = self.coins.approved(session, &spent, Some(pays));
-            self.shared.limits.hit_times(Limit::PaymentsCompared, &self.name, forgotten);
-        }
+        let forgotten = self.coins.signed(session);
+        self.shared.limits.hit_times(Limit::PaymentsCompared, &self.name, forgotten);
         self.change(session, Durability::Deferred, move |_| Some(signed)).await
     }
 
@@ -173,8 +167,9 @@ mod tests {
         files::Folder,
         service::{
             decisions::approval::ApprovalBasis,
-            fixture::{TestNode, signed},
+            fixture::{TestNode, request_of, signed},
             outbox::Hooks,
+            payments::Pays,
         },
     };
 
@@ -208,6 +203,27 @@ mod tests {
             let coin = Coin { transaction: coin, output: 0 };
             node.group.coins.note(session, &[coin], Some(pays.clone()));
         }
+        let (_, said) = node.asked(&node.payment_from(3), 3).await;
+        assert!(said.starts_with("pending") && said.contains("which is signed"), "{said}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_others_have_signed_counts_as_paid_once_it_is_examined_and_not_as_it_was_shown() {
+        let node = TestNode::of_payments(ApprovalMode::Automatic, false).await;
+        // Its proposer shows another transaction than the one that is signed.
+        let (request, _) = request_of(&node.payment_from(1), 1);
+        let (_, shown) = request_of(&node.payment_from(2), 1);
+        let other = node.put(&request, &shown, Some(seat(1))).await;
+        node.group.signed_elsewhere(request.session_id(), signed(&request)).await.unwrap();
+        assert!(node.group.examine(&other).await.is_err());
+        let (_, said) = node.asked(&node.payment_from(3), 3).await;
+        assert!(said.starts_with("approved"), "{said}");
+        // Signed before it is examined.
+        let node = TestNode::of_payments(ApprovalMode::Automatic, false).await;
+        let paid = node.stored(&node.payment_from(1), 1).await;
+        let session = paid.request.session_id();
+        node.group.signed_elsewhere(session, signed(&paid.request)).await.unwrap();
+        node.group.examine(&paid).await.unwrap();
         let (_, said) = node.asked(&node.payment_from(3), 3).await;
         assert!(said.starts_with("pending") && said.contains("which is signed"), "{said}");
     }

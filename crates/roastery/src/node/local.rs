@@ -2,6 +2,7 @@
 //! machines.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::{Child, Command, ExitCode, Stdio},
     time::{Duration, Instant},
@@ -72,20 +73,13 @@ pub(super) fn run(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
         return stop(&group);
     }
     let folders = match invited(&group) {
+        _ if !options.only.is_empty() => chosen(&group, &options.only)?,
         // Includes folders that the user has added.
         Some(folders) if folders.iter().all(|folder| is_made(folder)) => nodes(&group),
         Some(_) | None => make(&group, options)?,
     };
-    let chosen: Vec<&PathBuf> = folders
-        .iter()
-        .enumerate()
-        .filter(|(k, _)| {
-            options.only.is_empty() || options.only.iter().any(|only| usize::from(*only) == *k)
-        })
-        .map(|(_, folder)| folder)
-        .collect();
     let mut processes = Vec::new();
-    for folder in &chosen {
+    for folder in &folders {
         processes.push((folder, start(folder)?));
     }
     wait_for(async {
@@ -97,7 +91,7 @@ pub(super) fn run(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
         }
         Ok(())
     })?;
-    say!("Nodes         {} run, in {}", chosen.len(), group.display());
+    say!("Nodes         {} run, in {}", folders.len(), group.display());
     let word = |path: &Path| shell_word(&path.display().to_string());
     let first = folders.first().map(|folder| word(folder)).unwrap_or_default();
     say!("Look          roastery status --folder {first}");
@@ -105,6 +99,16 @@ pub(super) fn run(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
     say!("              and on others: roastery requests, roastery approve");
     say!("Stop          roastery local --folder {} --stop", word(&group));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The nodes of these numbers, which exist.
+fn chosen(group: &Path, only: &[u16]) -> anyhow::Result<Vec<PathBuf>> {
+    let existing = |number: &u16| {
+        let folder = node(group, usize::from(*number));
+        let missing = || anyhow!("{}: there is no node; roastery init makes one", folder.display());
+        if is_made(&folder) { Ok(folder) } else { Err(missing()) }
+    };
+    only.iter().collect::<BTreeSet<_>>().into_iter().map(existing).collect()
 }
 
 /// The existing nodes.

@@ -171,6 +171,7 @@ const USES: &[(&str, &[&str])] = &[
     ("psbt sign text --group a", &["text", "not a PSBT"]),
     ("psbt sign payment --group a", &["no node in this folder", "roastery init"]),
     ("local --stop", &["there are no nodes"]),
+    ("local --only 3", &["node-3: there is no node", "roastery init"]),
 ];
 
 /// A PSBT in hexadecimal digits: a transaction without inputs and outputs.

@@ -190,6 +190,16 @@ mod tests {
         assert_eq!(next, None);
     }
 
+    /// More proposals that pay the same than are compared, each examined.
+    fn propose_many(node: &TestNode) {
+        let pays = Pays::of(&node.payment_from(2));
+        for number in 0..100 {
+            let (session, coin) = (SessionId::from_bytes([number; 32]), [number; 32]);
+            let coin = Coin { transaction: coin, output: 0 };
+            node.group.coins.note(session, &[coin], Some(pays.clone()));
+        }
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn what_others_have_signed_is_hidden_by_no_number_of_proposals() {
         let node = TestNode::of_payments(ApprovalMode::Automatic, false).await;
@@ -197,12 +207,7 @@ mod tests {
         node.group.examine(&paid).await.unwrap();
         let session = paid.request.session_id();
         node.group.signed_elsewhere(session, signed(&paid.request)).await.unwrap();
-        let pays = Pays::of(&node.payment_from(2));
-        for number in 0..100 {
-            let (session, coin) = (SessionId::from_bytes([number; 32]), [number; 32]);
-            let coin = Coin { transaction: coin, output: 0 };
-            node.group.coins.note(session, &[coin], Some(pays.clone()));
-        }
+        propose_many(&node);
         let (_, said) = node.asked(&node.payment_from(3), 3).await;
         assert!(said.starts_with("pending") && said.contains("which is signed"), "{said}");
     }
@@ -224,6 +229,7 @@ mod tests {
         let session = paid.request.session_id();
         node.group.signed_elsewhere(session, signed(&paid.request)).await.unwrap();
         node.group.examine(&paid).await.unwrap();
+        propose_many(&node);
         let (_, said) = node.asked(&node.payment_from(3), 3).await;
         assert!(said.starts_with("pending") && said.contains("which is signed"), "{said}");
     }

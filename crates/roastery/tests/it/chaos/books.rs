@@ -21,6 +21,9 @@ struct Content {
     /// Where each was proposed, and its amount.
     acknowledged: BTreeMap<String, (usize, u64)>,
     approved: BTreeSet<String>,
+    /// Those whose approval had no answer: it may have taken effect, and a share may have left
+    /// before the operator, who saw it waiting, rejected it.
+    unanswered: BTreeSet<String>,
     rejected: BTreeSet<String>,
     faults: BTreeMap<&'static str, usize>,
     skipped: Vec<&'static str>,
@@ -50,6 +53,10 @@ impl Books {
 
     pub(crate) fn approved(&self, session: String) {
         self.open().approved.insert(session);
+    }
+
+    pub(crate) fn unanswered(&self, session: String) {
+        self.open().unanswered.insert(session);
     }
 
     pub(crate) fn rejected(&self, session: String) {
@@ -104,13 +111,13 @@ impl Books {
     }
 
     async fn check_decisions(&self, nodes: &Nodes) {
-        let (approved, rejected) = {
+        let (approved, unanswered, rejected) = {
             let content = self.open();
-            (content.approved.clone(), content.rejected.clone())
+            (content.approved.clone(), content.unanswered.clone(), content.rejected.clone())
         };
         let signed_for = sessions(&log(nodes, BY_HAND).await);
         for session in rejected {
-            if signed_for.contains(&session) {
+            if signed_for.contains(&session) && !unanswered.contains(&session) {
                 self.violation(format!("{session} was rejected, and a share was given for it"));
             }
             let state = state(nodes, BY_HAND, &session).await;

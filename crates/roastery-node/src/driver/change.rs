@@ -56,6 +56,7 @@ enum Decision {
     Approve,
     Withdraw,
     Accept,
+    AcceptByRule,
     BarDealing,
     Superseded(EpochOrder),
 }
@@ -147,6 +148,16 @@ impl ChangeHandle {
     /// [`ChangeNotKept`].
     pub async fn accept(&self) -> Result<bool, ChangeNotKept> {
         self.order(Decision::Accept).await
+    }
+
+    /// The same by a rule of this node: it does not count either where the person has taken the
+    /// approval back.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeNotKept`].
+    pub async fn accept_by_rule(&self) -> Result<bool, ChangeNotKept> {
+        self.order(Decision::AcceptByRule).await
     }
 
     /// From now on this node does not deal in this change: it has approved a plan with a higher
@@ -256,6 +267,10 @@ impl<B: Bus, E: Engine> ChangeDriver<B, E> {
                 self.change.accept(now);
                 true
             }
+            Decision::AcceptByRule => {
+                self.change.accept_by_rule(now);
+                true
+            }
             Decision::BarDealing => {
                 self.change.bar_dealing();
                 true
@@ -271,7 +286,7 @@ impl<B: Bus, E: Engine> ChangeDriver<B, E> {
             Decision::Approve => {
                 can_be = !old.is_empty() && old.iter().all(|seat| call.has_approved(*seat));
             }
-            Decision::Accept => {
+            Decision::Accept | Decision::AcceptByRule => {
                 can_be = !new.is_empty() && call.missing().all(|missing| !new.contains(&missing));
             }
             _ => {}

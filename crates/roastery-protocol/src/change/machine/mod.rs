@@ -219,6 +219,14 @@ impl<E: Engine> Change<E> {
         self.progress(now);
     }
 
+    /// The same by a rule of this node, and not by its person: nothing happens where the person has
+    /// taken the approval back, stored or not.
+    pub fn accept_by_rule(&mut self, now: Moment) {
+        if !self.withdraws {
+            self.accept(now);
+        }
+    }
+
     /// Another plan with a higher number was approved here: this node does not deal in this plan
     /// from now on, and does not repeat what it has dealt. The caller says so again when it opens
     /// the change again ([`Opening::may_deal`]).

@@ -73,6 +73,21 @@ fn a_withdrawal_that_could_not_be_kept_holds_at_once_and_is_told_when_the_store_
 }
 
 #[test]
+fn a_rule_accepts_nothing_after_a_withdrawal_that_the_store_refuses_and_the_person_does() {
+    let mut world = World::new(2, 3, 2, &[0, 1, 2]);
+    world.open_all();
+    world.nodes[0].disk = Disk::Refuses;
+    assert_eq!(world.with(0, Change::withdraw), Some(true));
+    world.nodes[0].disk = Disk::Keeps;
+    world.with(0, Change::accept_by_rule);
+    assert!(!world.nodes[0].stored.contains(&Record::Accepted));
+    world.with(0, Change::accept);
+    assert!(world.nodes[0].stored.contains(&Record::Accepted));
+    world.with(1, Change::accept_by_rule);
+    assert!(world.nodes[1].stored.contains(&Record::Accepted));
+}
+
+#[test]
 fn a_dealing_that_the_store_refused_does_not_leave_after_a_withdrawal_when_the_store_works_again() {
     let mut world = World::new(2, 3, 2, &[0, 1, 2]);
     world.open_all();

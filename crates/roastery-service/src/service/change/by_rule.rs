@@ -102,7 +102,8 @@ impl Service {
         self.check_rules(change).await?;
         // Whose decision it is stands in the store before the decision.
         self.mark(change, Decided::Acceptance, Record::Accepted).await?;
-        if !change.handle().map_err(not_kept)?.accept().await.map_err(not_kept)? {
+        // The machine knows a withdrawal also while the store refuses it.
+        if !change.handle().map_err(not_kept)?.accept_by_rule().await.map_err(not_kept)? {
             return Ok(false);
         }
         if let Some(epochs) = self.key_service(plan.parent().key) {

@@ -159,19 +159,24 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Replaces the subject of a request that is refused and was never approved here by bare
-    /// hashes, if the subject is still this one. Returns the request as it is then, if it has
-    /// changed.
+    /// Replaces the subject of a request that was never approved here by bare hashes, if it is
+    /// refused, or signed and `also_signed`, and the subject is still this one. Returns the request
+    /// as it is then, if it has changed.
     pub fn hide_subject(
         &mut self,
         session: SessionId,
         shown: &Subject,
+        also_signed: bool,
     ) -> Result<Option<KeptRequest>, StoreError> {
-        let refused = |known: &KeptRequest| {
-            let refused = matches!(known.state, RequestState::Refused(_));
-            refused && known.approved.is_none() && known.subject == *shown
+        let may = |known: &KeptRequest| {
+            let may = match known.state {
+                RequestState::Refused(_) => true,
+                RequestState::Signed(_) => also_signed,
+                _ => false,
+            };
+            may && known.approved.is_none() && known.subject == *shown
         };
-        let Some(known) = self.request(session)?.filter(refused) else { return Ok(None) };
+        let Some(known) = self.request(session)?.filter(may) else { return Ok(None) };
         self.leave(known.request.group(), known.state.kind(), known.position);
         let revision = known.revision.saturating_add(1);
         let hidden = KeptRequest { subject: Subject::Hash, revision, ..known };

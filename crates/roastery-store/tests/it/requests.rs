@@ -102,7 +102,9 @@ fn what_was_shown_with_a_refused_request_is_given_up_unless_it_was_shown_otherwi
     let session = request.session_id();
     let (shown, other) = (Subject::Transaction(vec![1]), Subject::Transaction(vec![2]));
     let hide = |shown: &Subject| {
-        store.write(Durability::Synced, |change| change.hide_subject(session, shown)).unwrap()
+        store
+            .write(Durability::Synced, |change| change.hide_subject(session, shown, false))
+            .unwrap()
     };
     assert_eq!(hide(&shown), None);
     store.add_request(&request, &shown, Some(by), 7).unwrap();
@@ -119,6 +121,25 @@ fn what_was_shown_with_a_refused_request_is_given_up_unless_it_was_shown_otherwi
     store.set_request(&request, &approved(), 10).unwrap();
     store.set_request(&request, &refused(RefusalReason::Operator, ""), 11).unwrap();
     assert_eq!(hide(&other), None);
+}
+
+#[test]
+fn what_was_shown_of_a_request_that_others_have_signed_is_given_up_only_if_it_is_untrue() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let (store, request) = (new_store(&folder), kept.request(0));
+    let by = kept.group().seats().nth(1).unwrap();
+    let (session, shown) = (request.session_id(), Subject::Transaction(vec![1]));
+    let hide = |untrue| {
+        let written =
+            store.write(Durability::Synced, |change| change.hide_subject(session, &shown, untrue));
+        written.unwrap()
+    };
+    store.add_request(&request, &shown, Some(by), 7).unwrap();
+    let signed = RequestState::Signed(outcome(&kept));
+    store.set_request(&request, &signed, 8).unwrap();
+    assert_eq!(hide(false), None);
+    let hidden = hide(true).unwrap();
+    assert_eq!((hidden.state, hidden.subject), (signed, Subject::Hash));
 }
 
 #[test]

@@ -30,10 +30,14 @@ impl GroupService {
             return Ok(());
         }
         // It takes up to 255 kB, and is not needed: a member with a valid subject sends all of it.
+        // Of a request that others have signed meanwhile it would be read as what was paid.
         let (session, shown) = (kept.request.session_id(), kept.subject.clone());
+        let is_untrue = !matches!(refusal, Refusal::Kind { .. });
         let hidden = self
             .shared
-            .write(Durability::Deferred, move |change| change.hide_subject(session, &shown))
+            .write(Durability::Deferred, move |change| {
+                change.hide_subject(session, &shown, is_untrue)
+            })
             .await?;
         hidden.iter().for_each(|hidden| self.holdings.note(hidden));
         Ok(())

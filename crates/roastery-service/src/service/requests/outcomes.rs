@@ -158,6 +158,7 @@ impl GroupService {
 
 #[cfg(test)]
 mod tests {
+    use roastery_protocol::request::Subject;
     use roastery_store::{Coin, RequestState};
     use roastery_testkit::seat;
 
@@ -220,9 +221,16 @@ mod tests {
         let (_, shown) = request_of(&node.payment_from(2), 1);
         let other = node.put(&request, &shown, Some(seat(1))).await;
         node.group.signed_elsewhere(request.session_id(), signed(&request)).await.unwrap();
-        assert!(node.group.examine(&other).await.is_err());
+        let refusal = node.group.examine(&other).await.unwrap_err();
+        node.group.refuse_by_rules(&other, &refusal).await.unwrap();
+        let kept = node.kept(request.session_id()).await;
+        assert!(matches!(kept.state, RequestState::Signed(_)) && kept.subject == Subject::Hash);
         let (_, said) = node.asked(&node.payment_from(3), 3).await;
         assert!(said.starts_with("approved"), "{said}");
+        // Nor after a restart.
+        let pays = Pays::of(&node.payment_from(2)).payments;
+        let alike = node.next_epoch().await.coins.alike(&[], &pays);
+        assert!(alike.iter().all(|one| one.session != request.session_id()));
         // Signed before it is examined.
         let node = TestNode::of_payments(ApprovalMode::Automatic, false).await;
         let paid = node.stored(&node.payment_from(1), 1).await;

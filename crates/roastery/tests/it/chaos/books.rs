@@ -21,9 +21,6 @@ struct Content {
     /// Where each was proposed, and its amount.
     acknowledged: BTreeMap<String, (usize, u64)>,
     approved: BTreeSet<String>,
-    /// Those whose approval had no answer: it may have taken effect, and a share may have left
-    /// before the operator, who saw it waiting, rejected it.
-    unanswered: BTreeSet<String>,
     rejected: BTreeSet<String>,
     faults: BTreeMap<&'static str, usize>,
     skipped: Vec<&'static str>,
@@ -53,10 +50,6 @@ impl Books {
 
     pub(crate) fn approved(&self, session: String) {
         self.open().approved.insert(session);
-    }
-
-    pub(crate) fn unanswered(&self, session: String) {
-        self.open().unanswered.insert(session);
     }
 
     pub(crate) fn rejected(&self, session: String) {
@@ -111,14 +104,22 @@ impl Books {
     }
 
     async fn check_decisions(&self, nodes: &Nodes) {
-        let (approved, unanswered, rejected) = {
+        let (approved, rejected) = {
             let content = self.open();
-            (content.approved.clone(), content.unanswered.clone(), content.rejected.clone())
+            (content.approved.clone(), content.rejected.clone())
         };
-        let signed_for = sessions(&log(nodes, BY_HAND).await);
+        let (shares, acts) = (log(nodes, BY_HAND).await, acts(nodes, BY_HAND).await);
         for session in rejected {
-            if signed_for.contains(&session) && !unanswered.contains(&session) {
-                self.violation(format!("{session} was rejected, and a share was given for it"));
+            // An approval that had no answer may have taken effect before.
+            let before =
+                acts.iter().find(|act| act["act"] == "rejected" && act["session"] == session);
+            let Some(before) = before.and_then(|act| act["shares"].as_u64()) else {
+                self.violation(format!("{session} was rejected, which is not in the log"));
+                continue;
+            };
+            let mut given = shares.iter().filter(|share| share["session"] == session);
+            if given.any(|share| share["number"].as_u64().is_none_or(|number| number >= before)) {
+                self.violation(format!("a share was given for {session} after it was rejected"));
             }
             let state = state(nodes, BY_HAND, &session).await;
             if !["refused", "signed"].contains(&state.as_str()) {
@@ -196,16 +197,31 @@ impl Books {
     }
 }
 
-/// The audit log of a node.
+/// The audit log: each share that has left a node.
 async fn log(nodes: &Nodes, node: usize) -> Vec<Value> {
+    pages(nodes, node, "/v1/log", Value::as_array).await
+}
+
+/// What was asked of a node, in one order with its shares.
+async fn acts(nodes: &Nodes, node: usize) -> Vec<Value> {
+    pages(nodes, node, "/v1/audit", |page| page["acts"].as_array()).await
+}
+
+/// All entries of a list, which the node gives page by page.
+async fn pages(
+    nodes: &Nodes,
+    node: usize,
+    path: &str,
+    entries: impl Fn(&Value) -> Option<&Vec<Value>>,
+) -> Vec<Value> {
     let (begun, mut all) = (Instant::now(), Vec::new());
     loop {
-        let page = nodes.get(node, &format!("/v1/log?from={}&limit=500", all.len())).await;
-        match page.as_ref().ok().and_then(Value::as_array) {
+        let page = nodes.get(node, &format!("{path}?from={}&limit=500", all.len())).await;
+        match page.as_ref().ok().and_then(&entries) {
             Some(page) if page.is_empty() => return all,
             Some(page) => all.extend(page.iter().cloned()),
             None => {
-                assert!(begun.elapsed() < PATIENCE, "no audit log of node {node}: {page:?}");
+                assert!(begun.elapsed() < PATIENCE, "no {path} of node {node}: {page:?}");
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
         }

@@ -6,14 +6,15 @@ use roastery_store::{Passphrase, Store, StoreError};
 use rustix::{fs::Mode, process::umask};
 use thiserror::Error;
 use tokio::{
+    runtime::Handle,
     signal::unix::{Signal, SignalKind, signal},
-    task::spawn_blocking,
     time::timeout,
 };
 
 use crate::{
     Failure, Service, ServiceError, TooFewDescriptors,
     api::{ApiServer, ServeError},
+    blocking::blocking,
     config::Config,
     descriptors,
     files::{Folder, FolderError, open_to_others},
@@ -130,7 +131,7 @@ async fn start(
     passphrase: Passphrase,
 ) -> Result<Running, DaemonError> {
     let (at, secrets) = (folder.clone(), secret_files(&folder, &config));
-    let store = blocking("the store", move || -> Result<Store, DaemonError> {
+    let store = start_blocking("the store", move || -> Result<Store, DaemonError> {
         let store = Store::open(at.store(), &passphrase)?;
         // The open store is the lock of the folder.
         let left = at.remove_unfinished()?;
@@ -148,7 +149,7 @@ async fn start(
     let starting = tokio::spawn(Service::start(folder.clone(), config.clone(), store));
     let service = starting.await.map_err(|error| panicked("the start", error))??;
     let served = service.clone();
-    let api = blocking("the API", move || ApiServer::start(served, &folder, &config)).await;
+    let api = start_blocking("the API", move || ApiServer::start(served, &folder, &config)).await;
     let api = match api.and_then(|api| Ok(api?)) {
         Ok(api) => api,
         Err(error) => {
@@ -174,11 +175,11 @@ fn secret_files(folder: &Folder, config: &Config) -> Vec<PathBuf> {
     paths
 }
 
-async fn blocking<T: Send + 'static>(
+async fn start_blocking<T: Send + 'static>(
     part: &str,
     act: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, DaemonError> {
-    spawn_blocking(act).await.map_err(|error| panicked(part, error))
+    blocking(&Handle::current(), act).await.map_err(|error| panicked(part, error))
 }
 
 fn panicked(part: &str, error: tokio::task::JoinError) -> DaemonError {
@@ -204,7 +205,7 @@ impl Running {
         }
         let stop = async {
             // `stop` joins its thread. If that has panicked there is nothing to wait for.
-            let _ = spawn_blocking(|| api.stop()).await;
+            let _ = blocking(&Handle::current(), || api.stop()).await;
             service.stop().await;
         };
         tokio::select! {

@@ -5,6 +5,7 @@
 //! configuration, [`files`] the files that members exchange.
 
 pub mod api;
+mod blocking;
 mod command;
 pub mod config;
 pub mod daemon;

@@ -8,10 +8,11 @@ use roastery_protocol::{change::Plan, group::PeerId};
 use roastery_store::{Durability, Store, StoreError, StoreWriter, Transaction};
 use tokio::{
     sync::{broadcast, oneshot},
-    task::AbortHandle,
+    task::{AbortHandle, JoinError},
 };
 
 use crate::{
+    blocking::blocking,
     files::Folder,
     limits::Limits,
     metrics::Metrics,
@@ -134,13 +135,21 @@ impl Shared {
         self.supervisor.finite(&self.runtime, part, task)
     }
 
+    /// Runs what may block, where blocking is allowed.
+    pub(in crate::service) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        blocking(&self.runtime, work).await
+    }
+
     /// Accesses the store where blocking is allowed.
     pub(in crate::service) async fn store<T: Send + 'static>(
         &self,
         act: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ServiceError> {
         let store = self.store.clone();
-        let done = self.runtime.spawn_blocking(move || act(&store)).await;
+        let done = self.blocking(move || act(&store)).await;
         let done = done.map_err(|error| ServiceError::Internal(error.into()))?;
         self.store_state.saw(&done);
         Ok(done?)

@@ -11,7 +11,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use thiserror::Error;
 use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
 
@@ -93,7 +93,7 @@ impl Supervisor {
         part: impl Into<String>,
         task: impl Future<Output = ()> + Send + 'static,
     ) -> AbortHandle {
-        self.spawn(runtime, part.into(), End::Failure, task)
+        self.spawn(runtime, part.into(), End::Failure, Box::pin(task))
     }
 
     /// Runs a task that may end by itself: only its panic is a failure.
@@ -103,7 +103,7 @@ impl Supervisor {
         part: impl Into<String>,
         task: impl Future<Output = ()> + Send + 'static,
     ) -> AbortHandle {
-        self.spawn(runtime, part.into(), End::Allowed, task)
+        self.spawn(runtime, part.into(), End::Allowed, Box::pin(task))
     }
 
     fn spawn(
@@ -111,7 +111,7 @@ impl Supervisor {
         runtime: &Handle,
         part: String,
         end: End,
-        task: impl Future<Output = ()> + Send + 'static,
+        task: BoxFuture<'static, ()>,
     ) -> AbortHandle {
         let this = self.clone();
         let task = async move {

@@ -134,7 +134,7 @@ impl Service {
             ).into()));
         }
         let (this, said) = (self.clone(), card.whereabouts().clone());
-        let learned = self.shared.runtime.spawn_blocking(move || this.learn(&said)).await;
+        let learned = self.shared.blocking(move || this.learn(&said)).await;
         self.reach(peer.clone());
         let learned = learned.map_err(|error| ServiceError::Internal(error.into()))??;
         let (addresses, skipped) = card.whereabouts().usable();

@@ -135,7 +135,7 @@ impl GroupService {
             true => compute(),
             // Each other one takes a tenth of a millisecond and more, and there may be 64 of them.
             // If they are missing it is shown all the same.
-            false => self.shared.runtime.spawn_blocking(compute).await.unwrap_or_default(),
+            false => self.shared.blocking(compute).await.unwrap_or_default(),
         };
         let (spend, examined) = self.read_whole(&known.kept, lane, examined).await;
         let elsewhere = self.read_elsewhere(&known.kept, spend.as_ref()).await;

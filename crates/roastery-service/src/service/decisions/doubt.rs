@@ -49,7 +49,7 @@ impl Service {
             shared.store(move |store| store.change_request(session, at, decide)).await?;
         }
         let rejections = shared.rejections.clone();
-        let complete = shared.runtime.spawn_blocking(move || rejections.are_complete()).await;
+        let complete = shared.blocking(move || rejections.are_complete()).await;
         let complete = complete.unwrap_or_else(|error| Err(io::Error::other(error)));
         complete.map_err(|error| {
             ServiceError::NotReady(

@@ -105,7 +105,7 @@ impl GroupService {
             let _turn = turn;
             act(&policy)
         };
-        let done = self.shared.runtime.spawn_blocking(act).await;
+        let done = self.shared.blocking(act).await;
         done.unwrap_or(Err(Refusal::Unavailable))
     }
 }

@@ -59,7 +59,7 @@ impl HookHere {
         let timestamp = now();
         let signature = secret.sign(&id, timestamp, &json);
         let url = url.to_string();
-        let posted = shared.runtime.spawn_blocking(move || {
+        let posted = shared.blocking(move || {
             let request = http_agent(&url, DEADLINE)
                 .post(&url)
                 .header("content-type", "application/json")

@@ -36,7 +36,7 @@ impl Service {
             let recover = |host| recover_group(host, &file, None);
             hosts.into_iter().map(recover).collect::<Result<Vec<_>, _>>()
         };
-        let recovered = self.shared.runtime.spawn_blocking(recover).await;
+        let recovered = self.shared.blocking(recover).await;
         let recovered = recovered.map_err(|error| ServiceError::Internal(error.into()))?;
         let recovered = recovered.map_err(|error| ServiceError::Invalid(error.into()))?;
         let shares: Vec<_> = recovered.into_iter().map(|one| (one.seat, one.share)).collect();

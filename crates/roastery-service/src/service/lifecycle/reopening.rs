@@ -41,7 +41,7 @@ impl Service {
         let mut pause = FIRST_PAUSE;
         loop {
             let store = self.shared.store.clone();
-            let opened = self.shared.runtime.spawn_blocking(move || store.reopen()).await;
+            let opened = self.shared.blocking(move || store.reopen()).await;
             match opened {
                 Ok(Ok(())) => return Ok(()),
                 // A transaction that has not ended holds the file.

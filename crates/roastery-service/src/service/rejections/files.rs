@@ -207,7 +207,7 @@ impl Shared {
         text: String,
     ) -> Result<RecordedIn, ServiceError> {
         let rejections = self.rejections.clone();
-        let kept = self.runtime.spawn_blocking(move || rejections.keep(session, &text)).await;
+        let kept = self.blocking(move || rejections.keep(session, &text)).await;
         kept.map_err(|error| ServiceError::Internal(error.into()))
     }
 
@@ -219,8 +219,7 @@ impl Shared {
         number: u64,
     ) -> Result<(), ServiceError> {
         let rejections = self.rejections.clone();
-        let forgotten =
-            self.runtime.spawn_blocking(move || rejections.forget(session, number)).await;
+        let forgotten = self.blocking(move || rejections.forget(session, number)).await;
         forgotten
             .map(|done| done.map_err(|error| error.to_string()))
             .unwrap_or_else(|error| Err(error.to_string()))

@@ -146,7 +146,7 @@ impl Service {
     ) -> Result<(u32, String, Option<String>), ServiceError> {
         let wallet = self.wallet_of(self.find_group(group)?.as_ref())?;
         let work = wallet.clone();
-        let given = self.shared.runtime.spawn_blocking(move || lock(&work.chain).address(new));
+        let given = self.shared.blocking(move || lock(&work.chain).address(new));
         let given = given.await.map_err(|error| ServiceError::Internal(error.into()))?;
         let (index, address) = given.ok_or_else(|| {
             let most = roastery_wallet::MOST_UNUSED;
@@ -222,7 +222,7 @@ impl Service {
         let (avoid, open) = (coins_of(&under_way), open_coins_of(&under_way));
         let proposed = self.proposed_coins(&group, &view).await?;
         let work = wallet.clone();
-        let made = self.shared.runtime.spawn_blocking(move || {
+        let made = self.shared.blocking(move || {
             let mut chain = lock(&work.chain);
             // What others only propose keeps no coin, and other coins are chosen first.
             let made = match &what {
@@ -295,7 +295,7 @@ impl Service {
         let give = "give a fee rate (--fee-rate)";
         let source = self.wallets.source();
         let source = source.ok_or_else(|| not_ready("there is no chain source".to_owned()))?;
-        let rate = self.shared.runtime.spawn_blocking(move || source.fee_rate()).await;
+        let rate = self.shared.blocking(move || source.fee_rate()).await;
         let rate = rate.map_err(|error| ServiceError::Internal(error.into()))?;
         rate.map_err(|error| {
             not_ready(format!("the chain source estimates no fee: {error}; {give}"))

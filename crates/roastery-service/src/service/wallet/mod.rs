@@ -118,11 +118,8 @@ impl Service {
         // Hundreds of addresses are derived.
         let opening = texts.clone();
         let name = name.to_owned();
-        let opened = self
-            .shared
-            .runtime
-            .spawn_blocking(move || GroupWallet::open(&name, opening, network, kept))
-            .await;
+        let opened =
+            self.shared.blocking(move || GroupWallet::open(&name, opening, network, kept)).await;
         match opened.map_err(|error| ServiceError::Internal(error.into()))? {
             Ok(opened) => {
                 let (opened, [receive, _]) = (Arc::new(opened), texts);

@@ -216,7 +216,7 @@ impl Service {
     ) -> Result<Result<(), String>, ServiceError> {
         let missing = || ServiceError::NotReady("this node has no chain source".into());
         let source = self.wallets.source().ok_or_else(missing)?;
-        let sent = self.shared.runtime.spawn_blocking(move || source.broadcast(&transaction)).await;
+        let sent = self.shared.blocking(move || source.broadcast(&transaction)).await;
         let sent = sent.map_err(|error| ServiceError::Internal(error.into()))?;
         Ok(sent.map_err(|error| error.to_string()))
     }

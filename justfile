@@ -7,7 +7,7 @@ default:
     @just --list
 
 # Everything that must hold before a change is taken.
-ci: lint dependencies test embedding features docs book package readme findings (chaos "60") manual api browser alerts namespaces founding simulate refusals
+ci: lint dependencies test embedding features docs book package readme findings (chaos "60") manual api browser alerts namespaces founding screens simulate refusals
 
 # Formatting, lints, and what a compiler does not look at.
 lint:
@@ -134,6 +134,10 @@ namespaces: program
 # Three people found groups at terminals: what they type, and kills in each state of a pairing.
 founding: program
     scripts/timed scripts/founding {{program}}
+
+# The screens of docs/screens.md, at terminals of tmux where it is installed.
+screens: program
+    scripts/timed scripts/screens {{program}}
 
 # Random groups, networks and coalitions in virtual time.
 simulate runs="500":

@@ -107,6 +107,11 @@ findings:
 chaos seconds="600":
     ROASTERY_CHAOS_SECONDS={{seconds}} scripts/timed cargo test --workspace --test it chaos -- --ignored --nocapture
 
+# A thousand events for a server that is down, and for one that never answers: the figures of a
+# test that all tests include.
+notifications:
+    scripts/timed cargo test --workspace --test it -- --nocapture of_a_thousand_events
+
 # Epochs of nodes as processes: killed at random, and at each step at which one stores something.
 epochs:
     scripts/timed cargo test --workspace --test it -- --ignored --nocapture five_epochs killed_at_any_stored
@@ -122,6 +127,11 @@ api: program
 # The console in a real Chromium, where it is installed; pictures in target/browser.
 browser: program
     ROASTERY={{program}} scripts/timed scripts/browser
+
+# The pictures in docs/console.md, made anew by the suite above.
+pictures: program
+    -ROASTERY={{program}} scripts/timed scripts/browser
+    cp "${CARGO_TARGET_DIR:-target}"/browser/console-*.webp docs/pictures/
 
 # The alert rules and the dashboard, with a real Prometheus where it is installed.
 alerts: program

@@ -2,6 +2,7 @@
 //! signature of what it gets.
 
 mod receiver;
+mod thousand;
 
 use std::{
     fs,

@@ -8,7 +8,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("review", &["roastery review", "roastery review 57515554"]),
     ("watch", &["roastery watch", "roastery watch --lines"]),
     ("fetch", &["roastery fetch 57515554 --out signed.psbt"]),
-    ("demo", &["roastery demo", "roastery demo --signers 100 --threshold 67 --offline 33"]),
+    (
+        "demo",
+        &[
+            "roastery demo",
+            "roastery demo --signers 100 --threshold 67 --offline 33",
+            "roastery demo --console",
+        ],
+    ),
     ("recover", &["roastery recover treasury.recovery --host-key host-key --share share-of-anna"]),
     ("evidence", &["roastery evidence list --out proofs"]),
     ("evidence show", &["roastery evidence show proofs/PROOF"]),

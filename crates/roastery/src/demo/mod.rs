@@ -2,6 +2,7 @@
 
 mod engine;
 mod group;
+mod live;
 mod options;
 mod order;
 mod outcome;
@@ -30,6 +31,9 @@ use crate::output;
 
 /// Runs the demo; the exit status is the program's.
 pub(crate) fn run(options: &Options) -> ExitCode {
+    if options.console {
+        return live::run(options.time);
+    }
     let plan = match options.plan() {
         Ok(plan) => plan,
         Err(line) => return output::error(&line),

@@ -48,6 +48,13 @@ pub(crate) struct Options {
     /// Print one JSON object and nothing else
     #[arg(long)]
     json: bool,
+    /// Show a group of five in the browser console of one of its members, while it signs: one
+    /// coordinator goes silent, and one member sends bad shares
+    #[arg(long, conflicts_with_all = ["signers", "threshold", "messages", "merkle_root", "untweaked", "offline", "byzantine", "dealer", "recovery", "evidence", "deadline", "json"])]
+    pub(super) console: bool,
+    /// With --console: end after this many seconds [default: with Ctrl-C, or with the terminal]
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds, requires = "console")]
+    pub(super) time: Option<Duration>,
 }
 
 /// The options, checked as a whole.

@@ -4,6 +4,7 @@ use std::{process::ExitCode, thread};
 
 use clap::Args;
 use roastery_console::{Console, Listeners, Notice, Over};
+use roastery_service::api::Client;
 use tokio::sync::mpsc;
 
 use super::At;
@@ -17,41 +18,67 @@ pub(crate) struct Options {
 }
 
 /// Why the console ends.
-enum End {
+pub(crate) enum End {
     /// Its terminal has ended, or the user has ended it there.
     Terminal,
     /// By itself.
     Over(Over),
 }
 
+impl End {
+    /// Says why it has ended, where the user has not ended it.
+    pub(crate) fn say(&self) {
+        match self {
+            End::Terminal => {}
+            End::Over(Over::Idle) => {
+                remark("The console was not used for half an hour: it has ended.");
+            }
+            End::Over(Over::Life) => remark("The console has run for twelve hours: it has ended."),
+        }
+    }
+}
+
 pub(super) fn console(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let end = runtime.block_on(async {
-        let listeners = Listeners::bind(options.port).await?;
-        let (console, notices) = Console::new(client, listeners.port())?;
-        say!("{}", console.address());
-        say!("code {}", console.code()?);
-        remark(
-            "Open the address in Chromium or Firefox on this machine, and type the code there: it \
-             is good for two minutes, once.",
-        );
-        remark("Enter makes another code. Ctrl-C ends the console; the node goes on.");
-        let serving = console.serve(listeners);
-        tokio::select! {
-            over = serving => anyhow::Ok(End::Over(over)),
-            told = terminal(&console, notices) => told.map(|()| End::Terminal),
-        }
-    })?;
+    let last = "Enter makes another code. Ctrl-C ends the console; the node goes on.";
+    let end = runtime.block_on(serve(client, options.port, last, true))?;
     // The thread that reads the terminal is not waited for.
     runtime.shutdown_background();
-    match end {
-        End::Terminal => {}
-        End::Over(Over::Idle) => remark("The console was not used for half an hour: it has ended."),
-        End::Over(Over::Life) => remark("The console has run for twelve hours: it has ended."),
-    }
+    end.say();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Serves a console of the node that this client asks, and says how to open it; `last` says what
+/// ends it. It ends with its terminal if `with_terminal` is true.
+pub(crate) async fn serve(
+    client: Client,
+    port: Option<u16>,
+    last: &str,
+    with_terminal: bool,
+) -> anyhow::Result<End> {
+    let listeners = Listeners::bind(port).await?;
+    let (console, notices) = Console::new(client, listeners.port())?;
+    say!("{}", console.address());
+    say!("code {}", console.code()?);
+    remark(
+        "Open the address in Chromium or Firefox on this machine, and type the code there: it \
+         is good for two minutes, once.",
+    );
+    remark(last);
+    let over = async { anyhow::Ok(End::Over(console.serve(listeners).await)) };
+    let told = async {
+        terminal(&console, notices).await?;
+        if !with_terminal {
+            std::future::pending::<()>().await;
+        }
+        Ok(End::Terminal)
+    };
+    tokio::select! {
+        over = over => over,
+        told = told => told,
+    }
 }
 
 /// Serves the terminal until it ends: a line makes another code, and what happens is said.

@@ -87,7 +87,7 @@ pub(super) fn run(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
             await_start(folder, process).await?;
         }
         if options.only.is_empty() {
-            make_key(&group, &folders).await?;
+            make_group_key(&group, &folders).await?;
         }
         Ok(())
     })?;
@@ -231,34 +231,45 @@ fn last_line(folder: &Path) -> String {
     log.lines().last().unwrap_or("it said nothing").to_owned()
 }
 
-/// All members join the invitation, compare the fingerprint, and make the key, unless there is one.
-async fn make_key(group: &Path, folders: &[PathBuf]) -> anyhow::Result<()> {
-    let path = format!("/v1/groups/{NAME}");
-    let mut lacking = Vec::new();
-    for folder in folders {
-        if client(folder).bytes(&path).await.is_err() {
-            lacking.push(folder);
-        }
-    }
+/// The members of the group join its invitation and make the key, unless they have it.
+async fn make_group_key(group: &Path, folders: &[PathBuf]) -> anyhow::Result<()> {
     let file = group.join(INVITATION);
     let invitation = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-    for folder in &lacking {
-        let join = Join { invitation: invitation.clone(), name: None };
-        let joined: KeygenStatus = client(folder).post("/v1/ceremonies", &join).await?;
+    let of = |folder: &PathBuf| (folder.display().to_string(), client(folder));
+    make_key(NAME, &invitation, &folders.iter().map(of).collect::<Vec<_>>()).await
+}
+
+/// These members, each with the name by which an error says which it is, join the invitation to a
+/// group of this name, compare the fingerprint, and make the key; those that have it do nothing.
+pub(crate) async fn make_key(
+    name: &str,
+    invitation: &str,
+    members: &[(String, Client)],
+) -> anyhow::Result<()> {
+    let path = format!("/v1/groups/{name}");
+    let mut lacking = Vec::new();
+    for (member, client) in members {
+        if client.bytes(&path).await.is_err() {
+            lacking.push((member, client));
+        }
+    }
+    for (_, client) in &lacking {
+        let join = Join { invitation: invitation.to_owned(), name: None };
+        let joined: KeygenStatus = client.post("/v1/ceremonies", &join).await?;
         if joined.state == KeygenState::Joined {
             let begin = Begin { fingerprint: joined.fingerprint };
-            let at = format!("/v1/ceremonies/{NAME}/begin");
-            let _: KeygenStatus = client(folder).post(&at, &begin).await?;
+            let at = format!("/v1/ceremonies/{name}/begin");
+            let _: KeygenStatus = client.post(&at, &begin).await?;
         }
     }
     let until = Instant::now() + PATIENCE;
-    for folder in lacking {
-        while client(folder).bytes(&path).await.is_err() {
+    for (member, client) in lacking {
+        while client.bytes(&path).await.is_err() {
             if Instant::now() >= until {
-                let at = format!("/v1/ceremonies/{NAME}");
-                let keygen: KeygenStatus = client(folder).get(&at).await?;
+                let at = format!("/v1/ceremonies/{name}");
+                let keygen: KeygenStatus = client.get(&at).await?;
                 show::keygen(&keygen);
-                return Err(anyhow!("{} has no key", folder.display()));
+                return Err(anyhow!("{member} has no key"));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -18,8 +18,8 @@ use crate::nodes::{
 };
 
 /// A console. It ends with the test.
-struct Console {
-    process: Child,
+pub(crate) struct Console {
+    pub(crate) process: Child,
     terminal: Option<ChildStdin>,
     lines: BufReader<std::process::ChildStdout>,
     port: u16,
@@ -30,6 +30,11 @@ impl Console {
     fn of(group: &Group, node: usize) -> (Self, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_roastery"));
         command.args(["console", "--folder"]).arg(group.node(node));
+        Self::run(command)
+    }
+
+    /// The console that this command serves, and its code.
+    pub(crate) fn run(mut command: Command) -> (Self, String) {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().unwrap();
         let terminal = process.stdin.take();
@@ -57,7 +62,7 @@ impl Console {
     }
 
     /// The status and the whole answer.
-    fn call(&self, line: &str, head: &str, body: &str) -> (u16, String) {
+    pub(crate) fn call(&self, line: &str, head: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let (own, length) = (&self.host, body.len());
         let host = if head.contains("host:") { String::new() } else { format!("host: {own}\r\n") };
@@ -72,7 +77,7 @@ impl Console {
     }
 
     /// Changes a code for the header of a session.
-    fn session(&self, code: &str) -> String {
+    pub(crate) fn session(&self, code: &str) -> String {
         let (status, answer) = self.call("POST /sessions", "", &format!("{{\"code\":\"{code}\"}}"));
         assert_eq!(status, 200, "{answer}");
         format!("x-roastery-session: {}\r\n", answer.split("\r\n\r\n").nth(1).unwrap())
@@ -87,7 +92,7 @@ impl Drop for Console {
 }
 
 /// What a page showed of a request.
-fn seen_in(page: &str) -> String {
+pub(crate) fn seen_in(page: &str) -> String {
     let (_, rest) = page.split_once("data-seen=\"").unwrap_or_else(|| panic!("{page}"));
     rest.split('"').next().unwrap().to_owned()
 }

@@ -26,6 +26,7 @@ mod heavy;
 mod hooks;
 mod host_keys;
 mod hwi;
+mod live_demo;
 mod manager;
 mod naming;
 mod outcomes;

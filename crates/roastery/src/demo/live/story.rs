@@ -81,8 +81,8 @@ impl Story {
         unreachable!("there is always another number")
     }
 
-    /// A text for which a member coordinates that goes silent. The next one in the order is the node
-    /// that is shown: its page has the packages, and what it proves.
+    /// A text for which a member coordinates that goes silent. The next one in the order is the
+    /// node that is shown: its page has the packages, and what it proves.
     async fn of_silent_coordinator(&self, text: &str) -> anyhow::Result<SessionId> {
         let (group, dora) = (&self.members.group, &self.members.dora);
         let message = self.wallet.text_message(&FIRST, text)?;

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Shows that the campaign can fail: puts each mutation of mutations/*.patch into a copy of the tree
 # and runs the campaign until it is found; those whose name begins with c are looked for among key
-# generations, those with e among chains of changes. Those whose name begins with t are found by the
-# test of roastery-protocol that their first line names, which must fail. Prints the seed number at
-# which that was, and what was violated; or the test that has failed.
+# generations, those with e among chains of changes. One with a line "Test: PACKAGE TARGET NAME"
+# before its difference is found by that test instead, which must fail ("Test: roastery-frost
+# --test it change::choice::one_dealer_counts_once"). Prints the seed number at which that was, and
+# what was violated; or the test that has failed.
 #
 #   crates/roastery-sim/mutations.sh [RUNS [NAME]]
 #
@@ -32,9 +33,13 @@ for patch in "$here"/mutations/*"$name"*.patch; do
     # earlier mutation has changed, and is as it was again, for unchanged.
     # shellcheck disable=SC2086 # These are names of files.
     (cd "$work/tree" && touch $changed)
-    case $title in
-        t*) build="test --no-run -p roastery-protocol --lib" ;;
-        *) build="build --release -p roastery-sim" ;;
+    # Package and target, then the name.
+    test=$(sed -n '/^diff /q; s/^Test: //p' "$patch")
+    target=${test% *}
+    test=${test##* }
+    case $test in
+        "") build="build --release -p roastery-sim" ;;
+        *) build="test --no-run -p $target" ;;
     esac
     # shellcheck disable=SC2086 # These are words.
     if ! (cd "$work/tree" && cargo $build --quiet 2> "$work/build.txt"); then
@@ -42,21 +47,21 @@ for patch in "$here"/mutations/*"$name"*.patch; do
         status=1
         continue
     fi
+    if [ -n "$test" ]; then
+        # shellcheck disable=SC2086 # These are words.
+        (cd "$work/tree" && cargo test --quiet -p $target -- --exact "$test") \
+            > "$work/out.txt" 2> "$work/err.txt" || true
+        if grep -q '^test result: FAILED. 0 passed; 1 failed;' "$work/out.txt"; then
+            echo "$title: $test fails"
+        else
+            echo "$title: NOT FOUND by $test"
+            status=1
+        fi
+        continue
+    fi
     case $title in
         c*) command=keygen ;;
         e*) command=change ;;
-        t*)
-            test=$(sed -n '1s/^Test: //p' "$patch")
-            (cd "$work/tree" && cargo test --quiet -p roastery-protocol --lib -- --exact "$test") \
-                > "$work/out.txt" 2> "$work/err.txt" || true
-            if grep -q '^test result: FAILED. 0 passed; 1 failed;' "$work/out.txt"; then
-                echo "$title: $test fails"
-            else
-                echo "$title: NOT FOUND by $test"
-                status=1
-            fi
-            continue
-            ;;
         *) command=campaign ;;
     esac
     if "$work/target/release/roastery-sim" "$command" --first-seed 1 --runs "$runs" > "$work/out.txt" 2> "$work/err.txt"; then

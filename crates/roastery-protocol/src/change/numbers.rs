@@ -81,7 +81,10 @@ fn key(parent: &Parent) -> (KeyId, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::test_plans::*;
+    use crate::{
+        change::{Terms, test_plans::*},
+        group::Epoch,
+    };
 
     #[test]
     fn a_later_plan_has_a_higher_number_and_is_then_the_only_one_that_is_dealt_in() {
@@ -103,6 +106,31 @@ mod tests {
         let refused = NumberRefused::NotHigher { number: 2, highest: 2 };
         assert_eq!(numbers.approve(&other), Err(refused));
         assert!(!numbers.may_deal_in(&other));
+    }
+
+    #[test]
+    fn numbers_go_on_under_a_newer_binding_of_a_member_and_in_another_epoch_of_the_same_number() {
+        let group = group(2, 3);
+        let (host, mut member) = (host(0, 0), card(0, 0));
+        member.sequence = 1;
+        member.binding = host.bind(&member.identity_key, &member.peer, 1);
+        let newer = group.rebind(member).unwrap();
+        assert_ne!(newer.id(), group.id());
+        let mut numbers = ApprovedNumbers::default();
+        assert_eq!(numbers.approve(&plan(&group, &|terms| terms.number = 2)), Ok(()));
+        let (lower, higher) = (plan(&newer, &|_| {}), plan(&newer, &|terms| terms.number = 3));
+        let refused = NumberRefused::NotHigher { number: 1, highest: 2 };
+        assert_eq!(numbers.approve(&lower), Err(refused));
+        assert!(!numbers.may_deal_in(&lower) && numbers.may_deal_in(&higher));
+        // Two certified plans of one parent: two epochs of one number.
+        let in_epoch_of = |byte: u8, number: u32| {
+            let epoch = Epoch::new(1, PlanId::from_bytes([byte; 32])).unwrap();
+            let parent = Parent { epoch, ..Parent::of(&group) };
+            Plan::new(parent, Terms { number, ..terms(&group) }).unwrap()
+        };
+        assert_eq!(numbers.approve(&in_epoch_of(1, 2)), Ok(()));
+        assert_eq!(numbers.approve(&in_epoch_of(2, 1)), Err(refused));
+        assert_eq!(numbers.approve(&in_epoch_of(2, 3)), Ok(()));
     }
 
     #[test]

@@ -149,7 +149,7 @@ impl Holder {
         let hosts =
             new.iter().map(|(seat, copy)| (*seat, participants.host(self.person, index, *copy)));
         let shares = self.store.shares.get(&place).cloned().unwrap_or_default();
-        let engine = SimulatedEngine::new(shares, hosts.collect());
+        let engine = SimulatedEngine::new(shares, hosts.collect(), self.start);
         let new = new.iter().filter_map(with_key).collect();
         let mut stored = self.store.changes.get(&index).cloned().unwrap_or_default();
         stored.extend(self.restored.contains(&index).then_some(machine::Record::Restored));

@@ -310,7 +310,9 @@ impl Journal for GroupJournal {
 
 #[cfg(test)]
 mod tests {
-    use roastery_protocol::request::RefusalReason;
+    use roastery_protocol::request::{
+        Derivation, MessageToSign, RefusalReason, SigningRequest, Subject,
+    };
     use roastery_store::{Decider, RequestState};
 
     use super::*;
@@ -343,6 +345,21 @@ mod tests {
         assert_eq!(rejection.decision.by, Decider::Rules);
         assert!(rejection.text.starts_with("policy.most_per_hour: 1 were signed"), "{rejection:?}");
         assert_eq!(left, 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_limit_counts_in_the_next_epoch_of_a_key_what_was_approved_in_the_one_before() {
+        let node = TestNode::start(1).await;
+        let next = node.next_epoch().await;
+        let before = node.group.examine(&node.proposed().await).await.unwrap();
+        let message = MessageToSign { message: [2; 32], derivation: Derivation::key_path_only() };
+        let expiry = crate::service::now() + 600;
+        let request = SigningRequest::new(next.group.id(), [2; 32], expiry, vec![message]).unwrap();
+        let kept = node.put(&request, &Subject::Hash, None).await;
+        let after = next.examine(&kept).await.unwrap();
+        assert_eq!(next.check(&after), Ok(()));
+        let _approved = node.group.reserve(&before).unwrap();
+        assert_eq!(next.check(&after), Err(Refusal::Rate { count: 1, most: 1 }));
     }
 
     #[tokio::test(flavor = "multi_thread")]

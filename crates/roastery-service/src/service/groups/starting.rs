@@ -139,35 +139,62 @@ impl Service {
         Ok(())
     }
 
-    /// The groups of this node with their shares. One of an epoch that a later one follows may be
-    /// missing: a key file that is lost or cannot be read does not keep the node from signing in
-    /// the newest epoch.
+    /// The groups of this node with their shares.
     pub(in crate::service) async fn groups_here(&self) -> Result<Vec<KeptGroup>, ServiceError> {
-        self.shared
-            .store(|store| {
-                let known = store.known_groups()?;
-                let mut here = Vec::with_capacity(known.len());
-                for one in known.iter().filter(|one| !one.erased) {
-                    let (id, number) = (one.group.id(), one.group.epoch().number());
-                    let is_followed = known.iter().any(|other| {
-                        let later = other.group.epoch().number() > number;
-                        other.group.key_id() == one.group.key_id() && !other.erased && later
-                    });
-                    match store.group(id) {
-                        Ok(kept) => here.extend(kept),
-                        Err(error @ (StoreError::Damaged(_) | StoreError::KeyFile { .. }))
-                            if is_followed =>
-                        {
-                            tracing::error!(
-                                group = %id, epoch = number, %error,
-                                "the share of an epoch that a later one follows cannot be read: the node runs without it"
-                            );
-                        }
-                        Err(error) => return Err(error),
-                    }
-                }
-                Ok(here)
-            })
-            .await
+        self.shared.store(with_shares).await
+    }
+}
+
+/// The groups in this store with their shares, of every epoch that is not erased. One of an epoch
+/// that a later one follows may be missing: a key file that is lost or cannot be read does not keep
+/// the node from signing in the newest epoch.
+fn with_shares(store: &Store) -> Result<Vec<KeptGroup>, StoreError> {
+    let known = store.known_groups()?;
+    let mut here = Vec::with_capacity(known.len());
+    for one in known.iter().filter(|one| !one.erased) {
+        let (id, number) = (one.group.id(), one.group.epoch().number());
+        let is_followed = known.iter().any(|other| {
+            let later = other.group.epoch().number() > number;
+            other.group.key_id() == one.group.key_id() && !other.erased && later
+        });
+        match store.group(id) {
+            Ok(kept) => here.extend(kept),
+            Err(error @ (StoreError::Damaged(_) | StoreError::KeyFile { .. })) if is_followed => {
+                tracing::error!(
+                    group = %id, epoch = number, %error,
+                    "the share of an epoch that a later one follows cannot be read: the node runs without it"
+                );
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(here)
+}
+
+#[cfg(test)]
+mod tests {
+    use roastery_protocol::{GroupId, change::EpochOrder};
+    use roastery_store::Erasure;
+
+    use super::*;
+    use crate::service::fixture::TestNode;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_group_of_an_epoch_runs_beside_that_of_the_next_one_until_it_is_erased() {
+        let node = TestNode::start(0).await;
+        let (old, new) = (node.group.group.clone(), node.next_epoch().await.group.clone());
+        let here = || -> Vec<GroupId> {
+            let here = with_shares(&node.shared.store).unwrap();
+            let mut ids: Vec<GroupId> = here.iter().map(|kept| kept.group.id()).collect();
+            ids.sort();
+            ids
+        };
+        let mut both = [old.id(), new.id()];
+        both.sort();
+        assert_eq!(here(), both);
+        let (key, what, by) = (old.key_id(), EpochOrder::of_root(&old), EpochOrder::of_root(&new));
+        let erasure = Erasure { key, what, by, host_key: false, time_ms: 1 };
+        node.shared.store.erase_epoch(&old, &erasure).unwrap();
+        assert_eq!(here(), [new.id()]);
     }
 }

@@ -211,7 +211,21 @@ impl Drawing {
             let honest: Vec<Seat> =
                 self.seats().into_iter().filter(|one| !self.faults.contains_key(one)).collect();
             let seat = honest[self.rng.random_range(0..honest.len())];
-            let at = self.within(calm_at);
+            let mut at = self.within(calm_at);
+            // In half of them while a change waits for another node: what was dealt and signed is
+            // not in the backup. Drawn apart, so that nothing else depends on it.
+            let mut apart = ChaCha8Rng::seed_from_u64(scenario.seed ^ 0xbac0);
+            if apart.random() {
+                let begun = Duration::from_secs(at.as_secs() / PACE * PACE);
+                at = begun + Duration::from_millis(apart.random_range(5000..15_000));
+                let seats = self.seats();
+                let other = seats[apart.random_range(0..seats.len())];
+                let down = begun + Duration::from_millis(apart.random_range(2000..4500));
+                if other != seat {
+                    script.push((down, Injection::Crash(other)));
+                    script.push((begun + Duration::from_secs(25), Injection::Open(other)));
+                }
+            }
             let second = Duration::from_secs(1);
             script.push((at, Injection::Crash(seat)));
             script.push((at + second, Injection::Disk(seat, Disk::Restored)));

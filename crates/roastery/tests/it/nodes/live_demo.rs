@@ -64,6 +64,9 @@ fn the_demo_signs_past_a_silent_coordinator_proves_a_fault_and_asks_the_user_in_
     // Which members a package asks first depends on the slots that are there by then.
     assert!(all("coordinates").iter().any(|step| step["who"] == "anna"), "{steps}");
     assert!(!all("package").is_empty(), "{steps}");
+    // Without the silent member, the one proven faulty and the one that refuses, two are left: they
+    // wait for the 4 s for which it is silent, less the way of the proposal.
+    assert!(all("signed")[0]["ms"].as_u64().unwrap() >= 3000, "{steps}");
     let proven = all("proven");
     assert!(proven.len() == 1 && proven[0]["who"] == "emil", "{steps}");
 

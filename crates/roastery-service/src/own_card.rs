@@ -89,7 +89,8 @@ pub fn current(folder: &Folder, config: &Config) -> Option<NodeCard> {
     read(folder).ok().filter(|card| says(card, config))
 }
 
-/// The roster entries of this node that are in the store: the host keys have signed them.
+/// The roster entries of this node that are in the store: the host keys have signed them. Those of
+/// pairings are left out: such a host key serves one group, and no card has it.
 ///
 /// # Errors
 ///
@@ -98,7 +99,13 @@ pub fn known_members(store: &Store, peer: &PeerId) -> Result<Vec<Member>, StoreE
     let groups = store.known_groups()?.into_iter().flat_map(|known| known.group.members().to_vec());
     let under_way = store.keygens()?;
     let under_way = under_way.iter().flat_map(|kept| kept.invitation.members().to_vec());
-    Ok(groups.chain(under_way).filter(|member| member.peer == *peer).collect())
+    let mut known = Vec::new();
+    for member in groups.chain(under_way).filter(|member| member.peer == *peer) {
+        if !store.is_pairing_host_key(&member.host_key)? {
+            known.push(member);
+        }
+    }
+    Ok(known)
 }
 
 /// The identity keys of a node, and after them those of the further seats that it may get in a

@@ -27,6 +27,7 @@ use super::{
     names::NameRecord,
     new_keys::NewKeyRecord,
     open_file, outbox,
+    pairing_host_keys::PairingHostKey,
     pairings::PairingRecord,
     place::NewFile,
     plans::PlanRecord,
@@ -195,6 +196,7 @@ fn check(snapshot: &Snapshot<'_>, open: OpenEpoch<'_>) -> Result<(), StoreError>
     snapshot.each(|record: ProofRecord| record.read().map(drop))?;
     snapshot.each(|record: BarRecord| record.read().map(drop))?;
     snapshot.each(|_: PairingRecord| Ok(()))?;
+    snapshot.each(|_: PairingHostKey| Ok(()))?;
     snapshot.each(|_: WalletRecord| Ok(()))?;
     snapshot.each(|_: IncarnationRecord| Ok(()))?;
     snapshot.each(|record: AuditRecord| record.read().map(drop))?;

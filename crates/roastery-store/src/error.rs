@@ -174,6 +174,14 @@ pub enum ContentError {
         /// The plan that it belongs to.
         plan: PlanId,
     },
+    /// The host key belongs to another key generation: it serves one, ever.
+    #[error(
+        "its host key was drawn for key generation {keygen:#}: found another group with fresh lines"
+    )]
+    HostKeyOfOther {
+        /// The key generation that it belongs to.
+        keygen: KeygenId,
+    },
     /// Shares of the epoch that the plan has made are here, and its host keys give them.
     #[error("the host keys of plan {plan:#} give shares that are here, and are erased with them")]
     HostKeyNeeded {

@@ -244,7 +244,8 @@ impl Store {
     /// Erases this node's shares of the epoch that this group is, in all groups that are it: those
     /// with a newer binding have the same public shares. A plan may have come to two certificates,
     /// which make two groups of one epoch number and plan; the other one is left as it is. With the
-    /// last group of a plan its host key is erased, which gives the shares of them all. The groups
+    /// last group of a plan its host key is erased, which gives the shares of them all, and with
+    /// the first epoch of a key the host keys that were drawn for its pairing. The groups
     /// themselves stay, without shares. That they are erased is on the disk first, with the record
     /// of the switch and the entry of the log of changes; then the key that sealed them is
     /// overwritten and its file removed. A crash in between is made good when the store is opened,
@@ -270,7 +271,10 @@ impl Store {
             return Err(ContentError::Missing(Entry::Group).into());
         }
         let is_last = others.iter().all(|(_, record)| record.erased);
-        let hosts = self.host_keys_of(group.epoch().plan())?;
+        let hosts = match group.epoch().number() {
+            0 => self.host_keys_of_first(group)?,
+            _ => self.host_keys_of(group.epoch().plan())?,
+        };
         let hosts = if is_last { hosts } else { Vec::new() };
         let is_done = hosts.is_empty() && found.iter().all(|(_, record)| record.erased);
         if is_done && self.knows_erasure(erasure)? {

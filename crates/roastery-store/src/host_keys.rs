@@ -1,6 +1,10 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::{Point, SigningKey};
-use roastery_protocol::{PlanId, change::Plan};
+use roastery_protocol::{
+    PlanId,
+    change::Plan,
+    group::{Group, Member},
+};
 
 use super::{
     ContentError, Entry, Part, Store, StoreError, Transaction,
@@ -11,7 +15,7 @@ use super::{
     table::{Record, Table},
 };
 
-/// A host key that was made for a change. With the public certificate it gives the share, so it is
+/// A host key that was made for a change, or for a pairing. With the public certificate it gives the share, so it is
 /// sealed under the key of the epoch that it is made for, as the share will be.
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(super) struct HostKeyRecord {
@@ -71,6 +75,15 @@ impl Store {
     ///
     /// [`ContentError::AlreadyThere`] if it is there.
     pub fn keep_host_key(&self, key: &SigningKey) -> Result<(), StoreError> {
+        self.write_host_key(key, |_| Ok(()))
+    }
+
+    /// The same, with what `also` writes.
+    pub(super) fn write_host_key(
+        &self,
+        key: &SigningKey,
+        also: impl FnOnce(&mut Transaction<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let host = key.plain_public_key().serialize();
         let cipher = self.vault.cipher();
         let row = cipher.row(Table::HostKeySecrets, &host);
@@ -85,7 +98,7 @@ impl Store {
             }
             transaction.put(&host, record)?;
             transaction.put_raw(Table::HostKeySecrets, row.to_vec(), secret.clone());
-            Ok(())
+            also(transaction)
         })
     }
 
@@ -124,6 +137,16 @@ impl Store {
     pub(super) fn host_keys_of(&self, plan: PlanId) -> Result<Vec<HostKeyRecord>, StoreError> {
         let snapshot = self.vault.snapshot()?;
         snapshot.collect(|record: HostKeyRecord| Ok((record.plan == Some(plan)).then_some(record)))
+    }
+
+    /// The host keys of the seats of a group that no plan has made.
+    pub(super) fn host_keys_of_first(
+        &self,
+        group: &Group,
+    ) -> Result<Vec<HostKeyRecord>, StoreError> {
+        let snapshot = self.vault.snapshot()?;
+        let of = |member: &Member| snapshot.get(&member.host_key.serialize()).transpose();
+        group.members().iter().filter_map(of).collect()
     }
 }
 

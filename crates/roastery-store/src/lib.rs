@@ -36,7 +36,7 @@
 //! |---|---|
 //! | the node's keys | identity keys and transport key; once |
 //! | groups | the group, this node's seats and secret shares, the recovery file. The shares are sealed under the key of their epoch, which is in a small file beside the store and can be erased |
-//! | host keys | those made here for changes, sealed like shares, and which plan each has accepted |
+//! | host keys | those made here for changes and for pairings, sealed like shares, and which plan each has accepted or which key generation it belongs to |
 //! | plans | the plans of changes that were shown to this node, with the records of their changes and their certificates |
 //! | epochs | the recovery files of the epochs of this node's keys, and the records of the switch |
 //! | log of changes | what this node, its person, a command or a rule have done in changes; entries are added and never changed |
@@ -55,8 +55,8 @@
 //! | outbox | what is to be told through hooks, until it is told or given up; of each hook at most [`MAX_NOTICES`], and counts of what became of the others |
 //! | audit log | one entry for each share that left; entries are added and never changed. Entries at the beginning can be cut, with a record of the cut |
 //!
-//! **Secret nonces are never stored**: no function takes one. Nor is the host key of key
-//! generation, which the operator keeps offline, nor any protocol message: a node that restarts
+//! **Secret nonces are never stored**: no function takes one. Nor is the host key of the node's
+//! card, which the operator keeps offline, nor any protocol message: a node that restarts
 //! is another incarnation.
 //!
 //! # Guarantees
@@ -131,6 +131,7 @@ mod messages;
 mod names;
 mod new_keys;
 mod outbox;
+mod pairing_host_keys;
 mod pairings;
 mod passphrase;
 mod place;

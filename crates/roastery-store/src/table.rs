@@ -42,10 +42,11 @@ pub(super) enum Table {
     Hooks,
     Told,
     HostKeyFiles,
+    PairingHostKeys,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 34] = [
+    pub(super) const ALL: [Table; 35] = [
         Table::Keys,
         Table::Groups,
         Table::Shares,
@@ -80,6 +81,7 @@ impl Table {
         Table::Hooks,
         Table::Told,
         Table::HostKeyFiles,
+        Table::PairingHostKeys,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -118,6 +120,7 @@ impl Table {
             Table::Hooks => "hooks",
             Table::Told => "told",
             Table::HostKeyFiles => "host-key-files",
+            Table::PairingHostKeys => "pairing-host-keys",
         }
     }
 

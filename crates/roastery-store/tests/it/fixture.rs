@@ -149,6 +149,11 @@ pub fn rebound(kept: &Kept) -> Group {
     kept.group().rebind(member).unwrap()
 }
 
+/// The host key with which the member is in the group.
+pub fn host_key_of_group() -> SigningKey {
+    key(100, 0)
+}
+
 /// The host key that the member makes for a plan.
 pub fn host_key_of_plan() -> SigningKey {
     key(110, 0)

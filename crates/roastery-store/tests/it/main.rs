@@ -16,6 +16,7 @@ mod killed;
 mod lineages;
 mod listing;
 mod outbox;
+mod pairing_host_keys;
 mod passphrases;
 mod plans;
 mod requests;

@@ -363,7 +363,7 @@ fn show_ready(at: &At, group: &str, address: Option<&str>) {
         say!("Its first address, the same at all members:\n  {address}");
     }
     say!(
-        "Back up the host key of this node (the file host-key in its folder), and take\nit offline."
+        "The host key of this group is in the store of this node, and in its backups:\nroastery backup makes one."
     );
     say!("  roastery status{}", at.argument());
 }

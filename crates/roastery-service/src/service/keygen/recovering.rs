@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use roastery_frost::Point;
 use roastery_protocol::{
     group::{Group, PeerId},
     keygen::{RecoveryFile, recover_group},
     keys::HostKey,
 };
+use roastery_store::Store;
 
 use crate::service::{Service, ServiceError, groups::naming::name_of_group};
 
@@ -26,10 +28,18 @@ impl Service {
     ) -> Result<Arc<Group>, ServiceError> {
         let wanted = wanted.as_deref().map(name_of_group).transpose()?;
         let host_key = self.shared.folder.resolve(&self.config.host_key);
-        let hosts = self.shared.host_key.read(host_key).await?;
         let recovery =
             RecoveryFile::decode(&file).map_err(|error| ServiceError::Invalid(error.into()))?;
         let group = recovery.group().clone();
+        let own = group.members().iter().filter(|member| member.peer == self.peer);
+        let own: Vec<Point> = own.map(|member| member.host_key).collect();
+        let of_pairing = move |store: &Store| {
+            let hosts = own.iter().filter_map(|host| store.host_key(host).transpose());
+            hosts.collect::<Result<Vec<_>, _>>()
+        };
+        let hosts = self.shared.store(of_pairing).await?;
+        let hosts =
+            if hosts.is_empty() { self.shared.host_key.read(host_key).await? } else { hosts };
         let hosts = hosts.into_iter().map(HostKey::new).collect();
         let hosts = hosts_of(&group, &self.peer, hosts)?;
         let recover = move || {

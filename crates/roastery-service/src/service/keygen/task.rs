@@ -14,13 +14,13 @@ use roastery_node::{
 use roastery_protocol::{
     Seat,
     clock::Moment,
-    group::Name,
+    group::{Member, Name},
     keygen::{
         Event, Invitation, NodeOpening, Report, ReportPhase, SeatEvent, SeatOpening, Seed, Settings,
     },
     keys::{HostKey, IdentityKey},
 };
-use roastery_store::KeptSeat;
+use roastery_store::{KeptSeat, Store};
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
@@ -128,7 +128,7 @@ impl KeygenService {
         finished: Finished,
     ) -> Result<(), ServiceError> {
         let invitation = self.invitation.clone();
-        let hosts = shared.host_key.read(host_key).await?;
+        let hosts = self.hosts(shared, host_key).await?;
         let mut keys = keys_of(&invitation, &self.seats, hosts, identities)?;
         let (id, seats) = (invitation.id(), self.seats.clone());
         let kept = shared
@@ -166,6 +166,27 @@ impl KeygenService {
         let (begun, not_started) = (Instant::now(), None);
         *self.lock() = State::Running(Running { reports, clock, task, begun, not_started });
         Ok(())
+    }
+
+    /// The host keys of this node's seats: those of its pairing, or else those of its card.
+    async fn hosts(
+        &self,
+        shared: &Shared,
+        of_card: PathBuf,
+    ) -> Result<Vec<SigningKey>, ServiceError> {
+        let (id, invitation, seats) =
+            (self.invitation.id(), self.invitation.clone(), self.seats.clone());
+        let of_pairing = move |store: &Store| {
+            let members = seats.iter().filter_map(|seat| invitation.member(*seat));
+            let host = |member: &Member| store.host_key_of_keygen(&member.host_key, id).transpose();
+            members.filter_map(host).collect::<Result<Vec<_>, _>>()
+        };
+        let hosts = shared.store(of_pairing).await?;
+        if hosts.len() == self.seats.len() {
+            Ok(hosts)
+        } else {
+            shared.host_key.read(of_card).await
+        }
     }
 
     async fn drive<B: Bus>(

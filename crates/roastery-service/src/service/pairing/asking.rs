@@ -89,8 +89,9 @@ impl Service {
         let invite = self.invite_of(group, threshold, names, seconds)?;
         let mut all = self.pairings.all.lock().await;
         check_room(&all)?;
-        let machine = Pairing::invite(&invite, self.own()?, moment()).map_err(refused)?;
-        self.put(&mut all, machine).await
+        let id = new_id()?;
+        let machine = Pairing::invite(&invite, self.own(id).await?, moment());
+        self.put(&mut all, id, machine).await
     }
 
     fn invite_of(
@@ -126,8 +127,9 @@ impl Service {
             return Ok(status);
         }
         check_room(&all)?;
-        let machine = Pairing::join(line, inviter, self.own()?, moment()).map_err(refused)?;
-        self.put(&mut all, machine).await
+        let id = new_id()?;
+        let machine = Pairing::join(line, inviter, self.own(id).await?, moment());
+        self.put(&mut all, id, machine).await
     }
 
     /// The pairing that goes on with this line, if it was joined before.
@@ -158,11 +160,16 @@ impl Service {
     async fn put(
         self: &Arc<Self>,
         all: &mut BTreeMap<[u8; 8], Running>,
-        machine: Pairing,
+        id: [u8; 8],
+        machine: Result<Pairing, PairingError>,
     ) -> Result<PairingStatus, ServiceError> {
-        let mut id = [0; 8];
-        getrandom::fill(&mut id)
-            .map_err(|error| ServiceError::Internal(error.to_string().into()))?;
+        let machine = match machine {
+            Ok(machine) => machine,
+            Err(error) => {
+                self.forget_host_key_of(id).await;
+                return Err(refused(error));
+            }
+        };
         let mut running = Running::new(machine);
         running.take_streams(all.values(), moment());
         all.insert(id, running);
@@ -298,6 +305,13 @@ impl Service {
         self.follow(&mut all).await;
         all.get(&id).map(|running| status_of(id, running)).ok_or_else(|| unknown(&text_of(id)))
     }
+}
+
+fn new_id() -> Result<[u8; 8], ServiceError> {
+    let mut id = [0; 8];
+    let drawn = getrandom::fill(&mut id);
+    drawn.map_err(|error| ServiceError::Internal(error.to_string().into()))?;
+    Ok(id)
 }
 
 fn check_attempt(typed: u8, now: u8) -> Result<(), ServiceError> {

@@ -5,17 +5,29 @@ use std::{
     time::{Duration, Instant},
 };
 
+use getrandom::SysRng;
+use roastery_frost::SigningKey;
 use roastery_libp2p::{PeerKeys, TransportKey};
 use roastery_protocol::{
     clock::Moment,
-    group::{Name, NamedMember},
+    group::{Member, Name, NamedMember},
+    keys::{HostKey, IdentityKey},
     pairing::{Card, Own, Whereabouts},
 };
+
+use roastery_store::{Store, StoreError};
 
 use crate::{
     own_card,
     service::{Service, ServiceError, now_ms},
 };
+
+/// The host key of a pairing; or of a pairing whose group is made and whose host key has left the
+/// store, the entry that it has signed.
+enum Found {
+    Key(SigningKey),
+    Member(Member),
+}
 
 /// Both clocks, as the machines of pairings see them.
 pub(super) fn moment() -> Moment {
@@ -24,8 +36,9 @@ pub(super) fn moment() -> Moment {
 }
 
 impl Service {
-    /// The node's keys and addresses, for one pairing.
-    pub(super) fn own(&self) -> Result<Own, ServiceError> {
+    /// The node's keys and addresses, for one pairing, whose host key is in the store when this
+    /// returns: drawn for it, or drawn before a restart.
+    pub(super) async fn own(&self, pairing: [u8; 8]) -> Result<Own, ServiceError> {
         let identity = self.identities.first().filter(|_| self.seats == 1);
         let Some(identity) = identity else {
             let reason = "this node holds several seats in a group: it joins groups by invitation files (roastery group new)";
@@ -35,11 +48,7 @@ impl Service {
             let reason = "the node's card cannot be read, or differs from its configuration: start the node again";
             ServiceError::NotReady(reason.into())
         })?;
-        let member = card
-            .members()
-            .next()
-            .cloned()
-            .ok_or_else(|| ServiceError::NotReady("the node's card has no seat".into()))?;
+        let member = self.member_for(pairing, identity).await?;
         let (identity, transport) = (identity.clone(), self.pairings.key.clone());
         let said = card.whereabouts();
         let (sequence, addresses) = (said.sequence(), said.addresses().to_vec());
@@ -58,14 +67,51 @@ impl Service {
             }),
         })
     }
+
+    /// The roster entry of this node in a pairing, signed by the pairing's own host key.
+    async fn member_for(
+        &self,
+        pairing: [u8; 8],
+        identity: &IdentityKey,
+    ) -> Result<Member, ServiceError> {
+        let draw = move |store: &Store| {
+            if store.pairing_host_key(pairing)?.is_none() {
+                let Ok(key) = SigningKey::generate(&mut SysRng) else {
+                    return Err(StoreError::Randomness);
+                };
+                store.keep_pairing_host_key(&key, pairing)?;
+            }
+            let Some(host) = store.pairing_host_key(pairing)? else { return Ok(None) };
+            // As the store has it: what was written can be read.
+            if let Some(key) = store.host_key(&host)? {
+                return Ok(Some(Found::Key(key)));
+            }
+            let groups = store.known_groups()?;
+            let mut members = groups.iter().flat_map(|known| known.group.members());
+            Ok(members.find(|member| member.host_key == host).cloned().map(Found::Member))
+        };
+        match self.shared.store(draw).await? {
+            Some(Found::Key(key)) => {
+                Ok(own_card::member(&HostKey::new(key), identity, self.peer.clone()))
+            }
+            Some(Found::Member(member)) => Ok(member),
+            None => Err(ServiceError::Internal(
+                "the host key of the pairing is not in the store".into(),
+            )),
+        }
+    }
+
+    /// Erases the host key of a pairing that has made nothing.
+    pub(super) async fn forget_host_key_of(&self, pairing: [u8; 8]) {
+        let forgotten =
+            self.shared.store(move |store| store.forget_pairing_host_key(pairing)).await;
+        if let Err(error) = forgotten {
+            tracing::error!(%error, "the host key of a pairing that has ended is not erased yet");
+        }
+    }
 }
 
-fn sign(
-    transport: &TransportKey,
-    identity: &roastery_protocol::keys::IdentityKey,
-    name: &Name,
-    member: &roastery_protocol::group::Member,
-) -> Card {
+fn sign(transport: &TransportKey, identity: &IdentityKey, name: &Name, member: &Member) -> Card {
     let named = NamedMember { name: name.clone(), member: member.clone() };
     let identity_signature = identity.sign_card(&named);
     let transport_signature = transport.sign_card(&named);

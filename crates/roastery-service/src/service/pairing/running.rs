@@ -57,7 +57,7 @@ impl Service {
     /// as long as the line could be used, so that it is not joined again.
     pub(in crate::service) async fn resume_pairings(self: &Arc<Self>) -> Result<(), ServiceError> {
         for KeptPairing { id, state } in self.shared.store(|store| store.pairings()).await? {
-            let restored = self.own().and_then(|own| {
+            let restored = self.own(id).await.and_then(|own| {
                 Pairing::restore(&state, own, moment())
                     .map_err(|error| ServiceError::Internal(error.into()))
             });
@@ -74,6 +74,7 @@ impl Service {
                 None if !made => Running::restored(machine),
                 Some(_) if has_usable_line(&machine, moment()) => Running::new(machine),
                 _ => {
+                    self.forget_host_key_of(id).await;
                     self.shared.store(move |store| store.forget_pairing(id)).await?;
                     continue;
                 }
@@ -367,6 +368,11 @@ impl Service {
         if file.invitation() != invitation {
             let reason = "the invitation is another one than that of the words";
             return Err(ServiceError::Internal(reason.into()));
+        }
+        let own = invitation.members().iter().find(|member| member.peer == self.peer);
+        if let Some(host) = own.map(|member| member.host_key) {
+            let id = invitation.id();
+            self.shared.store(move |store| store.bind_pairing_host_key(&host, id)).await?;
         }
         self.join(file.to_text(), None).await?;
         let fingerprint = invitation.fingerprint().to_string();

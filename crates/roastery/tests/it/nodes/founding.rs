@@ -164,6 +164,10 @@ fn three_people_found_a_group_by_lines_and_words_with_two_commands_each() {
     let anna = Person::new(&folder, "anna", port);
     let bert = Person::new(&folder, "bert", port + 1);
     let cleo = Person::new(&folder, "cleo", port + 2);
+    // Each group has a host key of its own: that of the card is not used.
+    for person in [&anna, &bert, &cleo] {
+        fs::remove_file(person.folder.join("host-key")).unwrap();
+    }
 
     let mut inviting =
         anna.begin(&["invite", "--group", "treasury", "--threshold", "2", "bert", "cleo"]);

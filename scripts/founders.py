@@ -17,6 +17,7 @@ import time
 READS_WORDS = 4
 TYPES_CHARACTERS = 3
 SPEAKS_A_WORD = 4
+WRITES_A_WORD = 5
 
 PATIENCE = 90
 # What is said while the inviter is not reached.
@@ -100,11 +101,12 @@ class Person:
         self.home = os.path.join(run.folder, name)
         os.mkdir(self.home)
         self.node = None
+        self.groups = 0
         self.forget_costs()
 
     def forget_costs(self):
         self.commands, self.words, self.characters = 0, 0, 0
-        self.read, self.said = 0, 0
+        self.read, self.said, self.written = 0, 0, 0
 
     def environment(self):
         return {
@@ -150,7 +152,7 @@ class Person:
     def seconds(self):
         """How long this takes a person."""
         return (self.read / READS_WORDS + self.characters / TYPES_CHARACTERS
-                + self.said * SPEAKS_A_WORD)
+                + self.said * SPEAKS_A_WORD + self.written * WRITES_A_WORD)
 
 
 class Screen:

@@ -135,6 +135,7 @@ pub mod group;
 mod ids;
 pub mod keygen;
 pub mod keys;
+pub mod kit;
 pub mod machine;
 pub mod member;
 pub mod pairing;

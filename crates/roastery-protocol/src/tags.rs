@@ -2,9 +2,10 @@
 //!
 //! Every hash and every signature that the protocol makes is a BIP-340 tagged hash under one of
 //! these tags. The version is part of each tag, so that nothing made by another version can be
-//! mistaken for this one: signing by [`member`](crate::member) and [`pairing`](crate::pairing)
-//! have version 2, everything else version 1. Every variable part that goes into a hash is framed
-//! (fixed length, or length first), so that two different inputs never have the same bytes.
+//! mistaken for this one: signing by [`member`](crate::member), [`pairing`](crate::pairing) and
+//! [`kit`](crate::kit) have version 2, everything else version 1. Every variable part that goes
+//! into a hash is framed (fixed length, or length first), so that two different inputs never have
+//! the same bytes.
 
 use roastery_frost::hash::tagged_hash;
 
@@ -17,7 +18,7 @@ pub const VERSION: u8 = 1;
 pub const SIGNING_VERSION: u8 = 2;
 
 /// A domain tag of the form `roastery/1/...`, or `roastery/2/...` for signing with
-/// [`member`](crate::member) and for [`pairing`](crate::pairing).
+/// [`member`](crate::member), for [`pairing`](crate::pairing) and for [`kit`](crate::kit).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tag {
     /// The group file: gives the [`GroupId`](crate::GroupId).
@@ -106,6 +107,14 @@ pub enum Tag {
     PairWords,
     /// One word of one member of a pairing.
     PairWord,
+    /// The check at the end of a kit's words.
+    KitCheck,
+    /// A sealed kit: gives the [`KitId`](crate::kit::KitId).
+    Kit,
+    /// A host key: gives the label of its kit's paper.
+    KitLabel,
+    /// What a node says that has a kit: nonce and kit.
+    KitHeld,
     /// The slots that a package names of one signer: gives the [`SlotHash`](crate::SlotHash).
     NamedSlots,
     /// A body of a statement or a control frame: gives the [`BodyHash`](crate::BodyHash).
@@ -128,7 +137,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the specification.
-    pub const ALL: [Tag; 52] = [
+    pub const ALL: [Tag; 56] = [
         Tag::Group,
         Tag::Key,
         Tag::Session,
@@ -172,6 +181,10 @@ impl Tag {
         Tag::PairRoster,
         Tag::PairWords,
         Tag::PairWord,
+        Tag::KitCheck,
+        Tag::Kit,
+        Tag::KitLabel,
+        Tag::KitHeld,
         Tag::NamedSlots,
         Tag::StatementBody,
         Tag::ProposalStatement,
@@ -229,6 +242,10 @@ impl Tag {
             Tag::PairRoster => "roastery/2/pair/roster",
             Tag::PairWords => "roastery/2/pair/words",
             Tag::PairWord => "roastery/2/pair/word",
+            Tag::KitCheck => "roastery/2/kit-check",
+            Tag::Kit => "roastery/2/kit",
+            Tag::KitLabel => "roastery/2/kit-label",
+            Tag::KitHeld => "roastery/2/kit-held",
             Tag::NamedSlots => "roastery/2/slots",
             Tag::StatementBody => "roastery/2/body",
             Tag::ProposalStatement => "roastery/2/statement/proposal",

@@ -7,6 +7,7 @@
 mod behind;
 mod error;
 mod exporting;
+mod returning;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -23,6 +24,7 @@ pub use self::{
     behind::{Behind, behind, newest_epochs},
     error::RecoveringError,
     exporting::{keep_host_key_files, seal_host_keys},
+    returning::return_by_kit,
 };
 
 /// What was brought back into a store.

@@ -21,6 +21,7 @@ use super::{
     incarnations::IncarnationRecord,
     keygens::KeygenRecord,
     keys::KeysRecord,
+    kits::{KeptKitsRecord, OwnKitRecord},
     lineages::EpochRecord,
     memory::Memory,
     messages,
@@ -197,6 +198,8 @@ fn check(snapshot: &Snapshot<'_>, open: OpenEpoch<'_>) -> Result<(), StoreError>
     snapshot.each(|record: BarRecord| record.read().map(drop))?;
     snapshot.each(|_: PairingRecord| Ok(()))?;
     snapshot.each(|_: PairingHostKey| Ok(()))?;
+    snapshot.each(|record: OwnKitRecord| record.read().map(drop))?;
+    snapshot.each(|record: KeptKitsRecord| record.read().map(drop))?;
     snapshot.each(|_: WalletRecord| Ok(()))?;
     snapshot.each(|_: IncarnationRecord| Ok(()))?;
     snapshot.each(|record: AuditRecord| record.read().map(drop))?;

@@ -182,6 +182,9 @@ pub enum ContentError {
         /// The key generation that it belongs to.
         keygen: KeygenId,
     },
+    /// No words of the kit's paper were typed back.
+    #[error("no words of the kit's paper were typed back: its host key stays")]
+    KitNotConfirmed,
     /// Shares of the epoch that the plan has made are here, and its host keys give them.
     #[error("the host keys of plan {plan:#} give shares that are here, and are erased with them")]
     HostKeyNeeded {
@@ -257,6 +260,9 @@ pub enum Entry {
     /// A host key that was made for a change.
     #[error("this host key")]
     HostKey,
+    /// A kit.
+    #[error("this kit")]
+    Kit,
 }
 
 fn said(verdict: &Verdict) -> String {

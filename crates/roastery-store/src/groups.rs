@@ -109,6 +109,11 @@ impl GroupRecord {
         (!self.erased).then_some(self.epoch_key)
     }
 
+    /// Whether the share is here, and the certificate that gives it again with a host key.
+    pub(super) fn is_certified(&self) -> bool {
+        !self.erased && self.recovery.is_some()
+    }
+
     /// The key of its epoch, if that is to be erased.
     pub(super) fn erased_key(&self) -> Option<EpochKeyId> {
         self.erased.then_some(self.epoch_key)

@@ -15,8 +15,9 @@ use super::{
     table::{Record, Table},
 };
 
-/// A host key that was made for a change, or for a pairing. With the public certificate it gives the share, so it is
-/// sealed under the key of the epoch that it is made for, as the share will be.
+/// A host key that was made for a change, or for a pairing. With the public certificate it gives
+/// the share, so it is sealed under the key of the epoch that it is made for, as the share will be,
+/// or under one of its own.
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(super) struct HostKeyRecord {
     /// The public key, compressed.
@@ -111,6 +112,16 @@ impl Store {
         let snapshot = self.vault.snapshot()?;
         let record: Option<HostKeyRecord> = snapshot.get(&host.serialize())?;
         record.map_or(Ok(None), |record| record.read(&snapshot, &|key| self.open_epoch(key)))
+    }
+
+    /// Whether the host key with this public key is here. It is not opened.
+    ///
+    /// # Errors
+    ///
+    /// [`Part::Value`] if its record was altered.
+    pub fn has_host_key(&self, host: &Point) -> Result<bool, StoreError> {
+        let record: Option<HostKeyRecord> = self.vault.snapshot()?.get(&host.serialize())?;
+        Ok(record.is_some_and(|record| !record.erased))
     }
 
     /// Whether the host key with this public key was here and is erased.

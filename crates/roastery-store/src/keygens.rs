@@ -186,6 +186,13 @@ impl Store {
     }
 }
 
+impl Transaction<'_> {
+    /// Keeps that a key generation has ended: it is not begun here again.
+    pub(super) fn end_keygen(&mut self, keygen: KeygenId) -> Result<(), StoreError> {
+        self.put(keygen.as_bytes(), &KeygenRecord::Ended { keygen })
+    }
+}
+
 fn under_way(transaction: &Transaction<'_>, keygen: KeygenId) -> Result<KeygenRecord, StoreError> {
     match transaction.get(keygen.as_bytes())? {
         Some(record @ KeygenRecord::UnderWay { .. }) => Ok(record),

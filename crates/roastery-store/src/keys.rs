@@ -3,7 +3,7 @@ use roastery_frost::SigningKey;
 use zeroize::Zeroizing;
 
 use super::{
-    ContentError, Durability, Entry, Part, Store, StoreError,
+    ContentError, Durability, Entry, Part, Store, StoreError, Transaction,
     secret::Secret,
     table::{Record, Table},
 };
@@ -95,5 +95,17 @@ impl Store {
     /// The node's keys, if it has any.
     pub fn keys(&self) -> Result<Option<NodeKeys>, StoreError> {
         self.vault.snapshot()?.get(ROW)?.map(KeysRecord::read).transpose()
+    }
+}
+
+impl Transaction<'_> {
+    /// Puts keys in place of those of a node that no other one knows.
+    pub(super) fn replace_keys(
+        &mut self,
+        identity: &SigningKey,
+        transport: &TransportSecret,
+    ) -> Result<(), StoreError> {
+        let identities = vec![Secret(identity.expose_bytes())];
+        self.put(ROW, &KeysRecord { identities, transport: Secret(transport.expose_bytes()) })
     }
 }

@@ -40,6 +40,7 @@
 //! | plans | the plans of changes that were shown to this node, with the records of their changes and their certificates |
 //! | epochs | the recovery files of the epochs of this node's keys, and the records of the switch |
 //! | log of changes | what this node, its person, a command or a rule have done in changes; entries are added and never changed |
+//! | kits | of each host key of a pairing the node's own sealed kit, whether its words were typed back and who keeps it; and the kits that this node keeps for other members |
 //! | host key files | of which host keys files were made that are kept elsewhere, and when |
 //! | made backups | when backups were made, and of which groups they have shares |
 //! | names | which group a name means; final |
@@ -123,6 +124,7 @@ mod incarnations;
 mod index;
 mod keygens;
 mod keys;
+mod kits;
 mod layer;
 mod lineages;
 mod list;
@@ -177,6 +179,7 @@ pub use self::{
     host_key_files::HostKeyFiles,
     keygens::{KeptKeygen, KeptSeat},
     keys::{NodeKeys, TransportSecret},
+    kits::{KitSecrets, OwnKit, open_kit, seal_kit},
     lineages::KeptEpochs,
     list::{Listing, Waiting},
     outbox::{Counts, KeptHook, KeptNotice, MAX_NOTICES, Notice, NoticeEnd, NoticeKind},

@@ -5,7 +5,7 @@ use roastery_frost::{Point, SigningKey};
 use roastery_protocol::KeygenId;
 
 use super::{
-    ContentError, Durability, Entry, Store, StoreError,
+    ContentError, Durability, Entry, Store, StoreError, Transaction,
     host_keys::HostKeyRecord,
     table::{Record, Table},
 };
@@ -139,5 +139,18 @@ impl Store {
             Ok(())
         })?;
         self.finish_erasing()
+    }
+}
+
+impl Transaction<'_> {
+    /// Keeps that a host key belongs to a key generation, of a pairing that this store has not
+    /// seen: no card has it.
+    pub(super) fn keep_pairing_of(
+        &mut self,
+        host: &Point,
+        keygen: KeygenId,
+    ) -> Result<(), StoreError> {
+        let (host, pairing) = (host.serialize(), [0; 8]);
+        self.put(&host, &PairingHostKey { host, pairing, keygen: Some(keygen) })
     }
 }

@@ -85,25 +85,30 @@ impl PassphraseCost {
         passphrase: &Passphrase,
         salt: &[u8; 16],
     ) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+        let mut key = Zeroizing::new([0; 32]);
+        self.derive_into(passphrase.0.as_bytes(), salt, key.as_mut())?;
+        Ok(key)
+    }
+
+    /// Derives a key of whichever length from a secret and a salt of at least eight bytes.
+    pub(super) fn derive_into(
+        self,
+        secret: &[u8],
+        salt: &[u8],
+        key: &mut [u8],
+    ) -> Result<(), StoreError> {
         let memory = || StoreError::Memory { memory_kib: self.memory_kib };
-        let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32));
+        let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(key.len()));
         let params = params.expect("parameters were in range when they were made or read");
         // Argon2's own memory would be freed without being overwritten, and the key follows from
         // it.
         let mut blocks = Zeroizing::new(Vec::new());
         blocks.try_reserve_exact(params.block_count()).map_err(|_| memory())?;
         blocks.resize(params.block_count(), Block::new());
-        let mut key = Zeroizing::new([0; 32]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into_with_memory(
-                passphrase.0.as_bytes(),
-                salt,
-                key.as_mut(),
-                blocks.as_mut_slice(),
-            )
+            .hash_password_into_with_memory(secret, salt, key, blocks.as_mut_slice())
             // Only a passphrase of 4 GiB is too long.
-            .map_err(|_| memory())?;
-        Ok(key)
+            .map_err(|_| memory())
     }
 }
 

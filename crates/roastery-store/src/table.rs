@@ -43,10 +43,12 @@ pub(super) enum Table {
     Told,
     HostKeyFiles,
     PairingHostKeys,
+    OwnKits,
+    KeptKits,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 35] = [
+    pub(super) const ALL: [Table; 37] = [
         Table::Keys,
         Table::Groups,
         Table::Shares,
@@ -82,6 +84,8 @@ impl Table {
         Table::Told,
         Table::HostKeyFiles,
         Table::PairingHostKeys,
+        Table::OwnKits,
+        Table::KeptKits,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -121,6 +125,8 @@ impl Table {
             Table::Told => "told",
             Table::HostKeyFiles => "host-key-files",
             Table::PairingHostKeys => "pairing-host-keys",
+            Table::OwnKits => "own-kits",
+            Table::KeptKits => "kept-kits",
         }
     }
 

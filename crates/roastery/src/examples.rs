@@ -128,6 +128,16 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("change log", &["roastery change log", "roastery change log --from 100 --json"]),
+    ("kit", &["roastery kit", "roastery kit words treasury"]),
+    ("kit words", &["roastery kit words treasury"]),
+    (
+        "kit export",
+        &[
+            "roastery kit export treasury /media/anna/kit",
+            "roastery kit export treasury kit-of-cleo --of cleo",
+        ],
+    ),
+    ("kit restore", &["roastery kit restore kit-of-cleo treasury.recovery"]),
     ("hostkey", &["roastery hostkey check host.key"]),
     ("hostkey export", &["roastery hostkey export --group treasury --into /media/anna"]),
     ("hostkey check", &["roastery hostkey check host.key"]),

@@ -79,6 +79,8 @@ enum Command {
     /// Host keys: files of them that are kept offline, and which are to be kept.
     #[command(subcommand, name = "hostkey")]
     HostKey(node::HostKeyCommand),
+    /// Kits of host keys: their state, and fresh words for paper.
+    Kit(node::KitOptions),
     /// The configuration of the node.
     #[command(subcommand)]
     Config(node::ConfigCommand),
@@ -179,6 +181,7 @@ fn main() -> ExitCode {
         Command::Keygen(options) => node::run(at, node::Command::Keygen(options)),
         Command::Change(command) => node::run(at, node::Command::Change(command)),
         Command::HostKey(command) => node::run(at, node::Command::HostKey(command)),
+        Command::Kit(options) => node::run(at, node::Command::Kit(options)),
         Command::Config(command) => node::run(at, node::Command::Config(command)),
         Command::Node => node::run(at, node::Command::Run),
         Command::Stop => node::run(at, node::Command::Stop),

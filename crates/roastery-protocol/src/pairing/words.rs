@@ -43,6 +43,11 @@ impl Word {
         Some(Self(number))
     }
 
+    /// The word of this number, of which 11 bits are taken.
+    pub(crate) fn of(number: u16) -> Self {
+        Self(number % WORDS)
+    }
+
     /// Its number in the list.
     pub fn number(self) -> u16 {
         self.0

@@ -7,5 +7,6 @@ mod engines;
 mod frames;
 mod keygen;
 mod keys_and_requests;
+mod kit;
 mod pairing;
 mod switch;

@@ -20,6 +20,7 @@ mod hooks;
 mod host;
 mod json;
 mod keygen;
+mod kit;
 mod listening;
 mod operations;
 mod pairing;

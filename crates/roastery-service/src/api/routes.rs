@@ -19,7 +19,7 @@ use super::{
     error::{ApiError, Body, File, Path, Query},
     events, hooks,
     json::SafeJson as Json,
-    keygen, pairing, proposing,
+    keygen, kit, pairing, proposing,
     query::{Answer, At, Bytes, MAX_NUMBER, bytes, within},
     signed, timeline, tokens, wallet,
 };
@@ -71,9 +71,9 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
 }
 
 /// The operations of the operator: those that change something, the backup, which contains the
-/// node's keys, all of pairings, whose lines and words admit and convince, the check of the chain,
-/// which reads all that was ever recorded, the configuration, which says where secrets are, and
-/// hooks, whose errors say where they lead.
+/// node's keys, all of pairings and kits, whose lines and words admit and convince, the check of
+/// the chain, which reads all that was ever recorded, the configuration, which says where secrets
+/// are, and hooks, whose errors say where they lead.
 pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
         .routes(routes!(pairing::pairings, pairing::invite))
@@ -85,6 +85,10 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(pairing::confirm))
         .routes(routes!(pairing::again))
         .routes(routes!(pairing::cancel))
+        .routes(routes!(kit::kits))
+        .routes(routes!(kit::make))
+        .routes(routes!(kit::confirm))
+        .routes(routes!(kit::file))
         .routes(routes!(keygen::join))
         .routes(routes!(keygen::begin))
         .routes(routes!(change::card))

@@ -87,13 +87,15 @@ pub enum Limit {
     PairingGuests,
     /// Messages of one node within a pairing.
     PairingMessages,
+    /// Messages of one member about its kit.
+    KitMessages,
     /// Log lines that wait to be written.
     LogLines,
 }
 
 impl Limit {
     /// All limits, in the order in which the manual lists them.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::ApiConnections,
         Self::ApiConnectionsOfAddress,
         Self::ApiRequests,
@@ -136,6 +138,7 @@ impl Limit {
         Self::PeerConnections,
         Self::PairingGuests,
         Self::PairingMessages,
+        Self::KitMessages,
         Self::LogLines,
     ];
 
@@ -184,6 +187,7 @@ impl Limit {
             Self::PeerConnections => "peer_connections",
             Self::PairingGuests => "pairing_guests",
             Self::PairingMessages => "pairing_messages",
+            Self::KitMessages => "kit_messages",
             Self::LogLines => "log_lines",
         }
     }
@@ -250,6 +254,7 @@ impl Limit {
                 "a connection for a pairing was refused: too many of this source, or of all"
             }
             Self::PairingMessages => "a message of a pairing was not heard, or not sent: too many",
+            Self::KitMessages => "a message of a member about its kit was not heard: too many",
             Self::LogLines => "log lines were dropped: they could not be written in time",
         }
     }

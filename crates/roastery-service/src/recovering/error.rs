@@ -87,6 +87,24 @@ pub enum RecoveringError {
         /// The greatest epoch that the store knows.
         current: u32,
     },
+    /// These are not the words of the kit, or it was altered.
+    #[error(
+        "the kit does not open: these are not its words, or it was altered; read the paper again, and else take \
+         the kit that another member keeps"
+    )]
+    KitNotOpened,
+    /// The recovery file is of another group, or of later epochs.
+    #[error(
+        "the recovery file is not that of the key generation of the kit: take the one of its group. If the group was \
+         changed since, the kit brings nothing back: join with a fresh card (roastery change card)"
+    )]
+    OtherKit,
+    /// The store has been used.
+    #[error(
+        "this node has been used for a group, a pairing or a change: a seat returns to a node that roastery setup \
+         has just made"
+    )]
+    Used,
     /// The host key was erased here.
     #[error("the host key was erased at this node, since another epoch superseded its own")]
     Erased,

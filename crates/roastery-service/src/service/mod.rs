@@ -16,6 +16,7 @@ mod groups;
 mod hooks;
 mod host_key;
 mod keygen;
+mod kits;
 mod lifecycle;
 mod outbox;
 mod pairing;
@@ -79,6 +80,10 @@ pub use self::{
     },
     hooks::{HookStatus, HookTest},
     keygen::status::{KeygenPhase, KeygenStatus},
+    kits::{
+        making::NewKit,
+        status::{KitHolder, KitStatus},
+    },
     outbox::check_hooks,
     pairing::{
         asking::NewPairing,
@@ -103,6 +108,7 @@ use self::{
     epochs::running::KeyService,
     group::{journal::AuditWriter, service::GroupService},
     keygen::task::KeygenService,
+    kits::making::Kits,
     pairing::running::PairingsHere,
     shared::Shared,
     wallet::Wallets,
@@ -129,6 +135,7 @@ pub struct Service {
     keygens: Mutex<BTreeMap<KeygenId, Arc<KeygenService>>>,
     changes: Mutex<BTreeMap<PlanId, Arc<ChangeService>>>,
     pairings: PairingsHere,
+    kits: Kits,
     keys: Mutex<BTreeMap<KeyId, Arc<KeyService>>>,
     /// Held while the switch of a key is opened.
     opening: tokio::sync::Mutex<()>,

@@ -8,6 +8,7 @@ mod epochs;
 mod event;
 mod hook;
 mod keygen;
+mod kit;
 mod pairing;
 mod problem;
 mod request;
@@ -37,6 +38,7 @@ pub use self::{
     event::ServiceEvent,
     hook::{HookFailure, HookStatus, HookTest},
     keygen::{KeygenState, KeygenStatus},
+    kit::{KitHolder, KitStatus, NewKit, TypedWord, TypedWords},
     pairing::{
         ComparedWord, HeardWord, Invite, JoinLine, PairAgain, Pairing, PairingMember, PairingState,
         WordResult,

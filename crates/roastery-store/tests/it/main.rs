@@ -13,6 +13,7 @@ mod disk;
 mod epochs;
 mod fixture;
 mod killed;
+mod kits;
 mod lineages;
 mod listing;
 mod outbox;

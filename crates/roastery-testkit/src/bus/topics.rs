@@ -15,5 +15,6 @@ pub fn heading(topic: Topic) -> Vec<u8> {
         Topic::Keygen(keygen) => [&[0; 64][..], &[1, 16], keygen.as_bytes(), &[0; 2]].concat(),
         Topic::Change(plan) => [&[0; 64][..], &[1, 33], plan.as_bytes(), &[0; 3]].concat(),
         Topic::Key(key) => [&[1, 44][..], key.as_bytes(), &[0; 3]].concat(),
+        Topic::Kits(key) => [&[1, 48][..], key.as_bytes(), &[0; 3]].concat(),
     }
 }

@@ -9,7 +9,7 @@ use roastery_service::{
 
 use super::{
     At,
-    pairing::{act, follow, path_of, under_way},
+    pairing::{Unasked, act, follow, path_of, under_way},
     post,
     question::{ask, check_terminal},
 };
@@ -38,6 +38,9 @@ pub(crate) struct Options {
     /// Begin a further attempt, of five, with the members as they are
     #[arg(long, conflicts_with_all = ["group", "others", "again"])]
     new_attempt: bool,
+    /// Make no kit when the group is made: the host key stays on this machine
+    #[arg(long)]
+    no_kit: bool,
     /// End the pairing that is under way: nothing is made
     #[arg(long, conflicts_with_all = ["group", "others", "again", "new_attempt"])]
     cancel: bool,
@@ -45,6 +48,7 @@ pub(crate) struct Options {
 
 pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
+    let unasked = Unasked { accept: false, kit: options.no_kit };
     let known = under_way(&client, true)?;
     if options.cancel || options.again.is_some() || options.new_attempt {
         let Some(known) = known else {
@@ -61,7 +65,7 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
         return if options.no_wait {
             Ok(ExitCode::SUCCESS)
         } else {
-            follow(at, &client, pairing, false)
+            follow(at, &client, pairing, unasked)
         };
     }
     let is_new = options.group.is_some() || !options.others.is_empty();
@@ -75,7 +79,7 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
         )?,
     };
     show_lines(&pairing);
-    if options.no_wait { Ok(ExitCode::SUCCESS) } else { follow(at, &client, pairing, false) }
+    if options.no_wait { Ok(ExitCode::SUCCESS) } else { follow(at, &client, pairing, unasked) }
 }
 
 fn asked(

@@ -6,7 +6,7 @@ use roastery_service::view::{JoinLine, Pairing};
 
 use super::{
     At,
-    pairing::{act, follow, under_way},
+    pairing::{Unasked, act, follow, under_way},
     post,
     question::{ask, check_terminal},
 };
@@ -19,6 +19,9 @@ pub(crate) struct Options {
     /// Take part in what is offered without asking. The words are asked for all the same
     #[arg(long)]
     yes: bool,
+    /// Make no kit when the group is made: the host key stays on this machine
+    #[arg(long)]
+    no_kit: bool,
     /// End the pairing that is under way: nothing is made
     #[arg(long, conflicts_with_all = ["line", "yes"])]
     cancel: bool,
@@ -48,5 +51,5 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
         (None, Some(known)) => known,
         (None, None) => return Err(anyhow!("there is no line")),
     };
-    follow(at, &client, pairing, options.yes)
+    follow(at, &client, pairing, Unasked { accept: options.yes, kit: options.no_kit })
 }

@@ -16,6 +16,7 @@ mod hwi;
 mod init;
 mod invite;
 mod join;
+mod kit;
 mod local;
 mod log;
 mod naming;
@@ -33,6 +34,7 @@ mod sign;
 mod store;
 mod today;
 mod token;
+mod typed;
 mod url;
 mod watch;
 
@@ -135,6 +137,7 @@ pub(crate) enum Command {
     Keygen(group::Keygen),
     Change(change::Command),
     HostKey(host_key::Command),
+    Kit(kit::Options),
     Run,
     Stop,
     Config(config::Command),
@@ -175,6 +178,7 @@ pub(crate) use self::{
     init::Options as InitOptions,
     invite::Options as InviteOptions,
     join::Options as JoinOptions,
+    kit::Options as KitOptions,
     local::make_key,
     log::Log as LogOptions,
     question::{asked, check_terminal},
@@ -206,6 +210,7 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Console(options) => console::console(at, &options),
         Command::Change(command) => change::run(at, command),
         Command::HostKey(command) => host_key::run(at, &command),
+        Command::Kit(options) => kit::run(at, &options),
         Command::Run => run::run(at),
         Command::Stop => run::stop(at),
         Command::Sign(options) => sign::sign(at, options),

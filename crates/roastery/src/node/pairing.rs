@@ -1,14 +1,7 @@
 //! What `roastery invite` and `roastery join` show of a pairing, and ask. Both are views of the
 //! running node: leaving them ends nothing, and the same command goes on.
 
-use std::{
-    collections::BTreeSet,
-    io::{BufRead as _, IsTerminal as _, Write as _},
-    process::ExitCode,
-    sync::mpsc,
-    thread,
-    time::Duration,
-};
+use std::{collections::BTreeSet, process::ExitCode, thread};
 
 use anyhow::{Context as _, anyhow};
 use roastery_service::{
@@ -20,10 +13,11 @@ use roastery_service::{
     },
 };
 
-use super::{At, get, post, question::asked};
-
-/// How often the node is asked.
-const TURN: Duration = Duration::from_millis(300);
+use super::{
+    At, get, kit, post,
+    question::asked,
+    typed::{TURN, Typed, ask_for},
+};
 
 /// How often it is asked for a group whose key is made.
 const MOST_TURNS: u32 = 100;
@@ -55,50 +49,25 @@ pub(super) fn under_way(client: &Client, invites: bool) -> anyhow::Result<Option
     Ok(all.into_iter().rfind(is_meant))
 }
 
-/// Lines that a person types, read in a thread of their own, so that the node is looked at
-/// meanwhile.
-struct Typed(mpsc::Receiver<String>);
-
-impl Typed {
-    fn begin() -> Self {
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in std::io::stdin().lock().lines() {
-                let Ok(line) = line else { return };
-                if sender.send(line.trim().to_owned()).is_err() {
-                    return;
-                }
-            }
-        });
-        Self(lines)
-    }
-
-    /// Drops what was typed for the words of an attempt that is over.
-    fn forget(&self) {
-        self.0.try_iter().for_each(drop);
-    }
-
-    /// What was typed within a turn; an error when nothing more can be.
-    fn next(&self) -> anyhow::Result<Option<String>> {
-        match self.0.recv_timeout(TURN) {
-            Ok(line) => Ok(Some(line)),
-            Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err(anyhow!(
-                "the input has ended; the node goes on, and the same command without a line goes on with it"
-            )),
-        }
-    }
+/// What is not asked.
+#[derive(Clone, Copy)]
+pub(super) struct Unasked {
+    /// What is offered is accepted without a question.
+    pub(super) accept: bool,
+    /// No kit is made.
+    pub(super) kit: bool,
 }
 
-/// Follows a pairing until its group is made, and has words typed. With `yes` what is offered is
-/// accepted without a question.
+/// Follows a pairing until its group is made and its host key has left the machine, and has words
+/// typed.
 pub(super) fn follow(
     at: &At,
     client: &Client,
     mut pairing: Pairing,
-    yes: bool,
+    unasked: Unasked,
 ) -> anyhow::Result<ExitCode> {
     let mut said = Said::default();
+    let mut typed = None;
     loop {
         said.tell(&pairing);
         pairing = match pairing.state {
@@ -106,12 +75,28 @@ pub(super) fn follow(
                 thread::sleep(TURN);
                 get(client, &path_of(&pairing, ""))?
             }
-            PairingState::Offered => match accept(client, &pairing, yes)? {
+            PairingState::Offered => match accept(client, &pairing, unasked.accept)? {
                 Some(accepted) => accepted,
                 None => return Ok(ExitCode::FAILURE),
             },
-            PairingState::Comparing => compare(client, pairing)?,
-            PairingState::Agreed => return made(at, client, &pairing),
+            PairingState::Comparing => {
+                compare(client, pairing, typed.get_or_insert_with(Typed::begin))?
+            }
+            PairingState::Agreed => {
+                let group = made(client, &pairing)?;
+                if unasked.kit {
+                    say!(
+                        "The host key is still here: roastery kit words {}{}",
+                        shell_word(&group),
+                        at.argument()
+                    );
+                } else {
+                    let typed = typed.unwrap_or_else(Typed::begin);
+                    kit::write_paper(at, client, &group, &typed)?;
+                }
+                say!("  roastery status{}", at.argument());
+                return Ok(ExitCode::SUCCESS);
+            }
             PairingState::Ended => {
                 let why = pairing.ended.as_deref().map(visible).unwrap_or_default();
                 return Err(anyhow!("{why}. Nothing was made"));
@@ -199,8 +184,7 @@ fn missing(members: &[PairingMember]) -> Vec<String> {
 }
 
 /// Shows the own words, and takes those of the others until all are right.
-fn compare(client: &Client, mut pairing: Pairing) -> anyhow::Result<Pairing> {
-    let typed = Typed::begin();
+fn compare(client: &Client, mut pairing: Pairing, typed: &Typed) -> anyhow::Result<Pairing> {
     let mut attempt = 0;
     let mut asked_of = None;
     let mut confirmed_of = 0;
@@ -294,15 +278,6 @@ fn is_yes(answer: &str) -> bool {
     matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-fn ask_for(text: &str) {
-    let mut out = std::io::stderr();
-    let _ = write!(out, "{text}");
-    let _ = out.flush();
-    if !std::io::stdin().is_terminal() {
-        let _ = writeln!(out);
-    }
-}
-
 fn answer(name: &str, compared: &ComparedWord) -> String {
     let name = visible(name);
     match (compared.result, compared.left) {
@@ -319,8 +294,9 @@ fn answer(name: &str, compared: &ComparedWord) -> String {
     }
 }
 
-/// Waits until the key is made. What stands in its way is said; the node tries again.
-fn made(at: &At, client: &Client, pairing: &Pairing) -> anyhow::Result<ExitCode> {
+/// Waits until the key is made: the group's id. What stands in its way is said; the node tries
+/// again.
+fn made(client: &Client, pairing: &Pairing) -> anyhow::Result<String> {
     let keygen = pairing.keygen.as_deref().context("the pairing has no key generation")?;
     let group = pairing.group.as_deref().map(visible).unwrap_or_default();
     say!(
@@ -331,8 +307,13 @@ fn made(at: &At, client: &Client, pairing: &Pairing) -> anyhow::Result<ExitCode>
         let all: Vec<KeygenStatus> = get(client, "/v1/ceremonies")?;
         match all.into_iter().find(|one| one.keygen == keygen) {
             Some(one) if one.state == KeygenState::Done => {
-                show_ready(at, &group, address_of(client, one.group.as_deref())?.as_deref());
-                return Ok(ExitCode::SUCCESS);
+                let id = one.group.as_deref().context("the key generation has made no group")?;
+                let (name, address) = made_group(client, id)?;
+                say!("{group} is ready.");
+                if let Some(address) = address {
+                    say!("Its first address, the same at all members:\n  {address}");
+                }
+                return Ok(name);
             }
             Some(one) if matches!(one.state, KeygenState::Ended | KeygenState::Failed) => {
                 return Err(anyhow!("the key was not made: {}", visible(&one.text)));
@@ -345,25 +326,15 @@ fn made(at: &At, client: &Client, pairing: &Pairing) -> anyhow::Result<ExitCode>
     }
 }
 
-/// The first address of this group. The key is made a moment before its group runs here.
-fn address_of(client: &Client, id: Option<&str>) -> anyhow::Result<Option<String>> {
+/// What this group is called here, and its first address. The key is made a moment before its group
+/// runs here.
+fn made_group(client: &Client, id: &str) -> anyhow::Result<(String, Option<String>)> {
     for _ in 0..MOST_TURNS {
         let status: Status = get(client, "/v1/status")?;
-        if let Some(made) = status.groups.into_iter().find(|one| Some(one.id.as_str()) == id) {
-            return Ok(made.address);
+        if let Some(made) = status.groups.into_iter().find(|one| one.id == id) {
+            return Ok((made.name, made.address));
         }
         thread::sleep(TURN);
     }
-    Ok(None)
-}
-
-fn show_ready(at: &At, group: &str, address: Option<&str>) {
-    say!("{group} is ready.");
-    if let Some(address) = address {
-        say!("Its first address, the same at all members:\n  {address}");
-    }
-    say!(
-        "The host key of this group is in the store of this node, and in its backups:\nroastery backup makes one."
-    );
-    say!("  roastery status{}", at.argument());
+    Err(anyhow!("the key is made, and its group does not run here yet: roastery status says why"))
 }

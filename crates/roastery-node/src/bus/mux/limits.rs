@@ -28,10 +28,10 @@ impl MuxLimits {
     }
 }
 
-/// Room for 64 groups and key generations, with the epochs of each key.
+/// Room for 64 groups and key generations, with the epochs of each key and the kits of its members.
 impl Default for MuxLimits {
     fn default() -> Self {
-        Self { max_channels: 128, queues: QueueLimits::default() }
+        Self { max_channels: 192, queues: QueueLimits::default() }
     }
 }
 

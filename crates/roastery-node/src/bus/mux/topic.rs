@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use roastery_protocol::{GroupId, KeyId, KeygenId, PlanId, change, keygen, member::frame::Frame};
+use roastery_protocol::{
+    GroupId, KeyId, KeygenId, PlanId, change, keygen, kit::KitMessage, member::frame::Frame,
+};
 
 /// What a channel is for: every message of the protocol names one of these in its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +17,8 @@ pub enum Topic {
     Change(PlanId),
     /// The epochs of a key.
     Key(KeyId),
+    /// The kits of a key's members.
+    Kits(KeyId),
 }
 
 impl Topic {
@@ -26,7 +30,8 @@ impl Topic {
         let keygen = keygen::message::Envelope::peek_keygen(message).map(Self::Keygen);
         let plan = change::message::Envelope::peek_plan(message).map(Self::Change);
         let key = change::message::LineageMessage::peek_key(message).map(Self::Key);
-        group.into_iter().chain(keygen).chain(plan).chain(key)
+        let kits = KitMessage::peek_key(message).map(Self::Kits);
+        group.into_iter().chain(keygen).chain(plan).chain(key).chain(kits)
     }
 }
 
@@ -37,6 +42,7 @@ impl fmt::Display for Topic {
             Self::Keygen(keygen) => write!(f, "ceremony {keygen}"),
             Self::Change(plan) => write!(f, "change {plan}"),
             Self::Key(key) => write!(f, "key {key}"),
+            Self::Kits(key) => write!(f, "kits of key {key}"),
         }
     }
 }

@@ -7,6 +7,7 @@ mod draft;
 mod epochs;
 mod hook;
 mod keygen;
+mod kit;
 mod pairing;
 mod records;
 mod request;

@@ -54,7 +54,10 @@ impl Service {
             self.learn_names(file.invitation());
         }
         members.iter().for_each(|peer| self.reach(peer.clone()));
-        self.make_room(1, &name).await?;
+        self.make_room(2, &name).await?;
+        if let Err(error) = self.open_kits(kept.group.key_id(), members.clone()) {
+            tracing::error!(group = %name, %error, "kits of its members are neither sent nor kept");
+        }
         let channel = self.open_channel(Topic::Group(id), members)?;
         let not_ready = |error: ConfigError| ServiceError::NotReady(error.into());
         let GroupSettings { section, policy, scripts, search_depth } =

@@ -308,8 +308,8 @@ impl Service {
 
     async fn run_keygen(self: &Arc<Self>, keygen: &Arc<KeygenService>) -> Result<(), ServiceError> {
         let invitation = &keygen.invitation;
-        // One channel for the key generation, and one for the group that it makes.
-        self.make_room(2, keygen.name.as_str()).await?;
+        // One channel for the key generation, and two for the group that it makes and its kits.
+        self.make_room(3, keygen.name.as_str()).await?;
         let members = invitation.members().iter().map(|member| member.peer.clone());
         let channel = self.open_channel(Topic::Keygen(invitation.id()), members)?;
         let host_key = self.shared.folder.resolve(&self.config.host_key);

@@ -28,8 +28,14 @@ impl Service {
     ) -> Result<Arc<Group>, ServiceError> {
         let wanted = wanted.as_deref().map(name_of_group).transpose()?;
         let host_key = self.shared.folder.resolve(&self.config.host_key);
-        let recovery =
-            RecoveryFile::decode(&file).map_err(|error| ServiceError::Invalid(error.into()))?;
+        let recovery = match RecoveryFile::decode(&file) {
+            Ok(recovery) => recovery,
+            Err(error) => {
+                // Without a host key no file helps.
+                self.shared.host_key.read(host_key).await?;
+                return Err(ServiceError::Invalid(error.into()));
+            }
+        };
         let group = recovery.group().clone();
         let own = group.members().iter().filter(|member| member.peer == self.peer);
         let own: Vec<Point> = own.map(|member| member.host_key).collect();

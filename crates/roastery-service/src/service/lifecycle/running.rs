@@ -107,6 +107,7 @@ impl Service {
             changes: Mutex::default(),
             keys: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
+            kits: crate::service::Kits::default(),
             pairings: PairingsHere { key, calls, all: tokio::sync::Mutex::default() },
             joining: tokio::sync::Mutex::default(),
             wallets,

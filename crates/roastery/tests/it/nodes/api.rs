@@ -205,6 +205,10 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
     let word = json!({ "attempt": 1, "member": "ben", "word": "orbit" });
     let operations: &[(&str, &str, &str, &Value, u16)] = &[
         ("GET", "/v1/status", "/v1/status", &none, 200),
+        ("GET", "/v1/kits", "/v1/kits", &none, 200),
+        ("POST", "/v1/kits/{name}", "/v1/kits/local", &none, 409),
+        ("POST", "/v1/kits/{name}/confirm", "/v1/kits/local/confirm", &json!({ "words": [] }), 409),
+        ("GET", "/v1/kits/{name}/file", "/v1/kits/local/file", &none, 404),
         ("GET", "/v1/pairings", "/v1/pairings", &none, 200),
         ("POST", "/v1/pairings", "/v1/pairings", &none, 422),
         ("POST", "/v1/pairings/join", "/v1/pairings/join", &json!({ "line": "?" }), 422),

@@ -2,6 +2,7 @@
 //! say to each other is passed by the test.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::net::UnixStream,
@@ -14,7 +15,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::support::{free_ports, fresh_folder, roastery};
+use super::support::{free_ports, fresh_folder, roastery, roastery_typed};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -53,16 +54,22 @@ fn run(folder: &Path, log: &Path) -> Ends {
 impl Person {
     /// `setup`, and the node runs.
     fn new(folder: &Path, name: &str, port: u16) -> Self {
+        let own = Self::set_up(folder, name, port);
+        let node = run(&own, &folder.join(format!("{name}.log")));
+        let person = Self { folder: own, node };
+        person.answers();
+        person
+    }
+
+    /// `setup` alone: the folder.
+    fn set_up(folder: &Path, name: &str, port: u16) -> PathBuf {
         let (words, own) = (folder.join("words"), folder.join(name));
         fs::write(&words, PASSPHRASE).unwrap();
         let (words, port) = (at(&words), port.to_string());
         let setup = ["setup", "--yes", "--name", name, "--address", "127.0.0.1", "--lan"];
         let options = ["--port", &port, "--passphrase-file", &words, "--folder", &at(&own)];
         roastery(&[&setup[..], &options[..]].concat(), &[]).well();
-        let node = run(&own, &folder.join(format!("{name}.log")));
-        let person = Self { folder: own, node };
-        person.answers();
-        person
+        own
     }
 
     /// Waits until the node runs.
@@ -151,6 +158,39 @@ impl Screen {
         words.iter().for_each(|word| writeln!(keyboard, "{word}").unwrap());
     }
 
+    /// The ten words of the paper that is shown are typed back where they are asked for. With
+    /// `wrong` the first one is wrong at first.
+    fn types_paper_back(&mut self, wrong: bool) -> BTreeMap<usize, String> {
+        let begun = Instant::now();
+        let asked_in_all = if wrong { 4 } else { 2 };
+        let (mut words, mut asked, mut answered) = (BTreeMap::new(), Vec::new(), 0);
+        let mut read = self.seen.len();
+        while answered < asked_in_all {
+            if let Some(number) = asked.get(answered).filter(|_| words.len() == 10) {
+                let right: &String = &words[number];
+                let other = if right == "zoo" { "abandon" } else { "zoo" };
+                let word = if wrong && answered == 0 { other } else { right };
+                self.types(&[word]);
+                answered += 1;
+                continue;
+            }
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            let line = self.lines.recv_timeout(left);
+            self.seen.push(line.unwrap_or_else(|_| panic!("no paper: {:#?}", self.seen)));
+            for line in &self.seen[read..] {
+                if let Some(number) = line.strip_prefix("Word ") {
+                    asked.push(number.trim_end_matches([':', ' ']).parse::<usize>().unwrap());
+                }
+                let parts: Vec<&str> = line.split_whitespace().collect();
+                for pair in parts.chunks(2).filter(|_| parts.len() == 10) {
+                    words.insert(pair[0].parse::<usize>().unwrap(), pair[1].to_owned());
+                }
+            }
+            read = self.seen.len();
+        }
+        words
+    }
+
     fn ends_well(mut self) {
         let status = self.child.0.wait().unwrap();
         assert!(status.success(), "{:#?}", self.seen);
@@ -220,6 +260,34 @@ fn three_people_found_a_group_by_lines_and_words_with_two_commands_each() {
         screen.after("  bc1p")
     });
     assert!(addresses.iter().all(|address| *address == addresses[0]), "{addresses:?}");
+    let key_files =
+        |person: &Person| fs::read_dir(person.folder.join("node.store.epochs")).unwrap().count();
+    // A host key stays until words of its paper were typed back.
+    let kit = |person: &Person| roastery(&["kit", "--folder", &at(&person.folder)], &[]);
+    let said = kit(&anna);
+    assert!(said.status != 0 && said.out.contains("the host key is still here"), "{said:?}");
+    assert_eq!(key_files(&anna), 2);
+    inviting.types_paper_back(true);
+    assert!(inviting.seen.iter().any(|line| line.contains("is not the one that was shown")));
+    inviting.after("bert and cleo keep your sealed kit. The host key has left this machine.");
+    berts.types_paper_back(false);
+    let cleos_paper = cleos.types_paper_back(false);
+    for screen in [&mut berts, &mut cleos] {
+        screen.after("The host key has left this machine.");
+    }
+    for person in [&anna, &bert, &cleo] {
+        let said = kit(person);
+        assert!(said.status == 0 && said.out.contains("has left this machine"), "{said:?}");
+        assert_eq!(said.out.matches("keeps it; has shown it last").count(), 2, "{said:?}");
+        assert_eq!(said.out.matches("its own sealed kit is kept here").count(), 2, "{said:?}");
+        assert_eq!(key_files(person), 1);
+    }
+    // There is nothing to make a further kit of. The sealed one is public.
+    let (status, said) = anna.call("POST", "/v1/kits/treasury", "null");
+    assert_eq!((status, &said["code"]), (409, &json!("conflict")), "{said}");
+    let file = at(&folder.join("kit"));
+    roastery(&["kit", "export", "treasury", &file, "--folder", &at(&anna.folder)], &[]).well();
+    assert_eq!(fs::read(&file).unwrap().len(), 240);
     for screen in [inviting, berts, cleos] {
         screen.ends_well();
     }
@@ -232,6 +300,64 @@ fn three_people_found_a_group_by_lines_and_words_with_two_commands_each() {
         })
         .to_vec();
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    cleo_returns(&folder, [anna, bert, cleo], port + 2, &cleos_paper);
+}
+
+/// Cleo's disk is lost. With what the others keep and her paper she is back, and signs with Bert.
+fn cleo_returns(
+    folder: &Path,
+    [anna, bert, cleo]: [Person; 3],
+    port: u16,
+    paper: &BTreeMap<usize, String>,
+) {
+    drop(cleo.node);
+    fs::remove_dir_all(&cleo.folder).unwrap();
+    let (kit, altered) = (folder.join("kit-of-cleo"), folder.join("altered-kit"));
+    let export = ["kit", "export", "treasury", &at(&kit), "--of", "cleo"];
+    roastery(&[&export[..], &["--folder", &at(&bert.folder)]].concat(), &[]).well();
+    let recovery = at(&folder.join("treasury.recovery"));
+    let export = ["group", "export", "treasury", "--recovery-file", &recovery];
+    roastery(&[&export[..], &["--folder", &at(&bert.folder)]].concat(), &[]).well();
+    drop(anna);
+
+    let returned = Person::set_up(folder, "cleo", port);
+    let words: Vec<&str> = paper.values().map(String::as_str).collect();
+    let passphrase = [("ROASTERY_PASSPHRASE", PASSPHRASE)];
+    let restore = |kit: &Path, words: &str| {
+        let arguments = ["kit", "restore", &at(kit), &recovery, "--folder", &at(&returned)];
+        roastery_typed(&arguments, &passphrase, words)
+    };
+    let mut swapped = words.clone();
+    swapped.swap(0, 1);
+    if words[0] != words[1] {
+        let refused = restore(&kit, &swapped.join(" "));
+        assert!(refused.status != 0, "{refused:?}");
+    }
+    let mut bytes = fs::read(&kit).unwrap();
+    bytes[200] ^= 1;
+    fs::write(&altered, bytes).unwrap();
+    let refused = restore(&altered, &words.join(" "));
+    assert!(refused.err.contains("or it was altered"), "{refused:?}");
+    restore(&kit, &words.join(" ")).well();
+    // A node that is used is not overwritten.
+    let refused = restore(&kit, &words.join(" "));
+    assert!(refused.err.contains("has been used"), "{refused:?}");
+
+    let node = run(&returned, &folder.join("cleo-again.log"));
+    let cleo = Person { folder: returned, node };
+    cleo.answers();
+    // The share is here, no host key is, and Anna's node is off.
+    assert_eq!(fs::read_dir(cleo.folder.join("node.store.epochs")).unwrap().count(), 1);
+    let signs = ["sign", "--group", "treasury", "--text", "back", "--wait", "0"];
+    let asked = roastery(&[&signs[..], &["--folder", &at(&cleo.folder)]].concat(), &[]);
+    let session = asked.out.lines().find_map(|line| line.strip_prefix("Request"));
+    let session = session.unwrap_or_else(|| panic!("{asked:?}")).trim().to_owned();
+    let begun = Instant::now();
+    let approve = ["approve", &session, "--yes", "--wait", "5", "--folder", &at(&bert.folder)];
+    while !roastery(&approve, &[]).out.contains("Signature") {
+        assert!(begun.elapsed() < PATIENCE, "Cleo and Bert do not sign");
+        sleep(Duration::from_millis(300));
+    }
 }
 
 #[test]

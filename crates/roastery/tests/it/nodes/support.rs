@@ -82,6 +82,17 @@ pub(crate) fn roastery(arguments: &[&str], environment: &[(&str, &str)]) -> Said
     Said::of(command.output().unwrap())
 }
 
+/// The same with a line that is typed.
+pub(crate) fn roastery_typed(arguments: &[&str], environment: &[(&str, &str)], line: &str) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roastery"));
+    command.args(arguments).envs(environment.iter().copied());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may end before it reads.
+    let _ = writeln!(child.stdin.take().unwrap(), "{line}");
+    Said::of(child.wait_with_output().unwrap())
+}
+
 impl Group {
     pub(crate) fn start(name: &str, signers: u16, threshold: u16) -> Self {
         Self::start_with(name, signers, threshold, &[])

@@ -40,8 +40,9 @@ fn a_reader_sees_everything_that_is_no_act_and_does_nothing() {
             // Secrets of the store, lines that let in who has them, what reads all records, and
             // where secrets are.
             let acts = ["/v1/backup", "/v1/tokens", "/v1/audit/chain", "/v1/config", "/v1/hooks"];
-            let forbidden =
-                acts.contains(&template.as_str()) || template.starts_with("/v1/pairings");
+            let forbidden = acts.contains(&template.as_str())
+                || template.starts_with("/v1/pairings")
+                || template.starts_with("/v1/kits");
             assert_eq!(answer.status == 403, forbidden, "{path}: {answer:?}");
         }
     }

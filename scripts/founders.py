@@ -101,7 +101,6 @@ class Person:
         self.home = os.path.join(run.folder, name)
         os.mkdir(self.home)
         self.node = None
-        self.groups = 0
         self.forget_costs()
 
     def forget_costs(self):

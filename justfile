@@ -7,7 +7,7 @@ default:
     @just --list
 
 # Everything that must hold before a change is taken.
-ci: lint dependencies test embedding features docs book package readme findings (chaos "60") manual api browser alerts namespaces founding screens simulate refusals
+ci: lint dependencies test embedding features docs book package readme findings (chaos "60") manual api browser alerts namespaces nat founding screens simulate refusals
 
 # Formatting, lints, and what a compiler does not look at.
 lint:
@@ -140,6 +140,10 @@ alerts: program
 # Five nodes with addresses of their own: cut off, and over a bad network.
 namespaces: program
     scripts/timed scripts/namespaces {{program}}
+
+# Members behind routers, addresses that change, and IPv6 alone.
+nat: program
+    scripts/timed scripts/nat {{program}}
 
 # Three people found groups at terminals: what they type, and kills in each state of a pairing.
 founding: program

@@ -53,7 +53,9 @@
 
 mod address;
 mod admission;
+mod caught;
 mod frame;
+mod gate;
 mod handler;
 mod key;
 mod links;
@@ -63,6 +65,7 @@ mod pairing;
 mod peers;
 mod published;
 mod redial;
+mod relaying;
 mod resolve;
 mod roster;
 mod run;
@@ -93,11 +96,14 @@ pub use self::pairing::{
 pub use self::peers::PeersError;
 pub use self::roster::Roster;
 pub use self::settings::{P2pSettings, P2pSettingsError};
-pub use self::whereabouts::{TransportSignature, Whereabouts, WhereaboutsError, is_card_of_peer};
+pub use self::whereabouts::{
+    MAX_SEQUENCE, TransportSignature, Whereabouts, WhereaboutsError, is_card_of_peer,
+};
 pub use libp2p::Multiaddr;
 
 use self::links::Links;
 use self::peers::Peers;
+use self::relaying::Charges;
 use self::run::Run;
 use self::swarm::Behaviour;
 
@@ -108,6 +114,7 @@ pub struct Endpoint {
     peer: PeerId,
     settings: P2pSettings,
     silent: Vec<Multiaddr>,
+    charges: Charges,
 }
 
 impl Endpoint {
@@ -125,11 +132,12 @@ impl Endpoint {
         settings: P2pSettings,
     ) -> Result<Self, BindError> {
         let settings = settings.check()?;
-        let mut swarm = swarm::build(&key, &settings).map_err(|_| BindError::Key)?;
+        let charges = Charges::default();
+        let mut swarm = swarm::build(&key, &settings, &charges).map_err(|_| BindError::Key)?;
         let listen: Vec<Multiaddr> = listen.iter().map(ListenAddress::to_multiaddr).collect();
         let silent = listen::listen(&mut swarm, &listen).await?;
         let peer = key.peer();
-        Ok(Self { swarm, key, peer, settings, silent })
+        Ok(Self { swarm, key, peer, settings, silent, charges })
     }
 
     /// The peer id of this node, which the others' rosters must name.
@@ -172,6 +180,7 @@ impl Endpoint {
             swarm: self.swarm,
             links: links.clone(),
             roster: roster.clone(),
+            charges: self.charges,
             drain_timeout: self.settings.drain_timeout,
         };
         let task = tokio::spawn(run.until(dropped));

@@ -42,14 +42,21 @@ struct Peer {
     changed: Notify,
 }
 
+/// A connection, and the peer that relays it.
+#[derive(Debug)]
+struct Way {
+    connection: ConnectionId,
+    through: Option<PeerId>,
+}
+
 #[derive(Debug)]
 struct PeerState {
     /// It was removed from the roster: nothing is received from it or sent to it any more.
     removed: bool,
     outbound: Lane,
-    /// The connections, the newest one last. Messages go out over the newest: an older one may be
-    /// left from before the peer's restart.
-    links: Vec<ConnectionId>,
+    /// The connections, the newest one last and relayed ones before direct ones. Messages go out
+    /// over the last: an older one may be left from before the peer's restart.
+    links: Vec<Way>,
     stats: LinkStats,
 }
 
@@ -195,7 +202,9 @@ impl Links {
         let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
         let links = peers.iter().map(|(name, peer)| {
             let state = lock(&peer.state);
-            (name.clone(), LinkStats { outbound: state.outbound.stats(), ..state.stats })
+            let through = state.links.last().and_then(|way| way.through.clone());
+            let outbound = state.outbound.stats();
+            (name.clone(), LinkStats { outbound, through, ..state.stats.clone() })
         });
         let links: Vec<_> = links.collect();
         drop(peers);
@@ -236,18 +245,23 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// `None` if the peer is not in the roster.
+    /// `None` if the peer is not in the roster. `through` is the peer that relays it.
     pub(super) fn open(
         links: &Arc<Links>,
         name: &PeerId,
         connection: ConnectionId,
+        through: Option<PeerId>,
     ) -> Option<Self> {
         let peer = links.peer(name)?;
         let mut state = lock(&peer.state);
         if state.removed {
             return None;
         }
-        state.links.push(connection);
+        let at = match through {
+            Some(_) => state.links.partition_point(|way| way.through.is_some()),
+            None => state.links.len(),
+        };
+        state.links.insert(at, Way { connection, through });
         state.stats.connections += 1;
         let mut reader = None;
         if state.stats.awaited_since.take().is_some() {
@@ -287,7 +301,7 @@ impl Link {
     /// The next message to send over this link, if one is queued.
     pub(super) fn next(&self) -> Option<Bytes> {
         let mut state = lock(&self.peer.state);
-        if state.links.last() != Some(&self.connection) {
+        if state.links.last().is_none_or(|way| way.connection != self.connection) {
             return None;
         }
         match state.outbound.pop()? {
@@ -319,7 +333,7 @@ impl Drop for Link {
         if state.removed {
             return;
         }
-        state.links.retain(|other| *other != self.connection);
+        state.links.retain(|way| way.connection != self.connection);
         let mut reader = None;
         if state.links.is_empty() {
             state.stats.awaited_since = Some(Instant::now());

@@ -1,19 +1,21 @@
 //! Which peers are admitted and dialled, and which connections are closed.
 
+mod calling;
+mod relays;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, Stream};
+use futures_util::stream::FuturesUnordered;
 use libp2p::connection_limits::Exceeded;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
-use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, ListenError, NetworkBehaviour,
     ToSwarm,
@@ -21,13 +23,16 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId as NetworkPeer};
 use tokio::time::{Sleep, sleep_until};
 
+use self::calling::{Call, Resolved, random};
+use self::relays::Relays;
 use super::admission::{Admission, RateLimited};
+use super::gate::is_relayed;
 use super::handler::{End, Handler};
 use super::key::name;
 use super::links::{Link, Links};
 use super::pairing::Shared;
 use super::redial::{Pauses, Redial};
-use super::resolve::Resolver;
+use super::resolve::{MOST_OF_A_CALL, Resolver};
 use super::roster::Listed;
 use roastery_node::bus::LinkStats;
 use roastery_protocol::group::PeerId;
@@ -39,12 +44,19 @@ pub(super) struct Rules {
     pub(super) pauses: Pauses,
     /// How long the peer with the greater name waits for the other one's dial.
     pub(super) head_start: Duration,
+    /// Whether members that cannot be dialled are reached through others.
+    pub(super) relay: bool,
 }
 
 /// The peer is not in the roster.
 #[derive(Debug, thiserror::Error)]
 #[error("the peer is not in the roster")]
 struct Stranger;
+
+/// A member has named more addresses than are dialled at once.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} addresses of one dial: at most {MOST_OF_A_CALL} are allowed")]
+struct TooManyAddresses(usize);
 
 /// The connections between the members of the roster.
 pub(super) struct Members {
@@ -55,6 +67,7 @@ pub(super) struct Members {
     admission: Admission,
     todo: VecDeque<ToSwarm<Infallible, Infallible>>,
     alarm: Pin<Box<Sleep>>,
+    relays: Relays,
     resolver: Resolver,
     /// The lookups of names of peers that are to be dialled: at most one of each peer.
     lookups: FuturesUnordered<BoxFuture<'static, Resolved>>,
@@ -65,21 +78,23 @@ pub(super) struct Members {
     guests: BTreeMap<ConnectionId, NetworkPeer>,
 }
 
-/// The addresses at which a peer is to be dialled now.
-struct Resolved {
-    peer: NetworkPeer,
-    /// The number of the peer's entry in the roster.
-    since: u64,
-    addresses: Vec<Multiaddr>,
-}
-
 struct Member {
     name: PeerId,
     listed: Listed,
     redial: Redial,
-    /// The connections, the newest one last.
-    connections: Vec<ConnectionId>,
+    /// The dial that is under way.
+    call: Option<Call>,
+    /// How often it was dialled through relays.
+    relayed_calls: usize,
+    /// The connections, the newest one last and relayed ones before direct ones.
+    connections: Vec<Connection>,
     most_connections: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Connection {
+    id: ConnectionId,
+    relayed: bool,
 }
 
 impl Member {
@@ -102,9 +117,15 @@ impl Member {
             name: name(&peer),
             listed,
             redial: Redial::new(rules.pauses, head_start, now),
+            call: None,
+            relayed_calls: 0,
             connections: Vec::new(),
             most_connections,
         }
+    }
+
+    fn is_direct(&self) -> bool {
+        self.connections.iter().any(|connection| !connection.relayed)
     }
 }
 
@@ -125,6 +146,7 @@ impl Members {
             admission: Admission::new(0),
             todo: VecDeque::new(),
             alarm: Box::pin(sleep_until(Instant::now().into())),
+            relays: Relays::default(),
             resolver,
             lookups: FuturesUnordered::new(),
             ending: false,
@@ -189,14 +211,22 @@ impl Members {
         self.todo.push_back(ToSwarm::CloseConnection { peer_id: peer, connection });
     }
 
+    /// A member has said whether it relays for others.
+    pub(super) fn offers_to_relay(&mut self, connection: ConnectionId, offers: bool) {
+        self.relays.offers(connection, offers && self.rules.relay);
+    }
+
+    /// `at` is where the other end is, or the relay of a connection that is relayed.
     fn let_in(
         &mut self,
         peer: NetworkPeer,
         connection: ConnectionId,
         from: Option<&Multiaddr>,
+        at: &Multiaddr,
     ) -> Result<Handler, ConnectionDenied> {
+        let relayed = is_relayed(at);
         let Some(member) = self.members.get(&peer).filter(|_| !self.ending) else {
-            if !self.ending && self.pairing.admits(&peer, connection, from) {
+            if !self.ending && !relayed && self.pairing.admits(&peer, connection, from) {
                 self.admission.leave(connection);
                 self.guests.insert(connection, peer);
                 return Ok(Handler::of_guest(self.rules.stall));
@@ -206,33 +236,44 @@ impl Members {
         };
         self.admission.leave(connection);
         // The same number as in the list of this member, so that both agree on which is the newest.
-        let link = Link::open(&self.links, &member.name, connection);
+        let through = match relayed {
+            true => self.relays.relay_at(at).filter(|relay| self.members.contains_key(relay)),
+            false => None,
+        };
+        if relayed && through.is_none() {
+            return Err(ConnectionDenied::new(Stranger));
+        }
+        let through = through.map(|relay| name(&relay));
+        let link = Link::open(&self.links, &member.name, connection, through);
         let link = link.ok_or_else(|| ConnectionDenied::new(Stranger))?;
         Ok(Handler::new(link, self.rules.stall))
     }
 
-    fn connected(&mut self, peer: NetworkPeer, connection: ConnectionId) {
+    fn connected(&mut self, peer: NetworkPeer, id: ConnectionId, at: &Multiaddr, relayed: bool) {
         let Some(member) = self.members.get_mut(&peer) else { return };
-        member.redial.connected(Instant::now());
-        member.connections.push(connection);
+        if relayed {
+            member.redial.relayed(Instant::now());
+            let first_direct = member.connections.partition_point(|other| other.relayed);
+            member.connections.insert(first_direct, Connection { id, relayed });
+        } else {
+            member.redial.connected(Instant::now());
+            member.connections.push(Connection { id, relayed });
+            self.relays.connected(id, peer, at);
+        }
         if member.connections.len() > member.most_connections {
             let oldest = member.connections.remove(0);
-            self.give_up(peer, oldest, |stats| stats.replaced += 1);
+            self.give_up(peer, oldest.id, |stats| stats.replaced += 1);
         }
     }
 
-    fn disconnected(&mut self, peer: NetworkPeer, connection: ConnectionId, remaining: usize) {
+    fn disconnected(&mut self, peer: NetworkPeer, id: ConnectionId, remaining: usize) {
+        self.relays.disconnected(id);
         let Some(member) = self.members.get_mut(&peer) else { return };
-        member.connections.retain(|other| *other != connection);
-        if remaining == 0 {
+        let was_direct = member.is_direct();
+        member.connections.retain(|other| other.id != id);
+        if remaining == 0 || was_direct && !member.is_direct() {
             member.redial.disconnected(Instant::now(), random());
         }
-    }
-
-    fn not_reached(&mut self, peer: NetworkPeer) {
-        let Some(member) = self.members.get_mut(&peer) else { return };
-        self.links.count(&member.name, |stats| stats.failed_dials += 1);
-        member.redial.failed(Instant::now(), random());
     }
 
     fn not_let_in(&mut self, error: &ListenError) {
@@ -249,65 +290,6 @@ impl Members {
             _ => refusals.failed_handshakes += 1,
         });
     }
-
-    /// The next dial that is due and whose addresses are resolved.
-    fn poll_call(&mut self, context: &mut Context<'_>) -> Poll<DialOpts> {
-        loop {
-            while self.poll_due(context).is_ready() {}
-            let Poll::Ready(Some(resolved)) = Pin::new(&mut self.lookups).poll_next(context) else {
-                return Poll::Pending;
-            };
-            // If no address was found the peer is due again later, and that time is waited for.
-            if let Some(call) = self.place_call(resolved) {
-                return Poll::Ready(call);
-            }
-        }
-    }
-
-    /// Dials a peer at its resolved addresses, unless it is connected or removed by now.
-    fn place_call(&mut self, resolved: Resolved) -> Option<DialOpts> {
-        let Resolved { peer, since, addresses } = resolved;
-        let member = self.members.get(&peer)?;
-        if member.listed.since != since || !member.redial.is_calling() {
-            return None;
-        }
-        if addresses.is_empty() {
-            self.not_reached(peer);
-            return None;
-        }
-        let call = DialOpts::peer_id(peer).addresses(addresses);
-        Some(call.condition(PeerCondition::DisconnectedAndNotDialing).build())
-    }
-
-    /// Begins the next dial that is due.
-    fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let callable =
-            self.members.iter_mut().filter(|(_, member)| !member.listed.addresses.is_empty());
-        let due = callable.filter_map(|(peer, member)| Some((member.redial.next()?, peer, member)));
-        let Some((time, peer, member)) = due.min_by_key(|(time, ..)| *time) else {
-            return Poll::Pending;
-        };
-        if time > Instant::now() {
-            self.alarm.as_mut().reset(time.into());
-            if self.alarm.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
-            }
-        }
-        member.redial.calls();
-        let (peer, since) = (*peer, member.listed.since);
-        let resolver = self.resolver.clone();
-        let found = resolver.resolve(member.name.clone(), member.listed.addresses.clone());
-        self.lookups
-            .push(Box::pin(async move { Resolved { peer, since, addresses: found.await } }));
-        Poll::Ready(())
-    }
-}
-
-/// For the jitter of the back-off only, so that a failure is no harm.
-fn random() -> u32 {
-    let mut bytes = [0; 4];
-    let _ = getrandom::fill(&mut bytes);
-    u32::from_le_bytes(bytes)
 }
 
 impl NetworkBehaviour for Members {
@@ -317,49 +299,82 @@ impl NetworkBehaviour for Members {
     fn handle_pending_inbound_connection(
         &mut self,
         connection: ConnectionId,
-        _: &Multiaddr,
+        local: &Multiaddr,
         from: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        self.admission.admit(connection, from, Instant::now()).map_err(ConnectionDenied::new)
+        let mut source = from;
+        if is_relayed(local) {
+            // The relay names who asked for it. A stranger costs no handshake.
+            let named = from.iter().find_map(|part| match part {
+                Protocol::P2p(peer) => Some(peer),
+                _ => None,
+            });
+            if named.is_none_or(|peer| !self.members.contains_key(&peer)) {
+                return Err(ConnectionDenied::new(Stranger));
+            }
+            source = local;
+        }
+        self.admission.admit(connection, source, Instant::now()).map_err(ConnectionDenied::new)
     }
 
     fn handle_established_inbound_connection(
         &mut self,
         connection: ConnectionId,
         peer: NetworkPeer,
-        _: &Multiaddr,
+        local: &Multiaddr,
         from: &Multiaddr,
     ) -> Result<Handler, ConnectionDenied> {
-        self.let_in(peer, connection, Some(from))
+        let at = if is_relayed(local) { local } else { from };
+        self.let_in(peer, connection, Some(from), at)
+    }
+
+    fn handle_pending_outbound_connection(
+        &mut self,
+        _: ConnectionId,
+        _: Option<NetworkPeer>,
+        addresses: &[Multiaddr],
+        _: Endpoint,
+    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
+        // Those of a direct connection beside a relayed one come from the other member.
+        match addresses.len() {
+            0..=MOST_OF_A_CALL => Ok(Vec::new()),
+            many => Err(ConnectionDenied::new(TooManyAddresses(many))),
+        }
     }
 
     fn handle_established_outbound_connection(
         &mut self,
         connection: ConnectionId,
         peer: NetworkPeer,
-        _: &Multiaddr,
+        at: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<Handler, ConnectionDenied> {
-        self.let_in(peer, connection, None)
+        self.let_in(peer, connection, None, at)
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
             FromSwarm::ConnectionEstablished(made) => {
-                self.connected(made.peer_id, made.connection_id);
+                let (at, relayed) =
+                    (made.endpoint.get_remote_address(), made.endpoint.is_relayed());
+                self.connected(made.peer_id, made.connection_id, at, relayed);
             }
             FromSwarm::ConnectionClosed(gone) => {
                 self.guests.remove(&gone.connection_id);
                 self.disconnected(gone.peer_id, gone.connection_id, gone.remaining_established);
             }
             FromSwarm::DialFailure(failure) => {
-                failure.peer_id.into_iter().for_each(|peer| self.not_reached(peer));
+                let call = failure.connection_id;
+                failure.peer_id.into_iter().for_each(|peer| self.call_failed(peer, call));
             }
             FromSwarm::ListenFailure(failure) => {
                 self.admission.leave(failure.connection_id);
                 self.guests.remove(&failure.connection_id);
                 self.not_let_in(failure.error);
+            }
+            FromSwarm::ListenerClosed(closed) => {
+                self.relays.ended(closed.listener_id, Instant::now());
             }
             _ => {}
         }
@@ -384,6 +399,9 @@ impl NetworkBehaviour for Members {
         }
         if self.ending {
             return Poll::Pending;
+        }
+        if let Some(opts) = self.reserve() {
+            return Poll::Ready(ToSwarm::ListenOn { opts });
         }
         self.poll_call(context).map(|opts| ToSwarm::Dial { opts })
     }

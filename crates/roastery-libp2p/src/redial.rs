@@ -42,7 +42,7 @@ impl Redial {
         Self { pauses, head_start, failures: 0, state: State::Waits { until: now + head_start } }
     }
 
-    /// When to dial next; `None` while the peer is connected or being dialled.
+    /// When to dial next; `None` while the peer is connected directly or being dialled.
     pub(super) fn next(&self) -> Option<Instant> {
         match self.state {
             State::Waits { until } => Some(until),
@@ -74,14 +74,23 @@ impl Redial {
         }
     }
 
+    /// The peer is connected through a relay, and dialled directly later all the same.
+    pub(super) fn relayed(&mut self, now: Instant) {
+        if !matches!(self.state, State::Connected { .. }) {
+            self.state = State::Waits { until: now + self.pauses.longest };
+        }
+    }
+
+    /// The peer is connected directly.
     pub(super) fn connected(&mut self, now: Instant) {
         if !matches!(self.state, State::Connected { .. }) {
             self.state = State::Connected { since: now };
         }
     }
 
-    /// The last connection has ended. One that lasted for a while resets the back-off; otherwise a
-    /// peer that accepts every connection and closes it at once would be dialled without end.
+    /// The last direct connection has ended. One that lasted for a while resets the back-off;
+    /// otherwise a peer that accepts every connection and closes it at once would be dialled
+    /// without end.
     pub(super) fn disconnected(&mut self, now: Instant, random: u32) {
         if let State::Connected { since } = self.state
             && now.saturating_duration_since(since) >= self.pauses.longest
@@ -186,6 +195,18 @@ mod tests {
         redial.connected(later);
         redial.disconnected(later, u32::MAX);
         assert_eq!(redial.next(), Some(later + SECOND));
+    }
+
+    #[test]
+    fn a_peer_that_is_reached_through_a_relay_is_called_directly_after_the_longest_pause() {
+        let now = Instant::now();
+        let mut redial = redial(now);
+        redial.calls();
+        redial.relayed(now);
+        assert_eq!(redial.next(), Some(now + PAUSES.longest));
+        redial.connected(now);
+        redial.relayed(now);
+        assert_eq!(redial.next(), None);
     }
 
     #[test]

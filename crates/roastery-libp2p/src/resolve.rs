@@ -26,7 +26,7 @@ const MOST_BEHIND_A_NAME: usize = 8;
 const MOST_NAMES: usize = 8;
 
 /// The most addresses of one dial.
-const MOST_OF_A_CALL: usize = 16;
+pub(super) const MOST_OF_A_CALL: usize = 16;
 
 /// Lookups at a time. One that hangs in the system cannot be stopped, and keeps a thread: without a
 /// bound a name server that does not answer would take all threads for blocking work.

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use libp2p::swarm::SwarmEvent;
-use libp2p::{PeerId as NetworkPeer, Swarm, ping};
+use libp2p::{PeerId as NetworkPeer, Swarm, identify, ping, relay};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::key::name;
 use super::links::Links;
+use super::relaying::{self, Charges};
 use super::roster::Roster;
 use super::swarm::{Behaviour, BehaviourEvent};
 
@@ -18,6 +19,7 @@ pub(super) struct Run {
     pub(super) swarm: Swarm<Behaviour>,
     pub(super) links: Arc<Links>,
     pub(super) roster: Roster,
+    pub(super) charges: Charges,
     pub(super) drain_timeout: Duration,
 }
 
@@ -57,18 +59,21 @@ impl Run {
     }
 
     fn handle_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
-        let SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { peer, connection, result })) =
-            event
-        else {
-            return;
-        };
-        match result {
-            Ok(time) => self.links.measured(&name(&peer), time),
-            Err(_) => self
-                .swarm
-                .behaviour_mut()
-                .members
-                .give_up(peer, connection, |stats| stats.unanswered_pings += 1),
+        let SwarmEvent::Behaviour(event) = event else { return };
+        match event {
+            BehaviourEvent::Ping(ping::Event { peer, result: Ok(time), .. }) => {
+                self.links.measured(&name(&peer), time);
+            }
+            BehaviourEvent::Ping(ping::Event { peer, connection, result: Err(_) }) => {
+                let members = &mut self.swarm.behaviour_mut().members;
+                members.give_up(peer, connection, |stats| stats.unanswered_pings += 1);
+            }
+            BehaviourEvent::Identify(identify::Event::Received { connection_id, info, .. }) => {
+                let relays = info.protocols.contains(&relay::HOP_PROTOCOL_NAME);
+                self.swarm.behaviour_mut().members.offers_to_relay(connection_id, relays);
+            }
+            BehaviourEvent::Relay(event) => relaying::count(&event, &self.charges, &self.links),
+            _ => {}
         }
     }
 }

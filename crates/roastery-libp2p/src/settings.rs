@@ -28,6 +28,8 @@ pub struct P2pSettings {
     pub longest_redial: Duration,
     /// How long a bus that is dropped waits for what it has sent to go out.
     pub drain_timeout: Duration,
+    /// Whether this node relays for peers of its roster, and reaches others through them.
+    pub relay: bool,
 }
 
 /// Enough for a group of 128 seats.
@@ -43,6 +45,7 @@ impl Default for P2pSettings {
             first_redial: Duration::from_millis(500),
             longest_redial: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(3),
+            relay: true,
         }
     }
 }

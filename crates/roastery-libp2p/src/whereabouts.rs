@@ -1,10 +1,13 @@
 //! The addresses of a node, signed by it.
 
 use roastery_protocol::group::{NamedMember, PeerId};
-use roastery_protocol::pairing::whereabouts_digest as digest;
+use roastery_protocol::pairing::{self, Told, whereabouts_digest as digest};
 
 use super::address::{AddressError, AddressListError, DialAddress, MAX_ADDRESS, MAX_ADDRESSES};
 use super::key::{TransportKey, public_key};
+
+/// The greatest sequence number: that of an integer in a file.
+pub const MAX_SEQUENCE: u64 = i64::MAX as u64;
 
 /// A signature by a transport key, in 64 bytes (Ed25519).
 pub type TransportSignature = [u8; 64];
@@ -31,6 +34,9 @@ pub enum WhereaboutsError {
     /// An address is longer than allowed; its length in bytes.
     #[error("an address of {0} bytes: at most {MAX_ADDRESS} are allowed")]
     TooLong(usize),
+    /// The sequence number is greater than a file can hold.
+    #[error("the sequence number {0}: at most {MAX_SEQUENCE} is allowed")]
+    Sequence(u64),
     /// The signature is not one of the peer's key.
     #[error("the peer's transport key has not signed these addresses")]
     NotSigned,
@@ -54,11 +60,22 @@ impl Whereabouts {
         if let Some(long) = addresses.iter().find(|address| address.len() > MAX_ADDRESS) {
             return Err(WhereaboutsError::TooLong(long.len()));
         }
+        if sequence > MAX_SEQUENCE {
+            return Err(WhereaboutsError::Sequence(sequence));
+        }
         let digest = digest(&peer, sequence, &addresses);
         match is_signed(&peer, &digest, &signature) {
             true => Ok(Self { peer, sequence, addresses, signature }),
             false => Err(WhereaboutsError::NotSigned),
         }
+    }
+
+    /// As any member tells it another one.
+    pub fn told(&self) -> Told {
+        let (sequence, addresses) = (self.sequence, self.addresses.clone());
+        let signature = self.signature;
+        let whereabouts = pairing::Whereabouts { sequence, addresses, signature };
+        Told { peer: self.peer.clone(), whereabouts }
     }
 
     /// The peer whose addresses they are.
@@ -200,5 +217,7 @@ mod tests {
         assert_eq!(refused(vec![String::new(); 9]), WhereaboutsError::TooMany(9));
         assert_eq!(refused(vec!["x".repeat(257)]), WhereaboutsError::TooLong(257));
         assert_eq!(refused(vec!["x".repeat(256)]), WhereaboutsError::NotSigned);
+        let late = Whereabouts::check(key(1).peer(), MAX_SEQUENCE + 1, Vec::new(), [0; 64]);
+        assert_eq!(late.unwrap_err(), WhereaboutsError::Sequence(MAX_SEQUENCE + 1));
     }
 }

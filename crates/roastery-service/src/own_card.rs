@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roastery_libp2p::{TransportKey, WhereaboutsError};
+use roastery_libp2p::{MAX_SEQUENCE, TransportKey, WhereaboutsError};
 use roastery_protocol::{
     group::{Member, PeerId},
     keys::{HostKey, IdentityKey},
@@ -16,9 +16,6 @@ use crate::{
         Access, Folder, FolderError, MAX_CARD, MAX_CARD_SEATS, NodeCard, read_secrets, signing_keys,
     },
 };
-
-/// The greatest integer in TOML.
-const MAX_SEQUENCE: u64 = i64::MAX as u64;
 
 /// Why a node's card cannot be renewed.
 #[derive(Debug, Error)]

@@ -12,7 +12,7 @@ fn links() -> Arc<Links> {
 }
 
 fn open(links: &Arc<Links>, name: &str, number: usize) -> Option<Link> {
-    Link::open(links, &peer(name), ConnectionId::new_unchecked(number))
+    Link::open(links, &peer(name), ConnectionId::new_unchecked(number), None)
 }
 
 fn send(links: &Links, to: &str, message: &[u8]) {

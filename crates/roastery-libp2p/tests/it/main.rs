@@ -9,6 +9,7 @@ mod members;
 mod network;
 mod pairing;
 mod pending;
+mod relaying;
 mod rogue;
 mod roster;
 mod signing;

@@ -2,9 +2,9 @@
 
 use futures_util::StreamExt;
 use libp2p::{
-    Multiaddr, PeerId as NetworkPeer, Stream, StreamProtocol, Swarm, SwarmBuilder,
+    Multiaddr, PeerId as NetworkPeer, Stream, StreamProtocol, Swarm, SwarmBuilder, identify,
     identity::Keypair,
-    noise, ping,
+    noise, ping, relay,
     swarm::{NetworkBehaviour, SwarmEvent, behaviour::toggle::Toggle},
     tcp, yamux,
 };
@@ -23,6 +23,8 @@ pub const FRAMES: StreamProtocol = StreamProtocol::new("/roastery/frames/1");
 struct Behaviour {
     streams: libp2p_stream::Behaviour,
     ping: Toggle<ping::Behaviour>,
+    /// Says which protocols are accepted.
+    identify: Toggle<identify::Behaviour>,
 }
 
 /// Whether pings are answered.
@@ -52,26 +54,48 @@ impl Rogue {
         Self::dial(key, address, pongs, true).await
     }
 
+    /// Says that it relays. The streams in which it is asked to are the second value.
+    pub async fn connect_as_relay(key: usize, address: &Multiaddr) -> (Self, IncomingStreams) {
+        let mut asked = None;
+        let rogue = Self::dial_as(key, address, Pongs::Given, true, Some(&mut asked)).await;
+        (rogue, asked.unwrap())
+    }
+
     /// Accepts no stream of the bus.
     pub async fn connect_without_protocol(key: usize, address: &Multiaddr) -> Self {
         Self::dial(key, address, Pongs::Given, false).await
     }
 
     async fn dial(key: usize, address: &Multiaddr, pongs: Pongs, accepts: bool) -> Self {
+        Self::dial_as(key, address, pongs, accepts, None).await
+    }
+
+    async fn dial_as(
+        key: usize,
+        address: &Multiaddr,
+        pongs: Pongs,
+        accepts: bool,
+        relays: Option<&mut Option<IncomingStreams>>,
+    ) -> Self {
+        let keypair = Keypair::ed25519_from_bytes(secret(key)).unwrap();
+        let says = identify::Config::new("rogue".to_owned(), keypair.public());
+        let identify = relays.is_some().then(|| identify::Behaviour::new(says));
         let ping = (pongs == Pongs::Given).then(ping::Behaviour::default);
         let streams = libp2p_stream::Behaviour::new();
         let mut control = streams.new_control();
         let incoming = accepts.then(|| control.accept(FRAMES).unwrap());
-        let mut swarm =
-            SwarmBuilder::with_existing_identity(Keypair::ed25519_from_bytes(secret(key)).unwrap())
-                .with_tokio()
-                .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
-                .unwrap()
-                .with_quic()
-                .with_behaviour(|_| Behaviour { streams, ping: ping.into() })
-                .unwrap()
-                .with_swarm_config(|config| config.with_idle_connection_timeout(10 * PATIENCE))
-                .build();
+        if let Some(relays) = relays {
+            *relays = Some(control.accept(relay::HOP_PROTOCOL_NAME).unwrap());
+        }
+        let mut swarm = SwarmBuilder::with_existing_identity(keypair)
+            .with_tokio()
+            .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
+            .unwrap()
+            .with_quic()
+            .with_behaviour(|_| Behaviour { streams, ping: ping.into(), identify: identify.into() })
+            .unwrap()
+            .with_swarm_config(|config| config.with_idle_connection_timeout(10 * PATIENCE))
+            .build();
         swarm.dial(address.clone()).unwrap();
         let victim = loop {
             match swarm.select_next_some().await {
@@ -87,6 +111,11 @@ impl Rogue {
 
     pub async fn open(&mut self) -> Stream {
         self.control.open_stream(self.victim, FRAMES).await.unwrap()
+    }
+
+    /// A stream of the protocol in which circuits are asked for; `None` if it is not spoken.
+    pub async fn open_to_relay(&mut self) -> Option<Stream> {
+        self.control.open_stream(self.victim, relay::HOP_PROTOCOL_NAME).await.ok()
     }
 
     /// Opens streams without waiting, until the connection is closed.

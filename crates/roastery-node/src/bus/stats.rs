@@ -27,12 +27,12 @@ impl BusStats {
     /// The connections to every peer of the bus, in the order of their names. Empty for a bus
     /// without a network, where nothing stands between two peers.
     pub fn links(&self) -> impl Iterator<Item = (&PeerId, LinkStats)> {
-        self.links.iter().map(|(peer, stats)| (peer, *stats))
+        self.links.iter().map(|(peer, stats)| (peer, stats.clone()))
     }
 
     /// The connections to this peer.
     pub fn link(&self, peer: &PeerId) -> Option<LinkStats> {
-        self.links.get(peer).copied()
+        self.links.get(peer).cloned()
     }
 
     /// Connections that ended before the peer was known to be one of the roster.
@@ -75,10 +75,12 @@ pub struct QueueStats {
 }
 
 /// The connections to one peer, and why they ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkStats {
     /// Since when the peer is disconnected; `None` while it is connected.
     pub awaited_since: Option<Instant>,
+    /// The peer that relays the connection in use; `None` if it is direct.
+    pub through: Option<PeerId>,
     /// The time of the last round trip; `None` before the first one.
     pub round_trip: Option<Duration>,
     /// The queue of messages to this peer.
@@ -97,6 +99,10 @@ pub struct LinkStats {
     pub replaced: u64,
     /// Connections ended because the peer did not answer a ping.
     pub unanswered_pings: u64,
+    /// Connections to others that this node has relayed for the peer, which had asked for them.
+    pub relayed: u64,
+    /// What the peer asked this node to relay beyond the bounds, and was refused.
+    pub relay_refused: u64,
 }
 
 /// Connections that ended before a peer of the roster was authenticated on them.

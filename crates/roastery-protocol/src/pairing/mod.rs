@@ -70,6 +70,6 @@ pub use self::{
     seats::Seats,
     secret::Secret,
     terms::{Terms, TermsError},
-    whereabouts::{MOST_ADDRESS_BYTES, MOST_ADDRESSES, Whereabouts, whereabouts_digest},
+    whereabouts::{MOST_ADDRESS_BYTES, MOST_ADDRESSES, Told, Whereabouts, whereabouts_digest},
     words::{Word, WordBase, near},
 };

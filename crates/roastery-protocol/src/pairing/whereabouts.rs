@@ -32,6 +32,39 @@ impl Whereabouts {
     }
 }
 
+/// The first bytes of [`Told`]. No message of the protocol begins with them.
+const MARK: &[u8; 8] = b"rstwhere";
+
+/// Where a member is dialled, as any member tells it another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Whose addresses they are.
+    pub peer: PeerId,
+    /// What it has signed.
+    pub whereabouts: Whereabouts,
+}
+
+impl Told {
+    /// Whether a message begins as these do.
+    pub fn is_one(message: &[u8]) -> bool {
+        message.starts_with(MARK)
+    }
+
+    /// `"rstwhere"` || the peer's name (u8 length, bytes) || the whereabouts.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = MARK.to_vec();
+        bytes.extend(wire::encode(&self.peer));
+        bytes.extend(wire::encode(&self.whereabouts));
+        bytes
+    }
+
+    /// Decodes these bytes; `None` if they are none of these. No signature is checked.
+    pub fn decode(message: &[u8]) -> Option<Self> {
+        let (peer, whereabouts) = wire::decode(message.strip_prefix(MARK)?).ok()?;
+        Some(Self { peer, whereabouts })
+    }
+}
+
 /// What a transport key signs (tag `roastery/1/whereabouts`): the peer's name (u8 length, bytes) ||
 /// sequence number (8, little-endian) || number of addresses (1) || each address (u16 length,
 /// little-endian, and its text). At most 255 addresses of 65,535 bytes.
@@ -75,5 +108,37 @@ struct Address(String);
 impl BorshDeserialize for Address {
     fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
         wire::take_text::<256, R>(reader).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(addresses: Vec<String>) -> Told {
+        let signature = [7; 64];
+        let whereabouts = Whereabouts { sequence: 5, addresses, signature };
+        Told { peer: PeerId::new("anna").unwrap(), whereabouts }
+    }
+
+    #[test]
+    fn what_is_told_is_read_as_it_was_written_and_nothing_else_is() {
+        let told = told(vec!["/dns/anna.example/tcp/7400".to_owned()]);
+        let bytes = told.encode();
+        assert!(Told::is_one(&bytes));
+        assert_eq!(Told::decode(&bytes), Some(told));
+        assert_eq!(Told::decode(&bytes[..bytes.len() - 1]), None);
+        assert_eq!(Told::decode(&[&bytes[..], &[0]].concat()), None);
+        assert_eq!(Told::decode(b"rstwhere"), None);
+        assert_eq!(Told::decode(b"rstclock"), None);
+    }
+
+    #[test]
+    fn more_addresses_than_allowed_and_longer_ones_are_not_read() {
+        let many = |count: usize, length: usize| told(vec!["a".repeat(length); count]).encode();
+        assert!(Told::decode(&many(8, 128)).is_some());
+        assert!(Told::decode(&many(9, 1)).is_none());
+        assert!(Told::decode(&many(1, 257)).is_none());
+        assert!(Told::decode(&many(8, 129)).is_none());
     }
 }

@@ -65,9 +65,15 @@ impl Transport {
     pub fn notes(&self) -> Vec<String> {
         if self.announce.is_empty() {
             return vec![
-                "no address is announced (transport.announce): the other members cannot call this node, it \
-                 calls them, so each of them must announce one"
-                    .to_owned(),
+                match self.relay {
+                    true => "no address is announced (transport.announce): the other members cannot call this node, \
+                             it calls them; with those that announce none either it is connected through a member \
+                             that both reach, and with none if there is no such member",
+                    false => "no address is announced (transport.announce): the other members cannot call this node, \
+                              it calls them, so each of them must announce one; without transport.relay it is \
+                              reached through none"
+                }
+                .to_owned(),
             ];
         }
         let mut notes = Vec::new();

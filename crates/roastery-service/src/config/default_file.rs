@@ -39,6 +39,10 @@ listen = {listen}
 # with roastery peers add. Without any the others cannot call this node: it calls them. (ROASTERY_TRANSPORT_ANNOUNCE)
 announce = {announce}
 
+# Members that cannot call each other are connected through one that both reach. With false this node relays for none, and is
+# reached through none. (ROASTERY_TRANSPORT_RELAY)
+# relay = true
+
 # Other addresses of peers than those that they have said themselves. A peer's name is the "peer" of its card.
 # [transport.peers]
 # "0024080112..." = ["/ip4/203.0.113.7/tcp/7400"]
@@ -245,6 +249,7 @@ mod tests {
             let variable = variable(option);
             assert!(file.contains(&format!("({variable})")), "{variable}");
             let value = match option {
+                "transport.relay" => "false",
                 "transport.listen" | "transport.announce" => "[\"/ip4/127.0.0.1/tcp/1\"]",
                 "api.listen" | "observability.listen" => "127.0.0.1:1",
                 "observability.log_format" => "json",

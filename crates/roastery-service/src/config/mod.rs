@@ -89,6 +89,9 @@ pub struct Transport {
     /// hexadecimal digits, and its addresses.
     #[serde(deserialize_with = "addresses::of_peers")]
     pub peers: BTreeMap<PeerId, Vec<DialAddress>>,
+    /// Whether it relays between members that cannot dial each other, and reaches others through
+    /// members that do.
+    pub relay: bool,
 }
 
 /// The listeners of the API.
@@ -196,6 +199,7 @@ impl Default for Transport {
             ],
             announce: Vec::new(),
             peers: BTreeMap::new(),
+            relay: true,
         }
     }
 }
@@ -230,12 +234,13 @@ impl Default for Bitcoin {
 
 /// The options that an environment variable can set: its name is `ROASTERY_` and the option's name
 /// in capitals, with `_` for each dot.
-pub const ENVIRONMENT: [&str; 23] = [
+pub const ENVIRONMENT: [&str; 24] = [
     "name",
     "passphrase_file",
     "host_key",
     "transport.listen",
     "transport.announce",
+    "transport.relay",
     "api.socket",
     "api.listen",
     "api.token_file",

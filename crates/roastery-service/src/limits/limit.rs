@@ -83,6 +83,10 @@ pub enum Limit {
     MessageBytes,
     /// Connections between nodes that are pending or established.
     PeerConnections,
+    /// What a member asks this node to relay.
+    Relay,
+    /// Addresses of members that others tell.
+    Whereabouts,
     /// Connections of nodes outside the roster, while a line of a pairing is open.
     PairingGuests,
     /// Messages of one node within a pairing.
@@ -95,7 +99,7 @@ pub enum Limit {
 
 impl Limit {
     /// All limits, in the order in which the manual lists them.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 46] = [
         Self::ApiConnections,
         Self::ApiConnectionsOfAddress,
         Self::ApiRequests,
@@ -136,6 +140,8 @@ impl Limit {
         Self::OutboundQueue,
         Self::MessageBytes,
         Self::PeerConnections,
+        Self::Relay,
+        Self::Whereabouts,
         Self::PairingGuests,
         Self::PairingMessages,
         Self::KitMessages,
@@ -185,6 +191,8 @@ impl Limit {
             Self::OutboundQueue => "outbound_queue",
             Self::MessageBytes => "message_bytes",
             Self::PeerConnections => "peer_connections",
+            Self::Relay => "relay",
+            Self::Whereabouts => "whereabouts",
             Self::PairingGuests => "pairing_guests",
             Self::PairingMessages => "pairing_messages",
             Self::KitMessages => "kit_messages",
@@ -250,6 +258,8 @@ impl Limit {
             Self::OutboundQueue => "messages for a peer were dropped: its queue is full",
             Self::MessageBytes => "a message was dropped: it is too long",
             Self::PeerConnections => "a connection between nodes was refused: no room",
+            Self::Whereabouts => "addresses of members were not taken: too many in a time",
+            Self::Relay => "a member asked this node to relay more than it does for one",
             Self::PairingGuests => {
                 "a connection for a pairing was refused: too many of this source, or of all"
             }

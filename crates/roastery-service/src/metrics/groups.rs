@@ -34,6 +34,8 @@ pub(crate) struct MemberNow {
     pub(crate) name: String,
     /// Whether it is this node, or connected to it, and not barred.
     pub(crate) reachable: bool,
+    /// Whether it is connected through another member.
+    pub(crate) relayed: bool,
     /// The last round trip to it.
     pub(crate) round_trip: Option<Duration>,
     /// How far its wall clock is ahead of this node's, in seconds, as it says.
@@ -63,6 +65,7 @@ pub(super) struct Groups {
     requests: Family<State, Gauge>,
     oldest_waiting: Family<Group, Gauge>,
     member_reachable: Family<Member, Gauge>,
+    member_relayed: Family<Member, Gauge>,
     round_trip: Family<Member, Seconds>,
     clock_offset: Family<Member, Seconds>,
 }
@@ -93,6 +96,11 @@ impl Groups {
             "Whether a member is connected and not barred",
             new.member_reachable.clone(),
         );
+        registry.register(
+            "member_through_relay",
+            "Whether a member is connected through another one, which relays",
+            new.member_relayed.clone(),
+        );
         registry.register_with_unit(
             "member_round_trip",
             "The last round trip to a member",
@@ -119,6 +127,7 @@ impl Groups {
         }
         self.requests.clear();
         self.member_reachable.clear();
+        self.member_relayed.clear();
         self.round_trip.clear();
         self.clock_offset.clear();
     }
@@ -140,6 +149,7 @@ impl Groups {
         for member in &group.members {
             let label = Member { group: group.name.clone(), member: member.name.clone() };
             self.member_reachable.get_or_create(&label).set(member.reachable.into());
+            self.member_relayed.get_or_create(&label).set(member.relayed.into());
             if let Some(round_trip) = member.round_trip {
                 self.round_trip.get_or_create(&label).set(round_trip.as_secs_f64());
             }

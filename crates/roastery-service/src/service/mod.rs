@@ -25,6 +25,7 @@ mod rejections;
 mod requests;
 mod role;
 mod shared;
+mod spreading;
 mod store_state;
 mod supervision;
 mod tokens;

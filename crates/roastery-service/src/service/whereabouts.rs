@@ -7,6 +7,7 @@ use std::{
 };
 
 use roastery_libp2p::{AddressListError, DialAddress, PeersError, Whereabouts};
+use roastery_node::bus::mux::Topic;
 use roastery_protocol::group::{Name, PeerId};
 
 use crate::{
@@ -170,6 +171,8 @@ impl Service {
         let set = self.config.transport.peers.get(&peer).cloned();
         let said = || self.addresses.of(&peer).map(|said| said.usable().0);
         let addresses: Vec<DialAddress> = set.or_else(said).unwrap_or_default();
+        // They tell each other where they are.
+        self.mux.extend(Topic::Whereabouts, [peer.clone()], None);
         if let Err(error) = self.roster.set(peer, addresses) {
             if let PeersError::TooMany { .. } = &error {
                 self.shared.limits.hit(Limit::Peers, "this node");

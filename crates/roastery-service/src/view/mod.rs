@@ -101,6 +101,10 @@ pub struct PeerStatus {
     pub connected: bool,
     /// For how many seconds it has been disconnected, if it is not connected.
     pub awaited_seconds: Option<u64>,
+    /// The name of the member through which it is connected; absent if it is connected directly, or
+    /// not.
+    #[serde(default)]
+    pub through: Option<String>,
     /// The last round trip, in milliseconds.
     pub round_trip_ms: Option<f64>,
     /// The addresses at which this node dials it; empty if this node does not dial it.

@@ -14,6 +14,7 @@ pub fn heading(topic: Topic) -> Vec<u8> {
         Topic::Group(group) => [&[1][..], &[0; 64], &[2, 5], group.as_bytes(), &[0; 34]].concat(),
         Topic::Keygen(keygen) => [&[0; 64][..], &[1, 16], keygen.as_bytes(), &[0; 2]].concat(),
         Topic::Change(plan) => [&[0; 64][..], &[1, 33], plan.as_bytes(), &[0; 3]].concat(),
+        Topic::Whereabouts => b"rstwhere".to_vec(),
         Topic::Key(key) => [&[1, 44][..], key.as_bytes(), &[0; 3]].concat(),
         Topic::Kits(key) => [&[1, 48][..], key.as_bytes(), &[0; 3]].concat(),
     }

@@ -155,7 +155,7 @@ fn notes(cards: &[NodeCard]) -> Vec<String> {
     if not_called.len() > 1 {
         let names = not_called.join(", ");
         notes.push(format!(
-            "{names} announce no address that can be called: none of them reaches another one of them"
+            "{names} announce no address that can be called: each pair of them needs a member that both reach and that relays"
         ));
     }
     notes

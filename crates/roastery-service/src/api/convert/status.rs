@@ -26,12 +26,13 @@ impl From<NodeStatus> for view::Status {
 
 impl From<PeerStatus> for view::PeerStatus {
     fn from(status: PeerStatus) -> Self {
-        let PeerStatus { peer, name, link, addresses, dropped, clock } = status;
+        let PeerStatus { peer, name, link, through, addresses, dropped, clock } = status;
         Self {
             peer: peer_id(&peer),
             name,
             connected: link.awaited_since.is_none(),
             awaited_seconds: link.awaited_since.map(|since| since.elapsed().as_secs()),
+            through,
             round_trip_ms: link.round_trip.map(|time| (time.as_secs_f64() * 1e5).round() / 100.0),
             addresses: texts(&addresses),
             dropped,

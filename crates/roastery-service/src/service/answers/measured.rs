@@ -54,6 +54,7 @@ impl Service {
         let members = members.map(|(seat, member)| MemberNow {
             name: self.label_of(group, seat),
             reachable: self.can_sign(group, seat, &links),
+            relayed: links.get(&member.peer).is_some_and(|link| link.through.is_some()),
             round_trip: links.get(&member.peer).and_then(|link| link.round_trip),
             clock_ahead: stats.clocks.get(&member.peer).map(|one| one.ahead_ms as f64 / 1000.0),
         });

@@ -73,6 +73,8 @@ pub struct PeerStatus {
     pub name: String,
     /// Its connection.
     pub link: LinkStats,
+    /// The name of the member that relays the connection; `None` if it is direct.
+    pub through: Option<String>,
     /// The addresses at which this node dials it; empty if this node does not dial it.
     pub addresses: Vec<DialAddress>,
     /// Messages from it that were lost because a queue was full or they were too long.
@@ -164,7 +166,8 @@ impl Service {
         let peers = links.iter().map(|(peer, link)| PeerStatus {
             peer: (*peer).clone(),
             name: self.shared.name_of(peer),
-            link: *link,
+            through: link.through.as_ref().map(|relay| self.shared.name_of(relay)),
+            link: link.clone(),
             addresses: dialled.remove(*peer).unwrap_or_default(),
             dropped: dropped(&stats, peer),
             clock: stats.clocks.get(peer).copied(),

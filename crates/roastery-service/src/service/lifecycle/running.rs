@@ -6,7 +6,7 @@ use std::{
 };
 
 use roastery_libp2p::{Endpoint, P2pSettings, TransportKey};
-use roastery_node::bus::mux::{Mux, MuxLimits};
+use roastery_node::bus::mux::{Mux, MuxLimits, Topic};
 use roastery_protocol::keys::IdentityKey;
 use roastery_store::{Durability, Store, StoreWriter};
 use tokio::sync::watch;
@@ -60,7 +60,11 @@ impl Service {
         look_at_own_card(&shared.folder, &config, &own);
         let seats = identities.len();
         let identities = own_card::with_further(identities);
-        let settings = P2pSettings { max_peers: MOST_PEERS, ..P2pSettings::default() };
+        let settings = P2pSettings {
+            max_peers: MOST_PEERS,
+            relay: config.transport.relay,
+            ..P2pSettings::default()
+        };
         let key = transport.clone();
         let bind = Endpoint::bind(transport, &config.transport.listen, settings).await;
         let endpoint = bind.map_err(|error| ServiceError::NotReady(error.into()))?;
@@ -116,6 +120,7 @@ impl Service {
             stop,
             asked_to_stop: watch::Sender::new(false),
         });
+        let told = service.open_channel(Topic::Whereabouts, Vec::new())?;
         service.load_tokens().await?;
         service.take_over_rejections().await?;
         let finished = service.shared.store(|store| store.finish_cut()).await;
@@ -134,6 +139,7 @@ impl Service {
             tracing::warn!("{warning}");
         }
         service.shared.essential("pairings", service.clone().pair(pair_events));
+        service.shared.essential("where members are", service.clone().spread(told));
         service.shared.essential("the beat", service.clone().beat());
         service.shared.essential("hooks", service.clone().tell_hooks());
         service.shared.essential("what hooks are told of", service.clone().watch_for_hooks());

@@ -13,6 +13,7 @@ use crate::limits::{Limit, Limits};
 pub(in crate::service) struct BusWatch {
     of_peers: BTreeMap<PeerId, Counts>,
     no_room: u64,
+    relay_refused: BTreeMap<PeerId, u64>,
 }
 
 /// Lost messages of one peer.
@@ -45,6 +46,14 @@ impl BusWatch {
         let no_room = stats.bus.refusals().no_room;
         limits.hit_times(Limit::PeerConnections, "strangers", no_room.saturating_sub(self.no_room));
         self.no_room = no_room;
+        let refused = stats.bus.links().map(|(peer, link)| (peer.clone(), link.relay_refused));
+        let refused: BTreeMap<PeerId, u64> = refused.collect();
+        for (peer, now) in &refused {
+            let known = self.relay_refused.get(peer).copied().unwrap_or(0);
+            let who = peer.as_bytes().to_lower_hex_string();
+            limits.hit_times(Limit::Relay, &who, now.saturating_sub(known));
+        }
+        self.relay_refused = refused;
     }
 }
 

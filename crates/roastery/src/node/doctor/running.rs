@@ -166,6 +166,7 @@ mod tests {
             name: name.to_owned(),
             connected: true,
             awaited_seconds: None,
+            through: None,
             round_trip_ms: None,
             addresses: Vec::new(),
             dropped: 0,

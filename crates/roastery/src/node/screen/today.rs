@@ -111,6 +111,7 @@ pub(crate) fn link(peer: Option<&PeerStatus>) -> (Paint, String) {
         return (Paint::Careful, format!("missing for {since}"));
     }
     let mut parts = Vec::new();
+    parts.extend(peer.through.as_ref().map(|name| format!("through {}", cut(name, 24))));
     parts.extend(peer.round_trip_ms.map(|time| format!("{time:.0} ms")));
     parts.extend(peer.clock_offset_ms.map(|ahead| {
         let sign = if ahead < 0 { '-' } else { '+' };

@@ -170,9 +170,11 @@ fn peer(peer: &PeerStatus) {
         0 => String::new(),
         lost => format!(", {lost} messages lost"),
     };
+    let way =
+        peer.through.as_ref().map_or(String::new(), |name| format!(" through {}", visible(name)));
     match (peer.connected, peer.round_trip_ms, peer.awaited_seconds) {
-        (true, Some(time), _) => say!("Peer          {name}: connected, {time} ms{lost}"),
-        (true, None, _) => say!("Peer          {name}: connected{lost}"),
+        (true, Some(time), _) => say!("Peer          {name}: connected{way}, {time} ms{lost}"),
+        (true, None, _) => say!("Peer          {name}: connected{way}{lost}"),
         (false, _, since) => {
             let called = match peer.addresses.is_empty() {
                 true => "which has to call this node".to_owned(),

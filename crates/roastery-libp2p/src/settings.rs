@@ -45,7 +45,7 @@ impl Default for P2pSettings {
             first_redial: Duration::from_millis(500),
             longest_redial: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(3),
-            relay: true,
+            relay: false,
         }
     }
 }

@@ -20,6 +20,10 @@ use crate::{
     text::{LogFormat, LogWriter, panic_message},
 };
 
+/// Of these a member could have lines written without end, at levels of which there are few else.
+/// What the configuration says of them counts more.
+const QUIET: &str = "libp2p_identify=error,libp2p_relay=error,libp2p_dcutr=error,";
+
 /// How many lines wait to be written.
 const MOST_WAITING: usize = 4096;
 
@@ -79,7 +83,8 @@ impl Log {
     /// Starts the log with the settings of the configuration. If a program that embeds this has a
     /// log of its own, that one stays.
     pub(crate) fn start(config: &Config) -> Result<Self, LogError> {
-        let filter = EnvFilter::try_new(&config.observability.log).map_err(LogError::Filter)?;
+        let filter = format!("{QUIET}{}", config.observability.log);
+        let filter = EnvFilter::try_new(filter).map_err(LogError::Filter)?;
         let (jobs, waiting) = sync_channel(MOST_WAITING);
         thread::Builder::new()
             .name("log".to_owned())

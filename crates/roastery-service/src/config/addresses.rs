@@ -70,8 +70,8 @@ impl Transport {
                              it calls them; with those that announce none either it is connected through a member \
                              that both reach, and with none if there is no such member",
                     false => "no address is announced (transport.announce): the other members cannot call this node, \
-                              it calls them, so each of them must announce one; without transport.relay it is \
-                              reached through none"
+                              it calls them, so each of them must announce one; with transport.relay = true at all it \
+                              is reached through a member that both reach"
                 }
                 .to_owned(),
             ];

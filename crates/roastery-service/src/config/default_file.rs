@@ -39,9 +39,9 @@ listen = {listen}
 # with roastery peers add. Without any the others cannot call this node: it calls them. (ROASTERY_TRANSPORT_ANNOUNCE)
 announce = {announce}
 
-# Members that cannot call each other are connected through one that both reach. With false this node relays for none, and is
-# reached through none. (ROASTERY_TRANSPORT_RELAY)
-# relay = true
+# With true at each of them, members that cannot call each other are connected through one that both reach. A malicious member
+# can stop nodes that have it on, so it is off: docs/transport.md says how. (ROASTERY_TRANSPORT_RELAY)
+# relay = false
 
 # Other addresses of peers than those that they have said themselves. A peer's name is the "peer" of its card.
 # [transport.peers]
@@ -249,7 +249,7 @@ mod tests {
             let variable = variable(option);
             assert!(file.contains(&format!("({variable})")), "{variable}");
             let value = match option {
-                "transport.relay" => "false",
+                "transport.relay" => "true",
                 "transport.listen" | "transport.announce" => "[\"/ip4/127.0.0.1/tcp/1\"]",
                 "api.listen" | "observability.listen" => "127.0.0.1:1",
                 "observability.log_format" => "json",

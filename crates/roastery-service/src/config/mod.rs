@@ -90,7 +90,8 @@ pub struct Transport {
     #[serde(deserialize_with = "addresses::of_peers")]
     pub peers: BTreeMap<PeerId, Vec<DialAddress>>,
     /// Whether it relays between members that cannot dial each other, and reaches others through
-    /// members that do.
+    /// members that do. Off unless the members are trusted not to stop each other: see
+    /// `docs/transport.md`.
     pub relay: bool,
 }
 
@@ -199,7 +200,7 @@ impl Default for Transport {
             ],
             announce: Vec::new(),
             peers: BTreeMap::new(),
-            relay: true,
+            relay: false,
         }
     }
 }

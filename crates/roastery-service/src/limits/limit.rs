@@ -258,7 +258,9 @@ impl Limit {
             Self::OutboundQueue => "messages for a peer were dropped: its queue is full",
             Self::MessageBytes => "a message was dropped: it is too long",
             Self::PeerConnections => "a connection between nodes was refused: no room",
-            Self::Whereabouts => "addresses of members were not taken: too many in a time",
+            Self::Whereabouts => {
+                "addresses of members were not taken: too many in a time, or not signed by them"
+            }
             Self::Relay => "a member asked this node to relay more than it does for one",
             Self::PairingGuests => {
                 "a connection for a pairing was refused: too many of this source, or of all"

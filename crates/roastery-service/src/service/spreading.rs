@@ -5,7 +5,7 @@ mod pace;
 
 use std::{sync::Arc, time::Duration};
 
-use roastery_libp2p::Whereabouts;
+use roastery_libp2p::{Whereabouts, WhereaboutsError};
 use roastery_node::bus::{Bus as _, BusEvent, Destination, mux::Channel};
 use roastery_protocol::{group::PeerId, pairing::Told};
 
@@ -66,9 +66,15 @@ impl Service {
             self.shared.limits.hit(Limit::Whereabouts, &self.shared.name_of(from));
             return None;
         }
-        let Told { peer, whereabouts } = Told::decode(bytes)?;
+        let Some(Told { peer, whereabouts }) = Told::decode(bytes) else {
+            self.shared.limits.hit(Limit::Whereabouts, &self.shared.name_of(from));
+            return None;
+        };
         if peer == self.peer {
-            if own.is_some_and(|own| own.sequence() < whereabouts.sequence) {
+            let sequence = whereabouts.sequence;
+            let is_later = own.is_some_and(|own| own.sequence() < sequence);
+            // What it has not signed says nothing; what it has is said once.
+            if is_later && checked(peer, whereabouts).is_ok() && pace.is_later(sequence) {
                 tracing::warn!(
                     from = self.shared.name_of(from),
                     "a member has later addresses of this node than its card: is another node running with \
@@ -82,23 +88,16 @@ impl Service {
         if !is_newer || !self.roster.peers().iter().any(|(one, _)| *one == peer) {
             return None;
         }
-        let roastery_protocol::pairing::Whereabouts { sequence, addresses, signature } =
-            whereabouts;
-        let said = Whereabouts::check(peer.clone(), sequence, addresses, signature);
-        let said = match said {
-            Ok(said) => said,
-            Err(error) => {
-                let from = self.shared.name_of(from);
-                tracing::warn!(%error, from, "the addresses of a member are not used");
-                return None;
-            }
+        let Ok(said) = checked(peer.clone(), whereabouts) else {
+            self.shared.limits.hit(Limit::Whereabouts, &self.shared.name_of(from));
+            return None;
         };
         if !pace.subject(&peer) {
             self.shared.limits.hit(Limit::Whereabouts, &self.shared.name_of(&peer));
             return None;
         }
         let (this, kept) = (self.clone(), said.clone());
-        match self.shared.runtime.spawn_blocking(move || this.learn(&kept)).await {
+        match self.shared.blocking(move || this.learn(&kept)).await {
             Ok(Ok(Learned::Newer)) => {}
             Ok(Ok(Learned::Known)) | Err(_) => return None,
             Ok(Err(error)) => {
@@ -136,6 +135,14 @@ impl Service {
             is_member(one) && is_member(other)
         })
     }
+}
+
+/// The addresses, if the peer has signed them.
+fn checked(
+    peer: PeerId,
+    said: roastery_protocol::pairing::Whereabouts,
+) -> Result<Whereabouts, WhereaboutsError> {
+    Whereabouts::check(peer, said.sequence, said.addresses, said.signature)
 }
 
 /// One that is not connected is told when it connects.

@@ -25,6 +25,8 @@ struct Rate {
 pub(super) struct Pace {
     senders: BTreeMap<PeerId, Bucket>,
     subjects: BTreeMap<PeerId, Bucket>,
+    /// The latest addresses of this node that a member has told.
+    own: u64,
 }
 
 #[derive(Debug)]
@@ -37,6 +39,13 @@ impl Pace {
     /// Whether a message of this member is read.
     pub(super) fn sender(&mut self, peer: &PeerId) -> bool {
         take(&mut self.senders, peer, OF_SENDER, Instant::now())
+    }
+
+    /// Whether no addresses of this node with so great a number were told before.
+    pub(super) fn is_later(&mut self, sequence: u64) -> bool {
+        let is_later = sequence > self.own;
+        self.own = self.own.max(sequence);
+        is_later
     }
 
     /// Whether new addresses of this member are taken.
@@ -82,5 +91,13 @@ mod tests {
         assert!(!take(&mut taken, &anna, rate, later));
         let much_later = now + Duration::from_secs(100);
         assert_eq!((0..9).filter(|_| take(&mut taken, &anna, rate, much_later)).count(), 3);
+    }
+
+    #[test]
+    fn later_addresses_of_this_node_are_noticed_once() {
+        let mut pace = Pace::default();
+        assert!(pace.is_later(7));
+        assert!(!pace.is_later(7) && !pace.is_later(6));
+        assert!(pace.is_later(8));
     }
 }

@@ -189,6 +189,8 @@ class Screen:
         except OSError:
             return False
         self.shown += text.decode(errors="backslashreplace").replace("\r\n", "\n")
+        # The ten words are on the terminal's alternate screen.
+        self.shown = re.sub("\x1b\\[(?:\\?1049[hl]|2J|H)", "", self.shown)
         return bool(text)
 
     def types(self, text, hidden=False):

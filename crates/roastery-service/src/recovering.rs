@@ -1,8 +1,9 @@
 //! Host keys of epochs that are kept offline, and the store of a node that is not running: host
 //! keys leave it, and bring the share of an epoch back into it.
 //!
-//! A host key goes over no API, so that the memory of a running node has no copy of it that no
-//! erasing reaches.
+//! A host key itself goes over no API, so that the memory of a running node has no copy of it that
+//! no erasing reaches. A kit, which has one sealed, and the words of its paper go to a user of this
+//! machine at the socket, and to no token.
 
 mod behind;
 mod error;

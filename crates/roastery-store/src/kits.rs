@@ -21,9 +21,20 @@ use super::{
 /// The secrets of a kit.
 const SECRETS: usize = SEALED_LENGTH - 16;
 
-/// How many kits of one host key a node keeps for another member: after new words the kit before
-/// them, in case the paper with the new ones was never written.
-const KITS_OF_ONE: usize = 2;
+/// How many kits of one host key a node keeps for another member. None is dropped for a newer one:
+/// what a member was told that is kept stays, whatever its machine sends later.
+const KITS_OF_ONE: usize = 16;
+
+/// What has become of a kit of another member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptKit {
+    /// It is kept now.
+    New,
+    /// It was kept before.
+    Known,
+    /// It is not kept: there are as many of this host key as are kept.
+    Refused,
+}
 
 /// What a kit brings back.
 #[derive(Debug)]
@@ -304,27 +315,29 @@ impl Store {
         })
     }
 
-    /// Keeps a kit for another member, beside the one before of the same host key. Whose it is, the
-    /// caller has checked. Whether it was not here before.
+    /// Keeps a kit for another member, beside those before of the same host key: up to 16, and none
+    /// is dropped. Whose it is, the caller has checked.
     ///
     /// # Errors
     ///
     /// An error of the disk.
-    pub fn keep_kit(&self, key: KeyId, kit: &Kit) -> Result<bool, StoreError> {
+    pub fn keep_kit(&self, key: KeyId, kit: &Kit) -> Result<KeptKit, StoreError> {
         let host = kit.host().serialize();
         self.write(Durability::Synced, |transaction| {
             let known: Option<KeptKitsRecord> = transaction.get(&host)?;
             let mut kits = known.map_or_else(Vec::new, |known| known.kits);
             let bytes = kit.as_bytes().to_vec();
             if kits.first() == Some(&bytes) {
-                return Ok(false);
+                return Ok(KeptKit::Known);
             }
-            let is_new = !kits.contains(&bytes);
+            let is_known = kits.contains(&bytes);
+            if !is_known && kits.len() >= KITS_OF_ONE {
+                return Ok(KeptKit::Refused);
+            }
             kits.retain(|known| *known != bytes);
             kits.insert(0, bytes);
-            kits.truncate(KITS_OF_ONE);
             transaction.put(&host, &KeptKitsRecord { key, kits })?;
-            Ok(is_new)
+            Ok(if is_known { KeptKit::Known } else { KeptKit::New })
         })
     }
 

@@ -179,7 +179,7 @@ pub use self::{
     host_key_files::HostKeyFiles,
     keygens::{KeptKeygen, KeptSeat},
     keys::{NodeKeys, TransportSecret},
-    kits::{KitSecrets, OwnKit, open_kit, seal_kit},
+    kits::{KeptKit, KitSecrets, OwnKit, open_kit, seal_kit},
     lineages::KeptEpochs,
     list::{Listing, Waiting},
     outbox::{Counts, KeptHook, KeptNotice, MAX_NOTICES, Notice, NoticeEnd, NoticeKind},

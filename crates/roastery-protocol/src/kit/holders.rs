@@ -11,7 +11,12 @@ use crate::{
 /// After how long a member is asked again whether it still has the kit, in milliseconds: a week.
 const ASKED_AGAIN_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
-/// The pause after a message without an answer; each further one is twice as long.
+/// For how long a member that has shown that it has the kit counts when the host key is to leave,
+/// in milliseconds: an hour. What it has shown long ago says nothing of whether it is still there.
+const COUNTS_MS: u64 = 60 * 60 * 1000;
+
+/// The pause after a message without an answer that shows the kit; each further one is twice as
+/// long.
 const FIRST_PAUSE_MS: u64 = 2_000;
 
 /// The longest pause: ten minutes.
@@ -31,6 +36,10 @@ struct Other {
     seats: Vec<Seat>,
     /// When it has shown last that it has the kit, in milliseconds since 1970.
     held_ms: Option<u64>,
+    /// The same, of what was shown to these holders: it was not read from the store.
+    proven_ms: Option<u64>,
+    /// Whether its last answer was that it lacks the kit.
+    lacks: bool,
     /// The nonce of the question that is open.
     nonce: Option<[u8; 32]>,
     next_ms: u64,
@@ -44,13 +53,15 @@ pub enum Heard {
     Holds,
     /// It says that it lacks the kit, or has another one; it is sent again.
     Lacks,
+    /// The same as it has said last.
+    StillLacks,
     /// It answers no question that is open.
     Nothing,
 }
 
 impl Holders {
     /// The holders of a kit of a group, with those that have shown before that they keep it, and
-    /// when.
+    /// when: they are told of, and do not count for [`Holders::are_enough`].
     pub fn new(kit: Kit, group: &Group, own: &PeerId, held: &[(Seat, u64)]) -> Self {
         let mut others: BTreeMap<PeerId, Other> = BTreeMap::new();
         for (seat, member) in group.seats().zip(group.members()) {
@@ -88,9 +99,11 @@ impl Holders {
         self.others.values().filter_map(shown).flatten().collect::<Vec<_>>().into_iter()
     }
 
-    /// Whether enough of them keep it.
-    pub fn are_enough(&self) -> bool {
-        self.held().count() >= self.needed
+    /// Whether enough of them have shown within the last hour that they keep it.
+    pub fn are_enough(&self, now_ms: u64) -> bool {
+        let counting =
+            self.others.values().filter(|other| is_within(other.proven_ms, now_ms, COUNTS_MS));
+        counting.map(|other| other.seats.len()).sum::<usize>() >= self.needed
     }
 
     /// A member is connected: it is asked at once if anything is to be asked.
@@ -100,17 +113,21 @@ impl Holders {
         }
     }
 
-    /// What is to be sent now, each with a nonce of its own.
+    /// What is to be sent now, each with a nonce of its own. While the host key is to leave, a
+    /// member is asked again as soon as it does not count any more.
     pub fn due(
         &mut self,
         now_ms: u64,
+        is_leaving: bool,
         mut nonce: impl FnMut() -> Option<[u8; 32]>,
     ) -> Vec<(PeerId, KitContent)> {
         let mut due = Vec::new();
         for (peer, other) in &mut self.others {
-            // A clock that was set back asks at once.
-            let is_fresh =
-                other.held_ms.is_some_and(|at| at <= now_ms && now_ms - at < ASKED_AGAIN_MS);
+            let is_fresh = if is_leaving {
+                is_within(other.proven_ms, now_ms, COUNTS_MS)
+            } else {
+                is_within(other.held_ms, now_ms, ASKED_AGAIN_MS)
+            };
             let waits = other.next_ms > now_ms && other.next_ms - now_ms <= LONGEST_PAUSE_MS;
             if is_fresh || waits {
                 continue;
@@ -141,14 +158,18 @@ impl Holders {
             return Heard::Nothing;
         };
         other.nonce = None;
-        other.pause_ms = FIRST_PAUSE_MS;
         if proof == Some(&self.kit.held(nonce)) {
-            other.held_ms = Some(now_ms);
-            Heard::Holds
-        } else {
-            other.held_ms = None;
-            other.next_ms = now_ms + FIRST_PAUSE_MS;
-            Heard::Lacks
+            (other.held_ms, other.proven_ms) = (Some(now_ms), Some(now_ms));
+            (other.lacks, other.pause_ms) = (false, FIRST_PAUSE_MS);
+            return Heard::Holds;
         }
+        (other.held_ms, other.proven_ms) = (None, None);
+        // The pause goes on growing: one that always says so is not sent it in a loop.
+        if std::mem::replace(&mut other.lacks, true) { Heard::StillLacks } else { Heard::Lacks }
     }
+}
+
+/// Whether this was at most so long ago. A clock that was set back asks at once.
+fn is_within(at: Option<u64>, now_ms: u64, longest_ms: u64) -> bool {
+    at.is_some_and(|at| at <= now_ms && now_ms - at < longest_ms)
 }

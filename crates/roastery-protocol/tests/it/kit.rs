@@ -50,11 +50,11 @@ fn enough_keep_a_kit_when_as_many_have_shown_it_as_must_sign() {
     let fixture = Fixture::new(3, 5);
     let mut holders = holders(&fixture);
     assert_eq!(holders.needed(), 3);
-    let due = holders.due(NOW_MS, counting());
+    let due = holders.due(NOW_MS, false, counting());
     assert_eq!(due.len(), 4);
     for (at, (from, asked)) in due.iter().enumerate() {
         assert!(matches!(asked, KitContent::Keep { .. }), "{asked:?}");
-        assert_eq!(holders.are_enough(), at >= 3);
+        assert_eq!(holders.are_enough(NOW_MS), at >= 3);
         assert_eq!(holders.handle(from, &honest(&mut None, asked), NOW_MS), Heard::Holds);
     }
     assert_eq!(holders.held().count(), 4);
@@ -68,7 +68,7 @@ fn who_answers_for_another_kit_or_to_no_question_has_shown_nothing() {
     let fixture = Fixture::new(2, 3);
     let mut holders = holders(&fixture);
     let (bert, cleo) = (peer(seat(1)), peer(seat(2)));
-    let due = holders.due(NOW_MS, counting());
+    let due = holders.due(NOW_MS, false, counting());
     let nonce_of = |whose| match due.iter().find(|(peer, _)| *peer == whose) {
         Some((_, KitContent::Keep { nonce, .. })) => *nonce,
         other => panic!("{other:?}"),
@@ -84,9 +84,9 @@ fn who_answers_for_another_kit_or_to_no_question_has_shown_nothing() {
     // The question is closed: a second answer to it counts for nothing.
     assert_eq!(holders.handle(&bert, &held(of_bert, &own), NOW_MS), Heard::Nothing);
     assert_eq!(holders.held().count(), 0);
-    assert!(!holders.are_enough());
+    assert!(!holders.are_enough(NOW_MS));
     // It is sent again, with another nonce.
-    let mut again = holders.due(NOW_MS + 10_000, || Some([77; 32]));
+    let mut again = holders.due(NOW_MS + 10_000, false, || Some([77; 32]));
     again.retain(|(peer, _)| *peer == bert);
     let [(_, KitContent::Keep { nonce, .. })] = again.as_slice() else { panic!("{again:?}") };
     assert_eq!(holders.handle(&bert, &held(*nonce, &own), NOW_MS), Heard::Holds);
@@ -98,33 +98,72 @@ fn a_member_is_asked_again_after_a_week_and_gets_the_kit_again_if_it_was_lost() 
     let mut holders = holders(&fixture);
     let (mut draw, bert) = (counting(), peer(seat(1)));
     let mut kept = None;
-    for (from, asked) in holders.due(NOW_MS, &mut draw) {
+    for (from, asked) in holders.due(NOW_MS, false, &mut draw) {
         let mut other = None;
         let kept = if from == bert { &mut kept } else { &mut other };
         let answer = honest(kept, &asked);
         holders.handle(&from, &answer, NOW_MS);
     }
-    assert_eq!(holders.due(NOW_MS + WEEK_MS - 1, &mut draw), []);
+    assert_eq!(holders.due(NOW_MS + WEEK_MS - 1, false, &mut draw), []);
     let later = NOW_MS + WEEK_MS;
-    let asked = holders.due(later, &mut draw);
+    let asked = holders.due(later, false, &mut draw);
     assert!(asked.iter().all(|(_, asked)| matches!(asked, KitContent::Ask { .. })), "{asked:?}");
     let (_, of_bert) = asked.iter().find(|(peer, _)| *peer == bert).unwrap();
     let answer = honest(&mut None, of_bert);
     assert_eq!(holders.handle(&bert, &answer, later), Heard::Lacks);
     assert!(!holders.held().any(|(seat, _)| seat == self::seat(1)));
-    let again = holders.due(later + 10_000, &mut draw);
+    let again = holders.due(later + 10_000, false, &mut draw);
     let (_, of_bert) = again.iter().find(|(peer, _)| *peer == bert).unwrap();
     assert!(matches!(of_bert, KitContent::Keep { .. }), "{of_bert:?}");
     // One whose answer is awaited is not asked each time.
-    assert_eq!(holders.due(later + 10_001, &mut draw), []);
+    assert_eq!(holders.due(later + 10_001, false, &mut draw), []);
     // A member that has connected is asked at once.
     holders.connected(&bert);
-    assert_eq!(holders.due(later + 10_001, &mut draw).len(), 1);
-    // What was shown before a restart counts after it.
+    assert_eq!(holders.due(later + 10_001, false, &mut draw).len(), 1);
+    // What was shown before a restart is told of after it.
     let shown = [(seat(1), NOW_MS), (seat(2), NOW_MS)];
     let mut restarted = Holders::new(kit(&fixture, 2), &fixture.group, &peer(seat(0)), &shown);
-    assert!(restarted.are_enough());
-    assert_eq!(restarted.due(NOW_MS + 1, &mut draw), []);
+    assert_eq!(restarted.held().count(), 2);
+    assert_eq!(restarted.due(NOW_MS + 1, false, &mut draw), []);
+}
+
+#[test]
+fn the_host_key_leaves_on_what_was_shown_within_the_last_hour_and_not_before_a_restart() {
+    const HOUR_MS: u64 = 60 * 60 * 1000;
+    let fixture = Fixture::new(2, 3);
+    let (mut draw, own) = (counting(), kit(&fixture, 2));
+    let shown = [(seat(1), NOW_MS), (seat(2), NOW_MS)];
+    let mut holders = Holders::new(own.clone(), &fixture.group, &peer(seat(0)), &shown);
+    assert!(!holders.are_enough(NOW_MS));
+    // All are asked again.
+    let asked = holders.due(NOW_MS, true, &mut draw);
+    assert_eq!(asked.len(), 2);
+    for (from, asked) in &asked {
+        assert!(!holders.are_enough(NOW_MS));
+        let answer = honest(&mut Some(own.clone()), asked);
+        assert_eq!(holders.handle(from, &answer, NOW_MS), Heard::Holds);
+    }
+    assert!(holders.are_enough(NOW_MS + HOUR_MS - 1));
+    assert_eq!(holders.due(NOW_MS + HOUR_MS - 1, true, &mut draw), []);
+    assert!(!holders.are_enough(NOW_MS + HOUR_MS));
+    assert!(!holders.are_enough(NOW_MS - 1));
+    assert_eq!(holders.due(NOW_MS + HOUR_MS, false, &mut draw), []);
+    assert_eq!(holders.due(NOW_MS + HOUR_MS, true, &mut draw).len(), 2);
+}
+
+#[test]
+fn one_that_always_lacks_the_kit_is_sent_it_after_pauses_that_grow() {
+    let fixture = Fixture::new(2, 2);
+    let mut holders = holders(&fixture);
+    let (mut draw, mut now) = (counting(), NOW_MS);
+    for (round, pause) in [2_000, 4_000, 8_000, 16_000].into_iter().enumerate() {
+        let [(from, asked)] = holders.due(now, false, &mut draw).try_into().unwrap();
+        let KitContent::Keep { nonce, .. } = asked else { panic!("{asked:?}") };
+        let heard = holders.handle(&from, &KitContent::Lacking { nonce }, now);
+        assert_eq!(heard, if round == 0 { Heard::Lacks } else { Heard::StillLacks });
+        assert_eq!(holders.due(now + pause - 1, false, &mut draw), []);
+        now += pause;
+    }
 }
 
 #[test]

@@ -134,6 +134,14 @@ pub(super) async fn operator_only(request: Request, next: Next) -> Response {
     ApiError::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, reason).into_response()
 }
 
+/// Refuses a token: this is for a user of this machine at the socket.
+pub(super) fn user_only(by: &Principal, reason: &'static str) -> Result<(), ApiError> {
+    if matches!(by, Principal::User(_)) {
+        return Ok(());
+    }
+    Err(ApiError::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, reason))
+}
+
 /// The operations whose record is written with their effect: a decision, or a setting that has one
 /// that a person is to be told.
 const RECORD_THEMSELVES: [&str; 7] = [
@@ -160,8 +168,8 @@ pub(super) async fn recorded(service: &Service, request: Request, next: Next) ->
         && matches!(request.uri().query(), None | Some("" | "new=false"));
     let unrecorded = unrecorded || same_address;
     let looks = request.method() == Method::GET || request.method() == Method::HEAD;
-    // A backup has the node's keys.
-    if unrecorded || looks && !is("/v1/backup") {
+    // A backup has the node's keys, and a kit has them under its words.
+    if unrecorded || looks && !is("/v1/backup") && !is("/v1/kits/{name}/file") {
         return next.run(request).await;
     }
     let Some(by) = request.extensions().get::<Principal>().cloned() else {

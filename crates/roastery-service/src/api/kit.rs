@@ -1,17 +1,23 @@
 //! The operations on kits. All are the operator's: the answers have words, and say who must be
-//! deceived or robbed for a seat.
+//! deceived or robbed for a seat. A token makes no words, types none back and gets no sealed kit:
+//! with them it had the host key, or had it erased under words that it alone knows.
 
-use axum::{extract::State, response::Response};
+use axum::{Extension, extract::State, response::Response};
+use roastery_store::Principal;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
 use super::{
+    access::user_only,
     error::{ApiError, Body, Path, Query},
     json::SafeJson as Json,
     query::{Answer, At, Bytes, bytes},
 };
 use crate::view::{Health, KitStatus, NewKit, Problem, TypedWords};
+
+const USERS_ONLY: &str = "the words of a kit and its file are had at the node's socket, on its machine (roastery kit words, \
+     roastery kit export), and not with a token";
 
 /// The kits of this node: one for each group that was founded by lines.
 #[utoipa::path(get, path = "/v1/kits", responses((status = 200, description = "Done", body = [KitStatus])))]
@@ -25,7 +31,12 @@ pub(super) async fn kits(State(service): At) -> Answer<Vec<KitStatus>> {
     params(("name" = String, Path, description = "The group's name or its id", min_length = 1, max_length = 128)),
     responses((status = 200, description = "Done", body = NewKit),
         (status = 409, description = "conflict: the group was not founded by lines, or its host key is not on this machine any more", body = Problem)))]
-pub(super) async fn make(State(service): At, Path(name): Path<String>) -> Answer<NewKit> {
+pub(super) async fn make(
+    State(service): At,
+    Extension(by): Extension<Principal>,
+    Path(name): Path<String>,
+) -> Answer<NewKit> {
+    user_only(&by, USERS_ONLY)?;
     Ok(Json(service.make_kit(&name).await?.into()))
 }
 
@@ -37,9 +48,11 @@ pub(super) async fn make(State(service): At, Path(name): Path<String>) -> Answer
         (status = 409, description = "conflict: no words were made since the node was started", body = Problem)))]
 pub(super) async fn confirm(
     State(service): At,
+    Extension(by): Extension<Principal>,
     Path(name): Path<String>,
     Body(typed): Body<TypedWords>,
 ) -> Answer<Health> {
+    user_only(&by, USERS_ONLY)?;
     let typed = typed.words.into_iter().map(|typed| (typed.number, Zeroizing::new(typed.word)));
     service.confirm_kit(&name, &typed.collect::<Vec<_>>()).await?;
     Ok(Json(Health { ok: true, problems: Vec::new() }))
@@ -60,8 +73,10 @@ pub(super) struct OfMember {
     responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
 pub(super) async fn file(
     State(service): At,
+    Extension(by): Extension<Principal>,
     Path(name): Path<String>,
     Query(OfMember { of }): Query<OfMember>,
 ) -> Result<Response, ApiError> {
+    user_only(&by, USERS_ONLY)?;
     Ok(bytes(service.kit_file(&name, of.as_deref()).await?.as_bytes().to_vec()))
 }

@@ -1,24 +1,19 @@
 //! The operations on tokens. They are for users at the socket: a token admits no further token, so
 //! that one that was revoked leaves nothing behind.
 
-use axum::{Extension, extract::State, http::StatusCode};
+use axum::{Extension, extract::State};
 use roastery_store::Principal;
 
 use super::{
-    error::{ApiError, Body, Path},
+    access::user_only,
+    error::{Body, Path},
     json::SafeJson as Json,
     query::{Answer, At},
 };
-use crate::view::{AddToken, Health, NewToken, Problem, ProblemCode, TokenStatus};
+use crate::view::{AddToken, Health, NewToken, Problem, TokenStatus};
 
-fn user_only(by: &Principal) -> Result<(), ApiError> {
-    if matches!(by, Principal::User(_)) {
-        return Ok(());
-    }
-    let reason =
-        "tokens are made and revoked at the node's socket, on its machine, and not with a token";
-    Err(ApiError::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, reason))
-}
+const USERS_ONLY: &str =
+    "tokens are made and revoked at the node's socket, on its machine, and not with a token";
 
 /// The tokens of the store, without their texts, which are not kept.
 #[utoipa::path(get, path = "/v1/tokens", responses((status = 200, description = "Done", body = [TokenStatus])))]
@@ -35,7 +30,7 @@ pub(super) async fn add(
     Extension(by): Extension<Principal>,
     Body(new): Body<AddToken>,
 ) -> Answer<NewToken> {
-    user_only(&by)?;
+    user_only(&by, USERS_ONLY)?;
     let AddToken { name, role, expires_in } = new;
     let (text, kept) = service.add_token(&name, role.into(), expires_in, by).await?;
     Ok(Json(NewToken { token: text.to_string(), status: kept.into() }))
@@ -50,7 +45,7 @@ pub(super) async fn revoke(
     Extension(by): Extension<Principal>,
     Path(name): Path<String>,
 ) -> Answer<Health> {
-    user_only(&by)?;
+    user_only(&by, USERS_ONLY)?;
     service.revoke_token(&name, by).await?;
     Ok(Json(Health { ok: true, problems: Vec::new() }))
 }

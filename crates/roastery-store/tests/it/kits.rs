@@ -4,7 +4,7 @@ use std::fs;
 
 use roastery_frost::SigningKey;
 use roastery_protocol::kit::{Kit, SEALED_LENGTH};
-use roastery_store::{ContentError, Store, StoreError};
+use roastery_store::{ContentError, KeptKit, Store, StoreError};
 
 use crate::{fixture::*, new_store, support::*};
 
@@ -77,21 +77,23 @@ fn a_host_key_leaves_the_store_when_its_paper_was_typed_back_and_its_share_is_he
 }
 
 #[test]
-fn of_each_host_key_of_another_member_the_two_newest_kits_are_kept() {
+fn of_each_host_key_of_another_member_sixteen_kits_are_kept_and_none_is_dropped() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let (host, key) = (host_key_of_group(), kept.group().key_id());
     let store = new_store(&folder);
-    let kits: Vec<Kit> = (1..=3).map(|sealed| kit_of(&kept, &host, sealed)).collect();
-    for kit in &kits {
-        assert!(store.keep_kit(key, kit).unwrap());
+    let kits: Vec<Kit> = (1..=17).map(|sealed| kit_of(&kept, &host, sealed)).collect();
+    for kit in &kits[..16] {
+        assert_eq!(store.keep_kit(key, kit).unwrap(), KeptKit::New);
     }
+    assert_eq!(store.keep_kit(key, &kits[16]).unwrap(), KeptKit::Refused);
     // What is kept already is no news, and comes to the front.
-    assert!(!store.keep_kit(key, &kits[2]).unwrap());
-    assert!(!store.keep_kit(key, &kits[1]).unwrap());
+    assert_eq!(store.keep_kit(key, &kits[15]).unwrap(), KeptKit::Known);
+    assert_eq!(store.keep_kit(key, &kits[0]).unwrap(), KeptKit::Known);
     let found = store.kept_kits_of(&host.plain_public_key()).unwrap();
-    assert_eq!(found, [kits[1].clone(), kits[2].clone()]);
+    let newest_first = || [&kits[0]].into_iter().chain(kits[1..16].iter().rev()).cloned();
+    assert_eq!(found, newest_first().collect::<Vec<_>>());
     let all = store.kept_kits().unwrap();
-    assert_eq!(all, [(key, kits[1].clone()), (key, kits[2].clone())]);
+    assert_eq!(all, newest_first().map(|kit| (key, kit)).collect::<Vec<_>>());
     assert_eq!(store.kept_kits_of(&host_key_of_plan().plain_public_key()).unwrap(), []);
     store.check().unwrap();
 }

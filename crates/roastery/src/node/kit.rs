@@ -1,6 +1,7 @@
 //! Kits: ten words on paper, and the other members' nodes keep what they open.
 
 use std::{
+    io::{IsTerminal as _, Write as _},
     path::PathBuf,
     process::ExitCode,
     thread,
@@ -26,7 +27,7 @@ use zeroize::Zeroizing;
 
 use super::{
     At, ask, get, host_key, post,
-    question::{self, check_terminal},
+    question::{self, check_screen, is_asked},
     typed::{TURN, Typed, ask_for},
     url::encoded,
 };
@@ -92,7 +93,7 @@ pub(super) fn run(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
     match &options.command {
         Some(Command::Restore(_)) | None => show(at, &client),
         Some(Command::Words(words)) => {
-            check_terminal("the words on a paper are typed back by a person")?;
+            check_screen("the words on a paper are typed back by a person")?;
             write_paper(at, &client, &words.group, &Typed::begin())?;
             Ok(ExitCode::SUCCESS)
         }
@@ -201,8 +202,18 @@ pub(super) fn write_paper(
     group: &str,
     typed: &Typed,
 ) -> anyhow::Result<()> {
+    let again = || {
+        format!(
+            "the host key stays on this machine; roastery kit words {} shows fresh words",
+            shell_word(group)
+        )
+    };
+    if is_asked() {
+        check_screen(&again())?;
+    }
     let path = format!("/v1/kits/{}", encoded(group));
     let kit: NewKit = post(client, &path, &NOTHING)?;
+    let screen = OtherScreen::begin();
     say!(
         "Write these ten words on paper, with the line above them. With what the node of\nany other member keeps they bring this seat back; neither can do so alone."
     );
@@ -217,8 +228,43 @@ pub(super) fn write_paper(
     }
     // What was typed before the words were shown answers something else.
     typed.forget();
+    if let Some(screen) = screen {
+        ask_for("Enter when they are on paper: ");
+        let entered = typed.line();
+        drop(screen);
+        entered.with_context(again)?;
+        say!("Now two of the ten words, from the paper.");
+    }
     type_back(client, &path, &kit, typed)?;
     wait_for_holders(at, client, &kit.group)
+}
+
+/// The alternate screen of the terminal: what is shown there is gone when words are asked for, so
+/// that they are read from the paper.
+struct OtherScreen;
+
+impl OtherScreen {
+    /// None where a program reads what is shown, and not a person.
+    fn begin() -> Option<Self> {
+        let is_seen = is_asked() && std::io::stdout().is_terminal();
+        is_seen.then(|| {
+            write_out("\x1b[?1049h\x1b[2J\x1b[H");
+            Self
+        })
+    }
+}
+
+/// The words are cleared first: not every terminal has an alternate screen.
+impl Drop for OtherScreen {
+    fn drop(&mut self) {
+        write_out("\x1b[2J\x1b[H\x1b[?1049l");
+    }
+}
+
+fn write_out(sequence: &str) {
+    let mut out = std::io::stdout();
+    // A terminal that is gone shows nothing.
+    let _ = out.write_all(sequence.as_bytes()).and_then(|()| out.flush());
 }
 
 fn type_back(client: &Client, path: &str, kit: &NewKit, typed: &Typed) -> anyhow::Result<()> {

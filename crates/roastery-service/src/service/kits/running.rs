@@ -15,7 +15,7 @@ use roastery_protocol::{
     group::PeerId,
     kit::{Heard, Holders, Kit, KitContent, KitId, KitMessage},
 };
-use roastery_store::{OwnKit, Store};
+use roastery_store::{KeptKit, OwnKit, Store};
 use tokio::sync::Notify;
 
 use crate::{
@@ -91,10 +91,10 @@ impl Service {
                 _ = turn.tick() => {}
             }
             let Some((holders, is_here)) = &mut own else { continue };
-            if *is_here && holders.are_enough() {
+            if *is_here && holders.are_enough(now_ms()) {
                 *is_here = !self.release(key, holders.kit()).await;
             }
-            for (peer, content) in holders.due(now_ms(), nonce) {
+            for (peer, content) in holders.due(now_ms(), *is_here, nonce) {
                 send(&mut channel, key, peer, content);
             }
         }
@@ -138,8 +138,12 @@ impl Service {
                 let proof = kit.held(&nonce);
                 let seat = kit.seat();
                 match self.shared.store(move |store| store.keep_kit(key, &kit)).await {
-                    Ok(is_new) => {
-                        if is_new {
+                    Ok(KeptKit::Refused) => {
+                        self.shared.limits.hit(Limit::KitMessages, &from.to_string());
+                        Some(KitContent::Lacking { nonce })
+                    }
+                    Ok(kept) => {
+                        if kept == KeptKit::New {
                             let name = self.shared.name_of(from);
                             let text =
                                 format!("the sealed kit of {name}, seat {seat}, is kept here");
@@ -191,15 +195,21 @@ impl Service {
 
     /// A member has answered about this node's kit.
     async fn hear(&self, key: KeyId, holders: &mut Holders, from: &PeerId, said: &KitContent) {
+        let before = holders.held().count();
         let heard = holders.handle(from, said, now_ms());
-        if heard == Heard::Nothing {
+        // What is as it was is neither written nor told.
+        if matches!(heard, Heard::Nothing | Heard::StillLacks) {
             return;
         }
         let (kit, held) = (holders.kit().clone(), holders.held().collect::<Vec<_>>());
+        let is_known = heard == Heard::Holds && held.len() == before;
         if let Err(error) =
             self.shared.store(move |store| store.keep_kit_holders(&kit, &held)).await
         {
             tracing::error!(%key, %error, "who keeps the kit of this node is not written down");
+        }
+        if is_known {
+            return;
         }
         let name = self.shared.name_of(from);
         match heard {

@@ -86,6 +86,32 @@ fn acts(api: &Api) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+#[test]
+fn no_token_makes_the_words_of_a_kit_types_them_back_or_gets_its_file() {
+    let api = Api::start("kit-tokens");
+    let named = token(&api, &["payout", "--role", "operator", "--expires", "90d"]);
+    let configured = fs::read_to_string(Path::new(&api.group.node(0)).join("api-token")).unwrap();
+    for token in [named.as_str(), configured.trim()] {
+        for (method, path, body) in [
+            ("POST", "/v1/kits/local", ""),
+            ("POST", "/v1/kits/local/confirm", r#"{"words":[]}"#),
+            ("GET", "/v1/kits/local/file", ""),
+        ] {
+            let answer = with(&api, token, method, path, body);
+            assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden"), "{path}");
+        }
+        assert_eq!(with(&api, token, "GET", "/v1/kits", "").status, 200);
+    }
+    // The user of this machine is not refused for being one, and that the file was asked for is
+    // recorded.
+    assert_eq!(api.get("/v1/kits/local/file").status, 404);
+    let last = acts(&api).pop().unwrap();
+    assert_eq!(
+        (&last["text"], &last["by"]["kind"]),
+        (&json!("GET /v1/kits/local/file"), &json!("user"))
+    );
+}
+
 /// Whether any file below a folder has this text in it.
 fn is_in_a_file(folder: &Path, text: &str) -> bool {
     fs::read_dir(folder).unwrap().any(|entry| {

@@ -3,6 +3,8 @@
 
 use axum::http::StatusCode;
 use maud::Markup;
+#[cfg(feature = "remote")]
+use roastery_service::view::SignedByPasskey;
 use roastery_service::{
     api::ClientError,
     view::{ProblemCode, Reject, Request},
@@ -57,6 +59,11 @@ pub(crate) async fn decide(
         Ok(told) => told,
         Err(error) => Told::failed(&error),
     };
+    shown(shared, session, clock, told).await
+}
+
+/// The page of a request, with what has become of a decision.
+async fn shown(shared: &Shared, session: &str, clock: &Clock, told: Told) -> (StatusCode, Markup) {
     let status = told.status;
     let place = Place::Request(session.to_owned());
     let (shown, markup) = pages::page(shared, &place, clock, Some(told)).await;
@@ -99,15 +106,47 @@ async fn decided(
             shared.deciding.post(&format!("/v1/requests/{session}/reject"), &body).await
         }
     };
-    match (answer, act) {
-        (Ok(_), Act::Approve) => Ok(Told::done("You have approved it.")),
-        (Ok(_), Act::Reject) => Ok(Told::done("You have rejected it. All members are told.")),
-        (Err(ClientError::Problem(problem)), _) if problem.code == ProblemCode::Changed => {
-            Ok(changed())
-        }
-        (Err(error), _) if may_be_in_effect(&error) => Ok(Told::unknown(&error)),
-        (Err(error), _) => Err(error),
+    match answer {
+        Ok(_) => Ok(decided_so(act)),
+        Err(error) => not_decided(error),
     }
+}
+
+fn decided_so(act: Act) -> Told {
+    Told::done(match act {
+        Act::Approve => "You have approved it.",
+        Act::Reject => "You have rejected it. All members are told.",
+    })
+}
+
+/// What is told of a decision that got no good answer.
+fn not_decided(error: ClientError) -> Result<Told, ClientError> {
+    match error {
+        ClientError::Problem(problem) if problem.code == ProblemCode::Changed => Ok(changed()),
+        error if may_be_in_effect(&error) => Ok(Told::unknown(&error)),
+        error => Err(error),
+    }
+}
+
+/// Hands on what a passkey has signed, and returns the request's page with what has become of it.
+#[cfg(feature = "remote")]
+pub(crate) async fn hand_on(
+    shared: &Shared,
+    session: &str,
+    act: Act,
+    signed: &SignedByPasskey,
+    clock: &Clock,
+) -> (StatusCode, Markup) {
+    let answer = shared.deciding.post::<Request>("/v1/remote/decisions", signed).await;
+    let told = match answer {
+        // The node decides by the ticket, which may be one of another page.
+        Ok(request) if request.session != session => {
+            Told::not_done(StatusCode::CONFLICT, "Another request was decided than this one.")
+        }
+        Ok(_) => decided_so(act),
+        Err(error) => not_decided(error).unwrap_or_else(|error| Told::failed(&error)),
+    };
+    shown(shared, session, clock, told).await
 }
 
 pub(crate) fn changed() -> Told {

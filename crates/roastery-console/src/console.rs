@@ -79,6 +79,8 @@ pub(crate) struct Shared {
     /// The client for decisions.
     pub(crate) deciding: Client,
     pub(crate) hosts: Hosts,
+    /// Whether it is for people elsewhere, whose decisions take a passkey.
+    pub(crate) is_remote: bool,
     pub(crate) watch: Watch,
     door: Mutex<Door>,
     drafts: Mutex<Drafts>,
@@ -97,11 +99,21 @@ impl Console {
     ///
     /// [`ConsoleError::Random`].
     pub fn new(client: Client, port: u16) -> Result<(Self, mpsc::Receiver<Notice>), ConsoleError> {
+        Ok(Self::at(client, Hosts::new(port)?, false))
+    }
+
+    /// The same at this name.
+    pub(crate) fn at(
+        client: Client,
+        hosts: Hosts,
+        is_remote: bool,
+    ) -> (Self, mpsc::Receiver<Notice>) {
         let (notices, said) = mpsc::channel(NOTICES);
         let shared = Shared {
             client: client.clone().with_patience(PATIENCE),
             deciding: client.with_patience(PATIENCE_OF_DECISION),
-            hosts: Hosts::new(port)?,
+            hosts,
+            is_remote,
             watch: Watch::new(CHANGES),
             door: Mutex::default(),
             drafts: Mutex::default(),
@@ -111,7 +123,7 @@ impl Console {
             of_session: Mutex::default(),
             last_used: Mutex::new(Instant::now()),
         };
-        Ok((Self(Arc::new(shared)), said))
+        (Self(Arc::new(shared)), said)
     }
 
     /// The address. It has no secret: what opens an address has it in its list of arguments.

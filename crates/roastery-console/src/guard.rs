@@ -38,29 +38,42 @@ const NAME: usize = 16;
 /// in the browser under `localhost` at this port, a service worker for example, has no part in a
 /// name that did not exist before. Browsers take each name under `localhost` for this machine.
 #[derive(Clone, Debug)]
-pub(crate) struct Hosts(String);
+pub(crate) struct Hosts {
+    host: String,
+    /// The origin of its pages.
+    origin: String,
+}
 
 impl Hosts {
     pub(crate) fn new(port: u16) -> Result<Self, getrandom::Error> {
         let letters: [u8; NAME] = random_letters()?;
         let name: String = letters.iter().map(|letter| char::from(*letter)).collect();
-        Ok(Self(format!("{name}.localhost:{port}")))
+        let host = format!("{name}.localhost:{port}");
+        let origin = format!("http://{host}");
+        Ok(Self { host, origin })
+    }
+
+    /// That of the pages of an origin: its name, and its port unless that is the usual one.
+    #[cfg(feature = "remote")]
+    pub(crate) fn of_origin(origin: &str) -> Option<Self> {
+        let (_, host) = origin.split_once("://")?;
+        Some(Self { host: host.to_owned(), origin: origin.to_owned() })
     }
 
     /// The name with the port.
     pub(crate) fn host(&self) -> &str {
-        &self.0
+        &self.host
     }
 
     /// Whether a request may be answered at all.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
         let host = one(headers, &header::HOST).ok_or(StatusCode::MISDIRECTED_REQUEST)?;
-        if self.0 != host {
+        if self.host != host {
             return Err(StatusCode::MISDIRECTED_REQUEST);
         }
         if headers.contains_key(header::ORIGIN) {
             let origin = one(headers, &header::ORIGIN).ok_or(StatusCode::FORBIDDEN)?;
-            if origin.strip_prefix("http://") != Some(host) {
+            if origin != self.origin {
                 return Err(StatusCode::FORBIDDEN);
             }
         }
@@ -97,7 +110,9 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        Hosts("qpzry9x8gf2tvdw0.localhost:7403".to_owned()).check(&map)
+        let host = "qpzry9x8gf2tvdw0.localhost:7403".to_owned();
+        let origin = format!("http://{host}");
+        Hosts { host, origin }.check(&map)
     }
 
     #[test]

@@ -6,6 +6,9 @@
 //!
 //! It listens at the loopback addresses of this machine. A person changes a code from the terminal
 //! for a token, which the page sends with each request; there is no cookie.
+//!
+//! With the feature `remote` there is another one for people elsewhere, whose decisions take a
+//! passkey each: it has no rights at the node but to read.
 
 mod act;
 mod bbqr;
@@ -18,10 +21,14 @@ mod guard;
 mod pages;
 mod place;
 mod propose;
+#[cfg(feature = "remote")]
+mod remote;
 mod routes;
 mod serve;
 mod watch;
 
+#[cfg(feature = "remote")]
+pub use self::remote::{RemoteConsole, RemoteConsoleError};
 pub use self::{
     console::{Console, ConsoleError, Notice},
     serve::{Listeners, Over},

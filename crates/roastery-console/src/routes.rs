@@ -32,16 +32,16 @@ use crate::{
 };
 
 /// The header of the token.
-const SESSION: HeaderName = HeaderName::from_static("x-roastery-session");
+pub(crate) const SESSION: HeaderName = HeaderName::from_static("x-roastery-session");
 
 /// The header of a request that the page makes by itself: it is no use by a person.
-const REFRESH: HeaderName = HeaderName::from_static("x-roastery-refresh");
+pub(crate) const REFRESH: HeaderName = HeaderName::from_static("x-roastery-refresh");
 
 /// The header that says at which address the page of an answer is.
 const PLACE: HeaderName = HeaderName::from_static("x-roastery-place");
 
 /// The longest body of a request, in bytes.
-const MOST_OF_BODY: usize = 16 * 1024;
+pub(crate) const MOST_OF_BODY: usize = 16 * 1024;
 
 /// The timeout of a body.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -49,11 +49,15 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 /// How often a stream says that it is there.
 const PING: Duration = Duration::from_secs(5);
 
-const STYLE: &str = include_str!("../assets/app.css");
+pub(crate) const STYLE: &str = include_str!("../assets/app.css");
 const SCRIPT: &str = include_str!("../assets/app.js");
 const FILES: &str = include_str!("../assets/files.js");
 const FRAMES: &str = include_str!("../assets/frames.js");
-const ICON: &str = include_str!("../assets/icon.svg");
+pub(crate) const ICON: &str = include_str!("../assets/icon.svg");
+
+pub(crate) const STYLE_KIND: &str = "text/css; charset=utf-8";
+pub(crate) const SCRIPT_KIND: &str = "text/javascript; charset=utf-8";
+pub(crate) const ICON_KIND: &str = "image/svg+xml";
 
 /// Everything that a console answers.
 pub(crate) fn router(console: Console) -> Router {
@@ -71,11 +75,11 @@ pub(crate) fn router(console: Console) -> Router {
         .route("/log/check", post(check_log))
         .route_layer(middleware::from_fn_with_state(shared.clone(), authorise));
     let outside = Router::new()
-        .route("/app.css", get(async || file("text/css; charset=utf-8", STYLE)))
-        .route("/app.js", get(async || file("text/javascript; charset=utf-8", SCRIPT)))
-        .route("/files.js", get(async || file("text/javascript; charset=utf-8", FILES)))
-        .route("/frames.js", get(async || file("text/javascript; charset=utf-8", FRAMES)))
-        .route("/icon.svg", get(async || file("image/svg+xml", ICON)))
+        .route("/app.css", get(async || file(STYLE_KIND, STYLE)))
+        .route("/app.js", get(async || file(SCRIPT_KIND, SCRIPT)))
+        .route("/files.js", get(async || file(SCRIPT_KIND, FILES)))
+        .route("/frames.js", get(async || file(SCRIPT_KIND, FRAMES)))
+        .route("/icon.svg", get(async || file(ICON_KIND, ICON)))
         .route("/sessions", post(enter))
         .fallback(get(shell));
     inside
@@ -109,11 +113,16 @@ async fn authorise(
     if is_use(&request) {
         shared.note_use();
     }
+    note_token(&request);
+    request.extensions_mut().insert(session);
+    next.run(request).await
+}
+
+/// Its connection has shown the token of a session, and keeps its place.
+pub(crate) fn note_token(request: &Request) {
     if let Some(connection) = request.extensions().get::<Connection>() {
         connection.note_token();
     }
-    request.extensions_mut().insert(session);
-    next.run(request).await
 }
 
 /// Whether a person has asked for this, and not the page by itself.
@@ -331,7 +340,7 @@ fn lines(place: StreamPlace) -> impl Stream<Item = Result<Bytes, Infallible>> {
 }
 
 /// The body of a request, which must be JSON.
-async fn read<T: DeserializeOwned>(
+pub(crate) async fn read<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: Body,
     most: usize,
@@ -351,21 +360,21 @@ async fn read<T: DeserializeOwned>(
         .map_err(|_| said(StatusCode::BAD_REQUEST, "the body is not what the console's page sends"))
 }
 
-fn page((status, markup): (StatusCode, Markup)) -> Response {
+pub(crate) fn page((status, markup): (StatusCode, Markup)) -> Response {
     html(status, markup)
 }
 
-fn html(status: StatusCode, markup: Markup) -> Response {
+pub(crate) fn html(status: StatusCode, markup: Markup) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
     (status, kind, markup.into_string()).into_response()
 }
 
-fn said(status: StatusCode, text: &str) -> Response {
+pub(crate) fn said(status: StatusCode, text: &str) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
     (status, kind, text.to_owned()).into_response()
 }
 
-fn file(kind: &'static str, content: &'static str) -> Response {
+pub(crate) fn file(kind: &'static str, content: &'static str) -> Response {
     ([(header::CONTENT_TYPE, kind)], content).into_response()
 }
 

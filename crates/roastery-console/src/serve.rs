@@ -14,6 +14,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
+    task::JoinSet,
     time::{Instant, interval, sleep_until},
 };
 use tokio_io_timeout::TimeoutStream;
@@ -95,6 +96,16 @@ impl Listeners {
     pub fn port(&self) -> u16 {
         self.port
     }
+
+    /// Answers, until what is returned is dropped.
+    pub(crate) fn serve(self, router: axum::Router) -> JoinSet<()> {
+        let connections = Connections::default();
+        let mut tasks = JoinSet::new();
+        for listener in self.all {
+            tasks.spawn(accept(listener, router.clone(), connections.clone()));
+        }
+        tasks
+    }
 }
 
 /// Whether the machine has no such address.
@@ -107,13 +118,10 @@ impl Console {
     /// Serves until no person has used the console for half an hour, or for twelve hours.
     pub async fn serve(&self, listeners: Listeners) -> Over {
         let end = Instant::now() + LIFE;
-        let connections = Connections::default();
         let shared = self.0.clone();
         let following = async move { shared.watch.follow(&shared.client).await };
-        let mut tasks = vec![tokio::spawn(following)];
-        for listener in listeners.all {
-            tasks.push(tokio::spawn(accept(listener, self.clone(), connections.clone())));
-        }
+        let following = tokio::spawn(following);
+        let serving = listeners.serve(router(self.clone()));
         let mut looks = interval(Duration::from_secs(10));
         let over = loop {
             tokio::select! {
@@ -121,13 +129,13 @@ impl Console {
                 _ = looks.tick() => if self.0.unused_for() >= IDLE { break Over::Idle },
             }
         };
-        tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        following.abort();
+        drop(serving);
         over
     }
 }
 
-async fn accept(listener: TcpListener, console: Console, connections: Connections) {
-    let router = router(console);
+async fn accept(listener: TcpListener, router: axum::Router, connections: Connections) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // For example, too many files are open: that passes.

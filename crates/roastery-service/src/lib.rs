@@ -17,6 +17,7 @@ mod log;
 mod manager;
 mod metrics;
 pub mod own_card;
+pub mod passkey;
 pub mod policy;
 pub mod recovering;
 mod service;
@@ -30,18 +31,19 @@ pub use self::{
     descriptors::TooFewDescriptors,
     metrics::Metrics,
     service::{
-        AuditCuts, BoxError, Brought, CardAddresses, ChainStatus, ChangeStatus, CurrentState,
-        DecidedAbout, DraftSubject, DraftWhat, DraftedTransaction, EpochsStatus, EraseWish,
-        ExaminedTransaction, Failure, FailureKind, GroupStatus, HeldProof, HookStatus, HookTest,
-        HostKeyVerdict, KeptCopy, KeygenPhase, KeygenStatus, KitHolder, KitStatus, KnownRequest,
-        KnownStep, LineOf, LoggedChange, LoggedShare, LowerEpoch, MemberDecision, MemberDecisions,
-        MemberStatus, NewKit, NewPairing, NodeStatus, NotSeen, OutputVersion, PaidOutput,
-        PairingMember, PairingPhase, PairingStatus, Payment, PaymentDetails, PeerStatus,
-        PolicyStatus, RecordedAct, RecordedActs, RecordedIn, RequestCounts, RequestDetails,
-        RequestDraft, RequestFilter, RequestPage, RequestWarning, Role, Ruling, Seen, Sending,
-        SendingState, Service, ServiceError, ServiceEvent, SessionStatus, SettingsInForce,
-        SignedForm, State, Step, StepKind, Summary, TextSigner, WalletDraft, WalletStatus,
-        approval_text, check_hooks, nothing_to_cut, too_young,
+        AuditCuts, BegunEnrolment, BoxError, Brought, CardAddresses, ChainStatus, Challenge,
+        ChangeStatus, CurrentState, DecidedAbout, DraftSubject, DraftWhat, DraftedTransaction,
+        EnrolmentState, EpochsStatus, EraseWish, ExaminedTransaction, Failure, FailureKind,
+        GroupStatus, HeldProof, HookStatus, HookTest, HostKeyVerdict, KeptCopy, KeygenPhase,
+        KeygenStatus, KitHolder, KitStatus, KnownRequest, KnownStep, LineOf, LoggedChange,
+        LoggedShare, LowerEpoch, MemberDecision, MemberDecisions, MemberStatus, NewKit, NewPairing,
+        NodeStatus, NotSeen, OutputVersion, PaidOutput, PairingMember, PairingPhase, PairingStatus,
+        Payment, PaymentDetails, PeerStatus, PolicyStatus, RecordedAct, RecordedActs, RecordedIn,
+        RemoteAct, RemoteWish, RequestCounts, RequestDetails, RequestDraft, RequestFilter,
+        RequestPage, RequestWarning, Role, Ruling, Seen, Sending, SendingState, Service,
+        ServiceError, ServiceEvent, SessionStatus, SettingsInForce, SignedForm, State, Step,
+        StepKind, Summary, TextSigner, WalletDraft, WalletStatus, approval_text, check_hooks,
+        fingerprint, nothing_to_cut, too_young,
     },
     time::Time,
 };

@@ -6,7 +6,8 @@ use roastery_frost::hash::tagged_hash;
 use roastery_protocol::{GroupId, SessionId};
 
 use super::{
-    ContentError, Durability, MAX_TEXT, Part, Store, StoreError, Transaction,
+    ContentError, Durability, KeptAssertion, MAX_ASSERTION_PART, MAX_TEXT, Part, Store, StoreError,
+    Transaction,
     audit::AuditRecord,
     snapshot::Snapshot,
     table::{Record, Table},
@@ -29,6 +30,8 @@ pub enum Principal {
     Token(String),
     /// The node itself, which makes good what was asked for before it was stopped.
     Node,
+    /// A person elsewhere, with the passkey of this name.
+    Passkey(String),
 }
 
 /// What was asked for.
@@ -68,15 +71,34 @@ pub enum Deed {
         /// What it is about, in at most [`MAX_TEXT`] bytes.
         about: String,
     },
+    /// A passkey has signed that a request is to be approved or rejected. Whether that took effect
+    /// a later act says.
+    Asserted {
+        /// The group that is to sign.
+        group: GroupId,
+        /// The session of the request.
+        session: SessionId,
+        /// The hash of what was seen.
+        seen: [u8; 32],
+        /// Whether it is to be approved; otherwise it is to be rejected.
+        approves: bool,
+        /// What was signed, each part in at most [`MAX_ASSERTION_PART`] bytes.
+        assertion: KeptAssertion,
+    },
 }
 
 impl Deed {
     fn texts(&self) -> [&str; 2] {
         match self {
-            Self::Proposed { .. } | Self::Approved { .. } => ["", ""],
+            Self::Proposed { .. } | Self::Approved { .. } | Self::Asserted { .. } => ["", ""],
             Self::Rejected { text, .. } => [text, ""],
             Self::Asked { operation, about } => [operation, about],
         }
+    }
+
+    fn longest_part(&self) -> usize {
+        let Self::Asserted { assertion, .. } = self else { return 0 };
+        assertion.parts().map(<[u8]>::len).into_iter().max().unwrap_or_default()
     }
 }
 
@@ -187,6 +209,10 @@ impl Transaction<'_> {
         let longest = act.deed.texts().map(str::len).into_iter().max().unwrap_or_default();
         if longest > MAX_TEXT {
             return Err(ContentError::TextTooLong { length: longest, most: MAX_TEXT }.into());
+        }
+        let length = act.deed.longest_part();
+        if length > MAX_ASSERTION_PART {
+            return Err(ContentError::TextTooLong { length, most: MAX_ASSERTION_PART }.into());
         }
         let shares = self.audit_length()?;
         let head = self.get(HEAD_ROW)?.unwrap_or_else(|| ChainHead::new(shares));

@@ -30,6 +30,7 @@ use super::{
     open_file, outbox,
     pairing_host_keys::PairingHostKey,
     pairings::PairingRecord,
+    passkeys::PasskeysRecord,
     place::NewFile,
     plans::PlanRecord,
     request_record::RequestRecord,
@@ -53,8 +54,8 @@ impl Store {
     /// later, and a node that signs a second transcript is at fault. The host key restores the
     /// share of a key generation that succeeded. Pairings under way are not in it either: a node
     /// with an earlier state would reveal a number of it once more, for another roster. Neither are
-    /// tokens: one that was revoked since would count again; nor what waits to be told through
-    /// hooks, which the store itself goes on to tell.
+    /// tokens and passkeys: one that was revoked since would count again; nor what waits to be told
+    /// through hooks, which the store itself goes on to tell.
     ///
     /// # Errors
     ///
@@ -205,6 +206,7 @@ fn check(snapshot: &Snapshot<'_>, open: OpenEpoch<'_>) -> Result<(), StoreError>
     snapshot.each(|record: AuditRecord| record.read().map(drop))?;
     snapshot.audit_cuts()?;
     snapshot.each(|_: TokensRecord| Ok(()))?;
+    snapshot.each(|_: PasskeysRecord| Ok(()))?;
     outbox::check(snapshot)?;
     audit::check_length(snapshot)?;
     acts::check(snapshot).map(drop)
@@ -234,6 +236,7 @@ fn is_left_out(table: Table) -> bool {
         Table::Pairings
             | Table::NewEpochKeys
             | Table::Tokens
+            | Table::Passkeys
             | Table::Outbox
             | Table::Hooks
             | Table::Told

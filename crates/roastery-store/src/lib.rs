@@ -135,6 +135,7 @@ mod new_keys;
 mod outbox;
 mod pairing_host_keys;
 mod pairings;
+mod passkeys;
 mod passphrase;
 mod place;
 mod plans;
@@ -184,6 +185,10 @@ pub use self::{
     list::{Listing, Waiting},
     outbox::{Counts, KeptHook, KeptNotice, MAX_NOTICES, Notice, NoticeEnd, NoticeKind},
     pairings::KeptPairing,
+    passkeys::{
+        KeptAssertion, KeptPasskey, MAX_ASSERTION_PART, MAX_CREDENTIAL, MAX_PASSKEYS,
+        MAX_REMOTE_APPROVALS, PasskeyKey, RemoteApproval,
+    },
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
     plans::KeptPlan,
     request::{Change, KeptRequest, RequestState, StateKind},

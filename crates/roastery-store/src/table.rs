@@ -45,10 +45,11 @@ pub(super) enum Table {
     PairingHostKeys,
     OwnKits,
     KeptKits,
+    Passkeys,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 37] = [
+    pub(super) const ALL: [Table; 38] = [
         Table::Keys,
         Table::Groups,
         Table::Shares,
@@ -86,6 +87,7 @@ impl Table {
         Table::PairingHostKeys,
         Table::OwnKits,
         Table::KeptKits,
+        Table::Passkeys,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -127,6 +129,7 @@ impl Table {
             Table::PairingHostKeys => "pairing-host-keys",
             Table::OwnKits => "own-kits",
             Table::KeptKits => "kept-kits",
+            Table::Passkeys => "passkeys",
         }
     }
 

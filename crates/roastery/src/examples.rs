@@ -157,6 +157,16 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "requests",
         &["roastery requests", "roastery requests --state proposed", "roastery requests 4f3a9c01"],
     ),
+    #[cfg(feature = "remote")]
+    (
+        "console",
+        &[
+            "roastery console",
+            "roastery console --port 7403",
+            "roastery console --remote --port 7403 --socket /run/roastery/relay.sock",
+        ],
+    ),
+    #[cfg(not(feature = "remote"))]
     ("console", &["roastery console", "roastery console --port 7403"]),
     ("approve", &["roastery approve 4f3a9c01", "roastery approve 4f3a9c01 --yes --wait 0"]),
     ("reject", &["roastery reject 4f3a9c01 --note \"not agreed\""]),
@@ -178,6 +188,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "roastery token add monitor --role reader --expires never",
         ],
     ),
+    #[cfg(feature = "remote")]
+    ("passkey", &["roastery passkey add anna --role operator"]),
+    #[cfg(feature = "remote")]
+    ("passkey add", &["roastery passkey add anna --role operator"]),
+    #[cfg(feature = "remote")]
+    ("passkey list", &["roastery passkey list"]),
+    #[cfg(feature = "remote")]
+    ("passkey remove", &["roastery passkey remove anna"]),
     ("token list", &["roastery token list"]),
     ("token revoke", &["roastery token revoke payout"]),
     ("hooks", &["roastery hooks", "roastery hooks test phone"]),

@@ -117,6 +117,10 @@ enum Command {
     /// The tokens with which programs call the node over TCP.
     #[command(subcommand)]
     Token(node::TokenCommand),
+    /// The passkeys with which people decide from elsewhere.
+    #[cfg(feature = "remote")]
+    #[command(subcommand)]
+    Passkey(node::PasskeyCommand),
     /// Look for what is wrong with a node or its machine, before it is made and after: exit status
     /// 0 if nothing is.
     Doctor(node::DoctorOptions),
@@ -200,6 +204,8 @@ fn main() -> ExitCode {
         Command::Log(options) => node::run(at, node::Command::Log(options)),
         Command::Audit(options) => node::run(at, node::Command::Audit(options)),
         Command::Token(command) => node::run(at, node::Command::Token(command)),
+        #[cfg(feature = "remote")]
+        Command::Passkey(command) => node::run(at, node::Command::Passkey(command)),
         Command::Hooks(options) => node::run(at, node::Command::Hooks(options)),
         Command::Backup(options) => node::run(at, node::Command::Backup(options)),
         Command::Restore(options) => node::run(at, node::Command::Restore(options)),

@@ -15,6 +15,8 @@ pub(super) struct Frame {
     pub(super) status: Status,
     pub(super) health: Health,
     pub(super) counts: RequestCounts,
+    /// Whether it is for people elsewhere, who have fewer pages.
+    pub(super) is_remote: bool,
 }
 
 impl Frame {
@@ -22,7 +24,7 @@ impl Frame {
         let status = client.get("/v1/status").await?;
         let health = client.health("/health").await?;
         let counts = client.get("/v1/requests/counts").await?;
-        Ok(Self { status, health, counts })
+        Ok(Self { status, health, counts, is_remote: false })
     }
 
     pub(super) fn around(&self, place: &Place, told: Option<&Told>, content: &Markup) -> Markup {
@@ -40,7 +42,7 @@ impl Frame {
                 @if let Some(told) = told { (notice(told)) }
                 (content)
             }
-            footer { p { "Roastery " (self.status.version) ". Keys: " kbd { "?" } } }
+            footer { p { "Roastery " (self.status.version) "." @if !self.is_remote { " Keys: " kbd { "?" } } } }
         }
     }
 
@@ -61,7 +63,7 @@ impl Frame {
                             " " span.count #waiting data-count=(waiting) { (waiting) span.hidden { " waiting for you" } }
                         }
                     }, in_requests))
-                    @for group in &self.status.groups {
+                    @for group in self.status.groups.iter().filter(|_| !self.is_remote) {
                         @let href = format!("/groups/{}", group.id);
                         (link(&href, foreign(&group.name), *place == Place::Group(group.id.clone())))
                         @let href = format!("/wallets/{}", group.id);
@@ -69,7 +71,9 @@ impl Frame {
                     }
                     (link("/log", html! { "Log" }, matches!(place, Place::Log(_))))
                     (link("/evidence", html! { "Evidence" }, *place == Place::Evidence))
+                    @if !self.is_remote {
                     (link("/settings", html! { "Settings" }, *place == Place::Settings))
+                    }
                 }
             }
         }

@@ -17,6 +17,7 @@ mod payment;
 mod problem;
 mod propose;
 mod qr;
+mod remote;
 mod request;
 mod requests;
 mod settings;
@@ -35,6 +36,8 @@ use roastery_service::{
 use crate::{console::Shared, place::Place};
 
 pub(crate) use self::frame::shell;
+#[cfg(feature = "remote")]
+pub(crate) use self::remote::shell as remote_shell;
 
 /// Whether a decision is in effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +110,7 @@ pub(crate) async fn page(
     told: Option<Told>,
 ) -> (StatusCode, Markup) {
     let frame = match frame::Frame::load(&shared.client).await {
-        Ok(frame) => frame,
+        Ok(frame) => frame::Frame { is_remote: shared.is_remote, ..frame },
         Err(error) => {
             return (problem::status(&error), frame::without_node(&error, told.as_ref()));
         }
@@ -132,6 +135,22 @@ pub(crate) async fn nowhere(client: &Client) -> (StatusCode, Markup) {
     (StatusCode::NOT_FOUND, markup)
 }
 
+/// The page of an address that people elsewhere do not read.
+#[cfg(feature = "remote")]
+pub(crate) async fn not_elsewhere(shared: &Shared) -> (StatusCode, Markup) {
+    let content = html! {
+        h1 tabindex="-1" { "This page is not shown from elsewhere" }
+        p { "On the node's machine: " code { "roastery console" } ". " a href="/" { "To the overview" } }
+    };
+    let markup = match frame::Frame::load(&shared.client).await {
+        Ok(frame) => {
+            frame::Frame { is_remote: true, ..frame }.around(&Place::Overview, None, &content)
+        }
+        Err(error) => frame::without_node(&error, None),
+    };
+    (StatusCode::NOT_FOUND, markup)
+}
+
 async fn content(
     shared: &Shared,
     place: &Place,
@@ -148,7 +167,7 @@ async fn content(
             let path = format!("/v1/requests/{session}");
             let request = client.get(&path).await?;
             let steps = client.get::<Vec<_>>(&format!("{path}/timeline")).await?;
-            request::page(&request, &steps, clock)
+            request::page(&request, &steps, clock, shared.is_remote)
         }
         Place::Codes(session, of) => codes::load(client, session, *of).await?.page(),
         Place::Group(id) => group::load(client, id).await?.page(&frame.status, clock),

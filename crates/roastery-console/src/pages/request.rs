@@ -9,14 +9,20 @@ use roastery_service::{
 };
 
 use super::{
-    codes, foreign, fours, lanes::lanes, payment, requests::state_pill, time, until, warnings,
+    codes, foreign, fours, lanes::lanes, payment, remote, requests::state_pill, time, until,
+    warnings,
 };
 use crate::place::Coded;
 
 /// The longest reason of a rejection, in bytes.
 const MOST_OF_REASON: usize = 512;
 
-pub(super) fn page(request: &Request, steps: &[TimelineStep], clock: &Clock) -> Markup {
+pub(super) fn page(
+    request: &Request,
+    steps: &[TimelineStep],
+    clock: &Clock,
+    is_remote: bool,
+) -> Markup {
     let id = short_id(&request.session);
     html! {
         h1 tabindex="-1" { (heading(request)) }
@@ -48,8 +54,8 @@ pub(super) fn page(request: &Request, steps: &[TimelineStep], clock: &Clock) -> 
                 @if !request.text.is_empty() { p.quiet { (foreign(&request.text)) } }
             }
         }
-        (decision(request, clock))
-        (result(request))
+        @if is_remote { (remote::decision(request, clock)) }
+        @else { (decision(request, clock)) (result(request)) }
         (lanes(steps, &request.progress))
         (details(request))
     }
@@ -116,13 +122,7 @@ fn said(one: &MemberDecision, clock: &Clock) -> Markup {
 
 /// The forms, where there is something to decide. Each has what was shown.
 fn decision(request: &Request, clock: &Clock) -> Markup {
-    let over = clock.seconds_until(request.expiry) == 0;
-    let (approves, rejects) = match request.state {
-        _ if over => (false, false),
-        State::Proposed => (true, true),
-        State::Approved => (false, true),
-        _ => (false, false),
-    };
+    let (approves, rejects) = remote::decidable(request, clock);
     let Some(seen) = &request.seen else { return html! {} };
     let session = &request.session;
     let confirmed = typed(request);

@@ -23,7 +23,7 @@ pub(super) fn payment() -> Value {
 }
 
 fn shown(request: Value) -> String {
-    request::page(&from_value(request).unwrap(), &[], &friday()).into_string()
+    request::page(&from_value(request).unwrap(), &[], &friday(), false).into_string()
 }
 
 fn with(change: impl FnOnce(&mut Value)) -> String {
@@ -59,7 +59,8 @@ pub(super) fn status() -> Value {
 pub(super) fn frame(status: Value) -> frame::Frame {
     let status: Status = from_value(status).unwrap();
     let health = Health { ok: true, problems: Vec::new() };
-    frame::Frame { status, health, counts: RequestCounts { waiting: 1, signing: 0 } }
+    let counts = RequestCounts { waiting: 1, signing: 0 };
+    frame::Frame { status, health, counts, is_remote: false }
 }
 
 fn overview(status: Value) -> String {
@@ -217,7 +218,7 @@ fn a_session_has_a_lane_for_each_member_and_its_steps_in_words() {
     ]);
     let (request, steps): (_, Vec<_>) =
         (from_value(payment()).unwrap(), from_value(steps).unwrap());
-    let html = request::page(&request, &steps, &friday()).into_string();
+    let html = request::page(&request, &steps, &friday(), false).into_string();
     is_harmless(&html);
     assert_eq!(html.matches("class=\"lane\"").count(), 4, "{html}");
     for shown in ["<bdi>bert</bdi> proposes it", "12 ms", "70 s", "<bdi>newer</bdi>: "] {
@@ -225,7 +226,7 @@ fn a_session_has_a_lane_for_each_member_and_its_steps_in_words() {
     }
     assert_eq!(html.matches("class=\"asked\"").count(), 2, "{html}");
     let many: Vec<_> = (0..1_000).map(|_| steps[0].clone()).collect();
-    let html = request::page(&request, &many, &friday()).into_string();
+    let html = request::page(&request, &many, &friday(), false).into_string();
     assert!(html.matches("class=\"step begin\"").count() <= 48, "the picture is bounded");
 }
 

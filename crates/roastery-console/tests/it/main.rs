@@ -3,6 +3,8 @@
 
 mod decisions;
 mod door;
+#[cfg(feature = "remote")]
+mod elsewhere;
 mod http;
 mod live;
 mod log;

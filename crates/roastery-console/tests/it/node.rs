@@ -38,6 +38,8 @@ pub(crate) struct Played {
     pub(crate) address: Mutex<Value>,
     /// What it was asked to make, to sign or to send: the path, and the body.
     pub(crate) asked: Mutex<Vec<(String, Value)>>,
+    /// The passkeys that it has.
+    pub(crate) passkeys: Mutex<Vec<Value>>,
     /// The number of acts that it says it has recorded.
     pub(crate) acts: Mutex<u64>,
     /// What it answers to a decision instead.
@@ -107,6 +109,9 @@ fn routes(played: Arc<Played>) -> Router {
         .route("/v1/groups/{group}/examine", post(examine))
         .route("/v1/groups/{group}/requests", post(propose))
         .route("/v1/events", get(events))
+        .route("/v1/remote", get(remote))
+        .route("/v1/remote/{what}", post(relayed))
+        .route("/v1/evidence", get(async || Json(json!([]))))
         .route("/v1/audit", get(acts))
         .route("/v1/audit/chain", get(chain))
         .route("/v1/log/cuts", get(async || Json(cuts())))
@@ -146,6 +151,33 @@ async fn decide(
     }
     played.decided.lock().unwrap().push((act, named));
     Json(request).into_response()
+}
+
+/// A passkey with this fingerprint.
+pub(crate) fn passkey(fingerprint: &str) -> Value {
+    let made = "2026-05-01T14:02:00Z";
+    json!({ "name": "anna", "role": "operator", "fingerprint": fingerprint, "made": made })
+}
+
+async fn remote(State(played): State<Arc<Played>>) -> Json<Value> {
+    let passkeys = played.passkeys.lock().unwrap().clone();
+    Json(json!({ "origin": "https://treasury.anna.example", "passkeys": passkeys }))
+}
+
+async fn relayed(
+    State(played): State<Arc<Played>>,
+    Path(what): Path<String>,
+    Json(body): Json<Value>,
+) -> Response {
+    let answer = match what.as_str() {
+        "challenges" => json!({
+            "ticket": "75", "challenge": "00".repeat(32), "site": "treasury.anna.example",
+            "credential": "01",
+        }),
+        "sign-ins" => passkey("1111"),
+        _ => played.request.lock().unwrap().clone(),
+    };
+    played.asked(&what, body).unwrap_or_else(|| Json(answer).into_response())
 }
 
 /// The PSBT of a payment of 0.12 BTC, and that of any other.
@@ -267,6 +299,7 @@ impl World {
             examined: Mutex::new(examined()),
             address: Mutex::new(ADDRESS.into()),
             asked: Mutex::default(),
+            passkeys: Mutex::new(vec![passkey("1111")]),
             acts: Mutex::default(),
             problem: Mutex::default(),
             events: broadcast::Sender::new(8),
@@ -285,8 +318,12 @@ impl World {
         world
     }
 
+    pub(crate) fn socket(&self) -> std::path::PathBuf {
+        self.folder.path().join("api.sock")
+    }
+
     pub(crate) fn start_node(&mut self) {
-        let socket = self.folder.path().join("api.sock");
+        let socket = self.socket();
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(socket).unwrap();
         let routes = routes(self.played.clone());

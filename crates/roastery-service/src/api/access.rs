@@ -61,6 +61,9 @@ pub(super) enum Access {
     Socket,
     /// By a token.
     Tokens(Tokens),
+    /// By the user of the process between people elsewhere and this node: this one, or the node's
+    /// own.
+    Relay(Option<u32>),
 }
 
 /// Gives the request its role and who asks, and its connection a place in the quota of this role.
@@ -80,6 +83,14 @@ pub(super) async fn authorise(
                     .into_response();
             };
             (Principal::User(user), Role::Operator, Brought::default())
+        }
+        Access::Relay(allowed) => {
+            let user = request.extensions().get::<PeerUser>().map(|PeerUser(user)| *user);
+            let own = rustix::process::geteuid().as_raw();
+            let Some(user) = user.filter(|user| *user == own || Some(*user) == *allowed) else {
+                return not_the_relay();
+            };
+            (Principal::User(user), Role::Relay, Brought::default())
         }
         Access::Tokens(tokens) => {
             let bearer = brought(&request).and_then(|brought| {
@@ -116,6 +127,12 @@ fn brought(request: &Request) -> Option<&[u8]> {
     request.headers().get(header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")
 }
 
+fn not_the_relay() -> Response {
+    let reason = "this socket is for the user of roastery console --remote: remote.user in \
+                  roastery.toml names its number";
+    ApiError::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, reason).into_response()
+}
+
 fn unauthorized() -> Response {
     let reason = "a token of this node is needed, as \"Authorization: Bearer TOKEN\"";
     let error = ApiError::new(StatusCode::UNAUTHORIZED, ProblemCode::Unauthorized, reason);
@@ -142,9 +159,20 @@ pub(super) fn user_only(by: &Principal, reason: &'static str) -> Result<(), ApiE
     Err(ApiError::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, reason))
 }
 
+/// Refuses a client that is not the process between people elsewhere and this node.
+#[cfg(feature = "remote")]
+pub(super) async fn relay_only(request: Request, next: Next) -> Response {
+    if request.extensions().get() == Some(&Role::Relay) {
+        return next.run(request).await;
+    }
+    let reason =
+        "this is for the process of roastery console --remote, at the socket remote.socket";
+    ApiError::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, reason).into_response()
+}
+
 /// The operations whose record is written with their effect: a decision, or a setting that has one
 /// that a person is to be told.
-const RECORD_THEMSELVES: [&str; 7] = [
+const RECORD_THEMSELVES: &[&str] = &[
     "/v1/requests/{session}/approve",
     "/v1/requests/{session}/reject",
     "/v1/groups/{name}/requests",
@@ -152,6 +180,10 @@ const RECORD_THEMSELVES: [&str; 7] = [
     "/v1/groups/{name}/name",
     "/v1/tokens",
     "/v1/tokens/{name}/revoke",
+    #[cfg(feature = "remote")]
+    "/v1/passkeys/keep",
+    #[cfg(feature = "remote")]
+    "/v1/passkeys/{name}/remove",
 ];
 
 /// What is no look by its method, and changes nothing: what it looks at is in its body.
@@ -162,7 +194,7 @@ const CHANGE_NOTHING: [&str; 2] = ["/v1/requests/{session}/signed", "/v1/groups/
 pub(super) async fn recorded(service: &Service, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>();
     let is = |one: &str| path.is_some_and(|path| path.as_str() == one);
-    let unrecorded = RECORD_THEMSELVES.into_iter().chain(CHANGE_NOTHING).any(is);
+    let unrecorded = RECORD_THEMSELVES.iter().copied().chain(CHANGE_NOTHING).any(is);
     // The address that is given out already is given again.
     let same_address = is("/v1/wallets/{group}/addresses")
         && matches!(request.uri().query(), None | Some("" | "new=false"));
@@ -203,7 +235,7 @@ mod tests {
     #[test]
     fn what_records_itself_is_an_act_of_the_api() {
         let acts = serde_json::to_value(crate::api::routes::acts().to_openapi()).unwrap();
-        for path in RECORD_THEMSELVES.into_iter().chain(CHANGE_NOTHING) {
+        for path in RECORD_THEMSELVES.iter().copied().chain(CHANGE_NOTHING) {
             assert!(acts["paths"][path]["post"].is_object(), "{path}");
         }
     }

@@ -27,6 +27,10 @@ use crate::{
 /// The longest path of a socket, in bytes: the system's limit.
 const MAX_SOCKET_PATH: usize = 107;
 
+/// The modes of sockets.
+const OWNER_ONLY: u32 = 0o600;
+const ANY_USER: u32 = 0o666;
+
 /// How many connections wait to be accepted.
 const BACKLOG: i32 = 128;
 
@@ -49,28 +53,39 @@ pub enum ServeError {
     },
     /// The socket's path is too long for the system.
     #[error(
-        "api.socket: the path {} has {} bytes, and the system takes {MAX_SOCKET_PATH} at most: \
+        "{}: the path {} has {} bytes, and the system takes {MAX_SOCKET_PATH} at most: \
          set a shorter path, or use a folder with a shorter one",
-        .0.display(),
-        .0.as_os_str().len()
+        .0,
+        .1.display(),
+        .1.as_os_str().len()
     )]
-    LongPath(PathBuf),
+    LongPath(&'static str, PathBuf),
     /// Something that is not a socket is at the socket's path.
-    #[error("api.socket: {} is {what}, not a socket: remove it, or set another path", path.display())]
+    #[error("{option}: {} is {what}, not a socket: remove it, or set another path", path.display())]
     InTheWay {
+        /// The option of the configuration.
+        option: &'static str,
         /// The path.
         path: PathBuf,
         /// The kind of file that is there.
         what: &'static str,
     },
     /// The socket cannot be created.
-    #[error("api.socket: cannot listen at {}: {}", path.display(), reason(source))]
+    #[error("{option}: cannot listen at {}: {}", path.display(), reason(source))]
     Socket {
+        /// The option of the configuration.
+        option: &'static str,
         /// The path.
         path: PathBuf,
         /// The error of the system.
         source: io::Error,
     },
+    /// What decisions from elsewhere need is not compiled in.
+    #[error(
+        "remote.origin: this program was built without decisions from elsewhere (feature remote): \
+         take the option out, or another program"
+    )]
+    NoRemote,
     /// A thread or a runtime cannot be started.
     #[error("the API cannot start: {}", reason(.0))]
     Threads(io::Error),
@@ -117,6 +132,7 @@ fn reason(source: &io::Error) -> String {
 /// The listeners, in non-blocking mode.
 pub(super) struct Listeners {
     pub(super) unix: UnixListener,
+    pub(super) relay: Option<(UnixListener, Option<u32>)>,
     pub(super) tcp: Option<(TcpListener, Tokens)>,
     pub(super) observability: Option<TcpListener>,
 }
@@ -127,7 +143,8 @@ impl Listeners {
         config: &Config,
         socket: &Path,
     ) -> Result<Self, ServeError> {
-        let unix = bind_unix(socket)?;
+        let unix = bind_unix("api.socket", socket, OWNER_ONLY)?;
+        let relay = relay(folder, config)?;
         let tcp = match config.api.listen {
             Some(address) => Some((bind_tcp("api.listen", address)?, tokens(folder, config)?)),
             None => None,
@@ -135,7 +152,7 @@ impl Listeners {
         let observability = config.observability.listen;
         let observability =
             observability.map(|address| bind_tcp("observability.listen", address)).transpose()?;
-        Ok(Self { unix, tcp, observability })
+        Ok(Self { unix, relay, tcp, observability })
     }
 }
 
@@ -146,10 +163,28 @@ fn bind_tcp(option: &'static str, address: SocketAddr) -> Result<TcpListener, Se
     Ok(listener)
 }
 
-fn bind_unix(path: &Path) -> Result<UnixListener, ServeError> {
-    let failed = |source| ServeError::Socket { path: path.to_owned(), source };
+/// The socket of the process between people elsewhere and this node. Another user may have to open
+/// it: which one may call is checked at each call.
+fn relay(
+    folder: &Folder,
+    config: &Config,
+) -> Result<Option<(UnixListener, Option<u32>)>, ServeError> {
+    if config.remote.origin.is_none() {
+        return Ok(None);
+    }
+    if !cfg!(feature = "remote") {
+        return Err(ServeError::NoRemote);
+    }
+    let user = config.remote.user;
+    let mode = if user.is_some() { ANY_USER } else { OWNER_ONLY };
+    let path = folder.resolve(&config.remote.socket);
+    Ok(Some((bind_unix("remote.socket", &path, mode)?, user)))
+}
+
+fn bind_unix(option: &'static str, path: &Path, mode: u32) -> Result<UnixListener, ServeError> {
+    let failed = |source| ServeError::Socket { option, path: path.to_owned(), source };
     if path.as_os_str().len() > MAX_SOCKET_PATH {
-        return Err(ServeError::LongPath(path.to_owned()));
+        return Err(ServeError::LongPath(option, path.to_owned()));
     }
     match path.symlink_metadata().map(|file| file.file_type()) {
         // Only one process can have the store: an existing socket is left over from an earlier one.
@@ -160,20 +195,20 @@ fn bind_unix(path: &Path) -> Result<UnixListener, ServeError> {
                 kind if kind.is_symlink() => "a symbolic link",
                 _ => "a file",
             };
-            return Err(ServeError::InTheWay { path: path.to_owned(), what });
+            return Err(ServeError::InTheWay { option, path: path.to_owned(), what });
         }
         Err(_) => {}
     }
     let listen = || {
-        let owner_only = std::fs::Permissions::from_mode(0o600);
+        let mode = std::fs::Permissions::from_mode(mode);
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         // Linux creates the file with the mode of the socket, so that there is no moment at which
         // other users can connect. Elsewhere the mode is set right afterwards.
         let file = std::fs::File::from(OwnedFd::from(socket));
-        let _ = file.set_permissions(owner_only.clone());
+        let _ = file.set_permissions(mode.clone());
         let socket = Socket::from(OwnedFd::from(file));
         socket.bind(&SockAddr::unix(path)?)?;
-        std::fs::set_permissions(path, owner_only)?;
+        std::fs::set_permissions(path, mode)?;
         socket.listen(BACKLOG)?;
         socket.set_nonblocking(true)?;
         Ok(UnixListener::from(OwnedFd::from(socket)))
@@ -216,12 +251,12 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("roastery-bind-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("api.sock");
-        let listener = bind_unix(&path).unwrap();
+        let listener = bind_unix("api.socket", &path, OWNER_ONLY).unwrap();
         let mode = path.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         drop(listener);
         // The socket of an earlier process is replaced.
-        assert!(bind_unix(&path).is_ok());
+        assert!(bind_unix("api.socket", &path, OWNER_ONLY).is_ok());
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -52,11 +52,11 @@ pub fn description() -> &'static str {
 fn describe() -> Value {
     let acts = routes::acts();
     let acts_described = acts.get_openapi().clone();
-    let mut document = OpenApiRouter::with_openapi(Description::openapi())
-        .merge(routes::reads())
-        .merge(acts)
-        .merge(health::routes())
-        .to_openapi();
+    let router = OpenApiRouter::with_openapi(Description::openapi());
+    #[cfg(feature = "remote")]
+    let router = router.merge(super::remote::relayed());
+    let mut document =
+        router.merge(routes::reads()).merge(acts).merge(health::routes()).to_openapi();
     // Merging leaves the names of the components as they are.
     document.openapi = Default::default();
     // It is made of constants only.

@@ -63,6 +63,8 @@ impl From<ServiceError> for ApiError {
             E::NameTaken { .. } => (StatusCode::CONFLICT, ProblemCode::NameTaken),
             E::Expired => (StatusCode::CONFLICT, ProblemCode::Expired),
             E::Refused(_) => (StatusCode::FORBIDDEN, ProblemCode::Refused),
+            E::Remote(error) if error.is_limit() => (StatusCode::FORBIDDEN, ProblemCode::Refused),
+            E::Remote(_) => (StatusCode::FORBIDDEN, ProblemCode::Forbidden),
             E::NotReady(_) | E::File(_) => (StatusCode::CONFLICT, ProblemCode::NotReady),
             E::NoRoom(_) => (StatusCode::SERVICE_UNAVAILABLE, ProblemCode::Busy),
             E::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, ProblemCode::TooMany),

@@ -26,6 +26,8 @@ mod operations;
 mod pairing;
 mod proposing;
 mod query;
+#[cfg(feature = "remote")]
+mod remote;
 mod routes;
 mod serve;
 mod signed;
@@ -82,6 +84,9 @@ fn all_operations(
             async move { recorded(&service, request, next).await }
         }))
         .route_layer(middleware::from_fn(operator_only));
+    #[cfg(feature = "remote")]
+    let acts = acts
+        .merge(handlers(remote::relayed()).route_layer(middleware::from_fn(access::relay_only)));
     let working = operations.clone();
     let reads = handlers(routes::reads()).layer(Extension(Document(description())));
     let looking = service.clone();

@@ -40,6 +40,8 @@ const MAX_STREAMS: usize = 16;
 pub(super) enum Listener {
     /// The Unix socket.
     Socket,
+    /// The Unix socket of the process between people elsewhere and this node.
+    Relay,
     /// HTTP over TCP, with tokens.
     Tcp,
     /// Health and metrics, without a token.
@@ -50,6 +52,7 @@ impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Socket => "socket",
+            Self::Relay => "relay",
             Self::Tcp => "tcp",
             Self::Observability => "observability",
         })
@@ -92,7 +95,8 @@ impl Operations {
     fn turns(&self, role: Role) -> &Turns {
         match role {
             Role::Operator => &self.operator,
-            Role::Reader => &self.reader,
+            // No listener has both.
+            Role::Reader | Role::Relay => &self.reader,
         }
     }
 

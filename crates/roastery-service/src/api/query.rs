@@ -1,6 +1,6 @@
 //! What the operations share: how they reach the service, what they answer, numbers of queries.
 
-use std::{ops::RangeInclusive, sync::Arc};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -13,7 +13,10 @@ use utoipa::{
 };
 
 use super::{error::ApiError, json::SafeJson as Json};
-use crate::{Service, view::ProblemCode};
+use crate::{
+    KnownRequest, Role, Service, ServiceError,
+    view::{ProblemCode, Request},
+};
 
 /// The service, as an operation gets it.
 pub(super) type At = State<Arc<Service>>;
@@ -54,4 +57,20 @@ impl ToSchema for Bytes {}
 /// An answer of bytes.
 pub(super) fn bytes(content: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, "application/octet-stream")], content).into_response()
+}
+
+/// The answer to a decision: with the request as it is now where it is not what was seen.
+pub(super) async fn answer(
+    service: &Service,
+    session: &str,
+    decided: Result<KnownRequest, ServiceError>,
+) -> Answer<Request> {
+    match decided {
+        Ok(known) => Ok(Json(known.into())),
+        Err(error @ ServiceError::Changed) => {
+            let now = service.request(session, Duration::ZERO, Role::Operator).await;
+            Err(ApiError::from(error).with_request(now.ok().map(Into::into)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

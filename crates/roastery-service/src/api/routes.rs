@@ -20,12 +20,11 @@ use super::{
     events, hooks,
     json::SafeJson as Json,
     keygen, kit, pairing, proposing,
-    query::{Answer, At, Bytes, MAX_NUMBER, bytes, within},
+    query::{Answer, At, Bytes, MAX_NUMBER, answer, bytes, within},
     signed, timeline, tokens, wallet,
 };
 use crate::{
-    DecidedAbout, KnownRequest, NotSeen, RequestFilter, RequestPage, Role, Seen, Service,
-    ServiceError,
+    DecidedAbout, NotSeen, RequestFilter, RequestPage, Role, Seen, Service,
     service::MOST_LISTED,
     view::{
         AddCard, Bar, Configuration, Evidence, GroupStatus, Health, PeerAddresses, Problem,
@@ -38,7 +37,10 @@ const LONGEST_WAIT: u64 = 30;
 
 /// The operations of every role.
 pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
-    OpenApiRouter::new()
+    let router = OpenApiRouter::new();
+    #[cfg(feature = "remote")]
+    let router = router.merge(super::remote::reads());
+    router
         .routes(routes!(status))
         .routes(routes!(keygen::keygens))
         .routes(routes!(keygen::keygen))
@@ -75,7 +77,10 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
 /// the chain, which reads all that was ever recorded, the configuration, which says where secrets
 /// are, and hooks, whose errors say where they lead.
 pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
-    OpenApiRouter::new()
+    let router = OpenApiRouter::new();
+    #[cfg(feature = "remote")]
+    let router = router.merge(super::remote::acts());
+    router
         .routes(routes!(pairing::pairings, pairing::invite))
         .routes(routes!(pairing::pairing))
         .routes(routes!(pairing::join_line))
@@ -368,22 +373,6 @@ async fn reject(
 fn seen_of(seen: Option<String>) -> Result<Option<Seen>, String> {
     let seen = seen.map(|seen| seen.parse().map_err(|error: NotSeen| error.to_string()));
     seen.transpose()
-}
-
-/// The answer to a decision: with the request as it is now where it is not what was seen.
-async fn answer(
-    service: &Service,
-    session: &str,
-    decided: Result<KnownRequest, ServiceError>,
-) -> Answer<Request> {
-    match decided {
-        Ok(known) => Ok(Json(known.into())),
-        Err(error @ ServiceError::Changed) => {
-            let now = service.request(session, Duration::ZERO, Role::Operator).await;
-            Err(ApiError::from(error).with_request(now.ok().map(Into::into)))
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The configuration in force: what the node has read at its start, without secrets.

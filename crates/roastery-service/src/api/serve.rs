@@ -194,7 +194,7 @@ struct Server {
 impl Server {
     /// Begins to accept connections, in the current runtime.
     fn listen(self, listeners: Listeners, hosts: super::Hosts) -> io::Result<()> {
-        let Listeners { unix, tcp, observability } = listeners;
+        let Listeners { unix, relay, tcp, observability } = listeners;
         self.operations.spawn(self.heartbeat.clone().beat());
         let supervisor = self.service.supervisor().clone();
         let runtime = Handle::current();
@@ -202,6 +202,12 @@ impl Server {
         let unix = UnixListener::from_std(unix)?;
         let gate = self.gate(Listener::Socket, self.router(Listener::Socket, Access::Socket));
         supervisor.essential(&runtime, "the API's socket", gate.accept(unix));
+        if let Some((listener, user)) = relay {
+            let listener = UnixListener::from_std(listener)?;
+            let router = self.router(Listener::Relay, Access::Relay(user));
+            let gate = self.gate(Listener::Relay, router);
+            supervisor.essential(&runtime, "the socket of the relay", gate.accept(listener));
+        }
         if let Some((listener, tokens)) = tcp {
             let listener = TcpListener::from_std(listener)?;
             let router = self.router(Listener::Tcp, Access::Tokens(tokens));

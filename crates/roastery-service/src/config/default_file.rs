@@ -58,6 +58,16 @@ announce = {announce}
 # read_token_file = "api-read-token"
 # Further ones, with a name, a role and an end, are made by roastery token add.
 
+# Decisions from elsewhere, with passkeys: off until an origin is set (docs/remote.md).
+[remote]
+# The origin of the pages that use the passkeys: https://NAME or https://NAME:PORT of a proxy with TLS on this machine, or
+# http://localhost:PORT to try it out. No address, no path.
+# origin = "https://treasury.anna.example"
+# The Unix socket of roastery console --remote, which may read there, and hands on what a passkey has signed.
+# socket = "relay.sock"
+# The number of the user of that process, if it is another one than this node's (id -u roastery-console).
+# user = 990
+
 [observability]
 # Health, readiness and metrics without a token, at this address. They are at the API's socket in any case. (ROASTERY_OBSERVABILITY_LISTEN)
 # listen = "127.0.0.1:7402"
@@ -113,6 +123,11 @@ announce = {announce}
 # most_per_hour = 0
 # The longest life of a request, in seconds: 1 to 604800.
 # longest_life_seconds = 604800
+
+# What may leave with a payment that is approved from elsewhere, with a passkey, and within 24 hours, fees included, in satoshi:
+# 0 means that none is. As much as for one payment if nothing is said for 24 hours.
+# remote_most = 0
+# remote_most_per_day = 0
 
 # What transactions may do. Amounts are in satoshi; a rule that is absent is not applied.
 [policy.transactions]
@@ -190,7 +205,7 @@ mod tests {
     use super::{super::*, default_file};
 
     /// These options have no default; the file shows an example.
-    const NO_DEFAULT: [&str; 15] = [
+    const NO_DEFAULT: [&str; 18] = [
         "url",
         "cookie_file",
         "password_file",
@@ -206,6 +221,9 @@ mod tests {
         "most_fee_percent",
         "change_must_be_ours",
         "most_leaving",
+        "origin",
+        "user",
+        "remote_most_per_day",
     ];
 
     /// The values of a configuration, whatever sets them.

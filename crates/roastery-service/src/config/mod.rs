@@ -8,6 +8,7 @@ mod groups;
 mod hooks;
 pub(crate) mod names;
 mod policy;
+mod remote;
 mod wallet;
 mod words;
 
@@ -29,6 +30,7 @@ pub use self::{
         ApprovalMode, ChangeAcceptance, ChangeApproval, ChangeRules, PolicyConfig, ProofApproval,
         SubjectKind,
     },
+    remote::Remote,
     wallet::{ChainSource, WalletConfig},
 };
 use crate::{files::Folder, text::LogFormat};
@@ -55,6 +57,8 @@ pub struct Config {
     pub transport: Transport,
     /// The listeners and tokens of the API.
     pub api: Api,
+    /// Decisions from elsewhere, with passkeys.
+    pub remote: Remote,
     /// Logs, health and metrics.
     pub observability: Observability,
     /// How long the store keeps requests.
@@ -178,6 +182,7 @@ impl Default for Config {
             host_key: HOST_KEY.into(),
             transport: Transport::default(),
             api: Api::default(),
+            remote: Remote::default(),
             observability: Observability::default(),
             store: StoreConfig::default(),
             bitcoin: Bitcoin::default(),

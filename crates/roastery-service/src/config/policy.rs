@@ -33,6 +33,10 @@ pub struct PolicyConfig {
     pub most_per_hour: u32,
     /// The longest life of a request after it was received, in seconds.
     pub longest_life_seconds: u64,
+    /// The most satoshi that leave with a payment that is approved from elsewhere; 0: none is.
+    pub remote_most: u64,
+    /// The same within 24 hours; as much as for one payment if absent.
+    pub remote_most_per_day: Option<u64>,
     /// The rules for transactions.
     pub transactions: Rules,
     /// The rules for changes of the group.
@@ -198,6 +202,8 @@ impl Default for PolicyConfig {
             proofs_of_funds: ProofApproval::ByHand,
             most_per_hour: 0,
             longest_life_seconds: 7 * 24 * 60 * 60,
+            remote_most: 0,
+            remote_most_per_day: None,
             transactions: Rules::default(),
             change: ChangeRules::default(),
         }
@@ -213,6 +219,11 @@ impl PolicyConfig {
     /// How long its answer is valid.
     pub fn command_validity(&self) -> Duration {
         Duration::from_secs(self.command_validity_seconds)
+    }
+
+    /// The most satoshi that leave within 24 hours with what is approved from elsewhere.
+    pub fn remote_most_per_day(&self) -> u64 {
+        self.remote_most_per_day.unwrap_or(self.remote_most)
     }
 
     /// What happens to a transaction that the rules allow.

@@ -7,7 +7,7 @@ use roastery_protocol::{
 use roastery_store::StoreError;
 use thiserror::Error;
 
-use crate::{files::FolderError, policy::Refusal};
+use crate::{files::FolderError, passkey::RemoteError, policy::Refusal};
 
 /// An error of another crate, or a reason in words. The caller can ask for its type with
 /// `downcast_ref`.
@@ -80,6 +80,9 @@ pub enum ServiceError {
     /// This node's policy refuses.
     #[error("refused by this node's policy: {0}")]
     Refused(#[source] Refusal),
+    /// A person elsewhere is refused.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// A precondition is missing.
     #[error(transparent)]
     NotReady(BoxError),

@@ -20,8 +20,10 @@ mod kits;
 mod lifecycle;
 mod outbox;
 mod pairing;
+mod passkeys;
 mod payments;
 mod rejections;
+mod remote;
 mod requests;
 mod role;
 mod shared;
@@ -90,6 +92,8 @@ pub use self::{
         asking::NewPairing,
         status::{PairingMember, PairingPhase, PairingStatus},
     },
+    passkeys::{RemoteAct, fingerprint},
+    remote::{BegunEnrolment, Challenge, EnrolmentState, RemoteWish},
     requests::{
         examining::ExaminedTransaction,
         proposing::{DraftSubject, RequestDraft},

@@ -9,6 +9,8 @@ pub enum Role {
     Operator,
     /// All operations that only read.
     Reader,
+    /// The same, and to hand on what a passkey has signed.
+    Relay,
 }
 
 impl fmt::Display for Role {
@@ -16,6 +18,7 @@ impl fmt::Display for Role {
         f.write_str(match self {
             Self::Operator => "operator",
             Self::Reader => "reader",
+            Self::Relay => "relay",
         })
     }
 }

@@ -1,6 +1,6 @@
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -23,6 +23,7 @@ use crate::{
         coins::CoinsOfKeys,
         host_key::HostKeyReader,
         outbox::Hooks,
+        passkeys::Remote,
         rejections::{files::Rejections, messages::RejectedMessages},
         store_state::StoreState,
         tokens::Tokens,
@@ -67,6 +68,8 @@ pub(in crate::service) struct Shared {
     pub(in crate::service) bars: Bars,
     /// The tokens of the API.
     pub(in crate::service) tokens: Tokens,
+    /// What there is for people elsewhere, once it is loaded; empty if no one decides from there.
+    pub(in crate::service) remote: OnceLock<Remote>,
     /// Held while the chain of acts and shares is computed: it reads all of both.
     pub(in crate::service) checking: tokio::sync::Mutex<()>,
     /// Through whom is told what happens.
@@ -106,6 +109,7 @@ impl Shared {
             coins: Arc::default(),
             bars: Bars::default(),
             tokens: Tokens::default(),
+            remote: OnceLock::new(),
             checking: tokio::sync::Mutex::default(),
             hooks: Arc::new(hooks),
             limits,

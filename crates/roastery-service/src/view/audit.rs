@@ -104,7 +104,7 @@ pub struct CutLog {
 pub struct Principal {
     /// Of which kind it is.
     pub kind: PrincipalKind,
-    /// The number of the user, or the name of the token; empty for the node.
+    /// The number of the user, or the name of the token or the passkey; empty for the node.
     pub name: String,
 }
 
@@ -120,6 +120,8 @@ pub enum PrincipalKind {
     Token,
     /// The node itself, which makes good what was asked for before it was stopped.
     Node,
+    /// A person elsewhere, with a passkey.
+    Passkey,
 }
 
 /// What was asked for.
@@ -134,6 +136,8 @@ pub enum ActKind {
     Approved,
     /// A request was rejected.
     Rejected,
+    /// A passkey has signed that a request is to be approved or rejected.
+    Asserted,
     /// Another operation.
     Asked,
 }
@@ -155,12 +159,31 @@ pub struct RecordedAct {
     pub session: String,
     /// The hash of what was seen, if the decision named it.
     pub seen: Option<String>,
-    /// The reason of a rejection, or the operation and what it is about.
+    /// The reason of a rejection, or the operation and what it is about; what a passkey has
+    /// signed: approve or reject.
     pub text: String,
+    /// What a passkey has signed, by which it can be verified again; absent for other acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertion: Option<AssertedBy>,
     /// How many shares had left before: the number that the next one got.
     pub shares: u64,
     /// The hash of all acts and shares before it.
     pub before: String,
+}
+
+/// What a passkey has signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AssertedBy {
+    /// The id of the credential.
+    pub credential: String,
+    /// The ticket, of which the challenge is a hash.
+    pub ticket: String,
+    /// clientDataJSON.
+    pub client_data: String,
+    /// authenticatorData.
+    pub authenticator_data: String,
+    /// The signature.
+    pub signature: String,
 }
 
 /// What clients have asked this node to do.

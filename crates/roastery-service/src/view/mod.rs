@@ -11,6 +11,7 @@ mod keygen;
 mod kit;
 mod pairing;
 mod problem;
+mod remote;
 mod request;
 mod settings;
 mod timeline;
@@ -27,8 +28,8 @@ use crate::{
 
 pub use self::{
     audit::{
-        ActKind, AuditLine, Chain, CutLog, DecidedBy, LogCut, LogCuts, Principal, PrincipalKind,
-        RecordedAct, RecordedActs,
+        ActKind, AssertedBy, AuditLine, Chain, CutLog, DecidedBy, LogCut, LogCuts, Principal,
+        PrincipalKind, RecordedAct, RecordedActs,
     },
     change::{ChangeCard, ChangeState, ChangeStatus, Compared, NewMember, OldMember, TakeUpPlan},
     epochs::{
@@ -44,6 +45,11 @@ pub use self::{
         WordResult,
     },
     problem::{Problem, ProblemCode},
+    remote::{
+        AddPasskey, AskChallenge, BeginPasskey, BegunPasskey, ComePasskey, DecideWith, KeepPasskey,
+        MadePasskey, PasskeyAct, PasskeyChallenge, PasskeyCode, PasskeyEnrolment, PasskeyStatus,
+        RemoteStatus, SignedByPasskey,
+    },
     request::{
         Approver, Decided, InputLeft, Level, MemberDecision, Message, MissingPart, NoState,
         PaidOutput, Part, Payment, PaymentDetails, Progress, Request, RequestCounts, Ruling,

@@ -78,6 +78,7 @@ pub fn principal(by: &Principal, users: &Users) -> Vec<Piece> {
         },
         PrincipalKind::Token => vec![Piece::own("token "), Piece::foreign(&by.name)],
         PrincipalKind::Node => vec![Piece::own("the node")],
+        PrincipalKind::Passkey => vec![Piece::own("passkey "), Piece::foreign(&by.name)],
     }
 }
 
@@ -87,6 +88,8 @@ pub fn act(act: &RecordedAct) -> Vec<Piece> {
         ActKind::Proposed => "asked for ",
         ActKind::Approved => "approved ",
         ActKind::Rejected => "rejected ",
+        ActKind::Asserted if act.text == "approve" => "signed with a passkey to approve ",
+        ActKind::Asserted => "signed with a passkey to reject ",
         ActKind::Asked => return vec![Piece::foreign(&act.text)],
     };
     let mut pieces = vec![Piece::own(verb), Piece::Request(act.session.clone())];
@@ -153,6 +156,7 @@ mod tests {
         }
         assert_eq!(by(PrincipalKind::Token, "payout"), "token payout");
         assert_eq!(by(PrincipalKind::Node, ""), "the node");
+        assert_eq!(by(PrincipalKind::Passkey, "anna"), "passkey anna");
     }
 
     #[test]
@@ -174,6 +178,9 @@ mod tests {
         let rejected = act("rejected", None, "not\u{1b}[2J this");
         assert!(rejected.starts_with("rejected 55555555 in treasury: not"), "{rejected}");
         assert!(!rejected.contains('\u{1b}'), "{rejected}");
+        let asserted = act("asserted", None, "approve");
+        assert_eq!(asserted, "signed with a passkey to approve 55555555 in treasury");
+        assert!(act("asserted", None, "reject").contains(" to reject "));
         assert_eq!(act("asked", None, "bar: cleo in treasury"), "bar: cleo in treasury");
     }
 }

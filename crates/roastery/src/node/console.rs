@@ -15,6 +15,15 @@ pub(crate) struct Options {
     /// The port at this machine's loopback addresses [default: a free one]
     #[arg(long, value_name = "PORT", value_parser = |text: &str| values::number::<u16>(text, 1, 65_535))]
     port: Option<u16>,
+    /// For people elsewhere, with passkeys, at the origin that the configuration names; it reads,
+    /// and hands on what they have signed
+    #[cfg(feature = "remote")]
+    #[arg(long, requires = "port")]
+    remote: bool,
+    /// With --remote: the node's socket for it [default: that of the configuration]
+    #[cfg(feature = "remote")]
+    #[arg(long, value_name = "PATH", requires = "remote")]
+    socket: Option<std::path::PathBuf>,
 }
 
 /// Why the console ends.
@@ -39,6 +48,10 @@ impl End {
 }
 
 pub(super) fn console(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
+    #[cfg(feature = "remote")]
+    if options.remote {
+        return remote(at, options);
+    }
     let client = at.client()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -79,6 +92,32 @@ pub(crate) async fn serve(
         over = over => over,
         told = told => told,
     }
+}
+
+/// Serves people elsewhere until the process is ended.
+#[cfg(feature = "remote")]
+fn remote(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
+    let socket = match &options.socket {
+        Some(socket) => socket.clone(),
+        None => {
+            let (folder, config) = at.config()?;
+            folder.resolve(&config.remote.socket)
+        }
+    };
+    let client = roastery_service::api::Client::new(socket);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let listeners = Listeners::bind(options.port).await?;
+        let console = roastery_console::RemoteConsole::new(client).await?;
+        say!("{}/", console.origin());
+        remark(&format!(
+            "It is answered at port {} of this machine's loopback addresses. Ctrl-C ends it; the node goes on.",
+            listeners.port()
+        ));
+        console.serve(listeners).await;
+        anyhow::Ok(ExitCode::SUCCESS)
+    })
 }
 
 /// Serves the terminal until it ends: a line makes another code, and what happens is said.

@@ -21,6 +21,8 @@ mod local;
 mod log;
 mod naming;
 mod pairing;
+#[cfg(feature = "remote")]
+mod passkey;
 mod passphrase;
 mod peers;
 mod question;
@@ -155,6 +157,8 @@ pub(crate) enum Command {
     Log(log::Log),
     Audit(audit::Audit),
     Token(token::Command),
+    #[cfg(feature = "remote")]
+    Passkey(passkey::Command),
     Hooks(hooks::Options),
     Evidence(EvidenceList),
     Backup(store::Backup),
@@ -162,6 +166,8 @@ pub(crate) enum Command {
     Passphrase(store::Change),
 }
 
+#[cfg(feature = "remote")]
+pub(crate) use self::passkey::Command as PasskeyCommand;
 pub(crate) use self::{
     audit::Audit as AuditOptions,
     card::Options as CardOptions,
@@ -225,6 +231,8 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Log(options) => log::log(at, &options),
         Command::Audit(options) => audit::audit(at, &options),
         Command::Token(command) => token::run(at, &command),
+        #[cfg(feature = "remote")]
+        Command::Passkey(command) => passkey::run(at, &command),
         Command::Hooks(options) => hooks::run(at, &options),
         Command::Evidence(options) => client::evidence(at, &options),
         Command::Backup(options) => store::backup(at, &options),

@@ -47,7 +47,8 @@ impl Service {
         let name_of = |deed: &Deed| {
             let (Deed::Proposed { group, .. }
             | Deed::Approved { group, .. }
-            | Deed::Rejected { group, .. }) = deed
+            | Deed::Rejected { group, .. }
+            | Deed::Asserted { group, .. }) = deed
             else {
                 return String::new();
             };

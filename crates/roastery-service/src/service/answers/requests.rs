@@ -93,7 +93,7 @@ impl Lane {
     fn of(role: Role) -> Self {
         match role {
             Role::Operator => Self::Operator,
-            Role::Reader => Self::Reader,
+            Role::Reader | Role::Relay => Self::Reader,
         }
     }
 }

@@ -167,7 +167,7 @@ impl GroupService {
         self.known_decided(seen, examined).await
     }
 
-    async fn known_decided(
+    pub(in crate::service) async fn known_decided(
         self: &Arc<Self>,
         seen: &KeptRequest,
         examined: Option<&Examined>,

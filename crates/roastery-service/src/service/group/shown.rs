@@ -38,6 +38,10 @@ const HALF: usize = 16;
 pub struct Seen([u8; 2 * HALF]);
 
 impl Seen {
+    pub(in crate::service) fn of_bytes(bytes: [u8; 2 * HALF]) -> Self {
+        Self(bytes)
+    }
+
     /// Its bytes.
     pub(in crate::service) fn to_bytes(self) -> [u8; 2 * HALF] {
         self.0

@@ -122,6 +122,7 @@ impl Service {
         });
         let told = service.open_channel(Topic::Whereabouts, Vec::new())?;
         service.load_tokens().await?;
+        service.load_passkeys().await?;
         service.take_over_rejections().await?;
         let finished = service.shared.store(|store| store.finish_cut()).await;
         if let Err(error) = finished {

@@ -34,6 +34,7 @@ mod parts;
 mod policies;
 mod pretended;
 mod rejections;
+mod remote;
 mod seats;
 mod sessions;
 mod stored_steps;

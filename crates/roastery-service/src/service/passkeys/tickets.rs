@@ -60,8 +60,14 @@ pub(in crate::service) struct Tickets {
     node: Vec<u8>,
     secret: Zeroizing<[u8; 32]>,
     begun: Instant,
-    /// The challenges that were used, with their ends and the hashes of the credentials.
-    used: Mutex<BTreeMap<[u8; 32], (u64, [u8; 32])>>,
+    /// The challenges that were used.
+    used: Mutex<BTreeMap<[u8; 32], Used>>,
+}
+
+struct Used {
+    ends: u64,
+    /// The hash of the credential that has signed.
+    by: [u8; 32],
 }
 
 impl std::fmt::Debug for Tickets {
@@ -138,17 +144,17 @@ impl Tickets {
         let now = self.milliseconds(at);
         // No step under the lock leaves an entry incomplete.
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.retain(|_, (ends, _)| now < *ends);
+        used.retain(|_, used| now < used.ends);
         if used.contains_key(&ticket.challenge) {
             return Err(RemoteError::TicketUsed);
         }
         if used.len() >= MOST_USED {
             return Err(RemoteError::TooManyUsed(MOST_USED));
         }
-        if used.values().filter(|(_, of)| *of == by).count() >= MOST_USED_BY_ONE {
+        if used.values().filter(|used| used.by == by).count() >= MOST_USED_BY_ONE {
             return Err(RemoteError::TooManyUsed(MOST_USED_BY_ONE));
         }
-        used.insert(ticket.challenge, (ticket.ends, by));
+        used.insert(ticket.challenge, Used { ends: ticket.ends, by });
         Ok(())
     }
 

@@ -202,6 +202,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
     let rename = json!({ "name": "other" });
     let bar = json!({ "member": "none" });
     let acknowledge = json!({ "epoch": 1, "fingerprint": "0" });
+    let passkey = json!({ "name": "anna", "role": "operator" });
     let word = json!({ "attempt": 1, "member": "ben", "word": "orbit" });
     let operations: &[(&str, &str, &str, &Value, u16)] = &[
         ("GET", "/v1/status", "/v1/status", &none, 200),
@@ -299,6 +300,18 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("GET", "/v1/tokens", "/v1/tokens", &none, 200),
         ("POST", "/v1/tokens", "/v1/tokens", &none, 422),
         ("POST", "/v1/tokens/{name}/revoke", "/v1/tokens/none/revoke", &none, 404),
+        ("GET", "/v1/remote", "/v1/remote", &none, 200),
+        ("GET", "/v1/passkeys", "/v1/passkeys", &none, 200),
+        ("POST", "/v1/passkeys", "/v1/passkeys", &passkey, 409),
+        ("POST", "/v1/passkeys/keep", "/v1/passkeys/keep", &fingerprint, 409),
+        ("POST", "/v1/passkeys/end", "/v1/passkeys/end", &none, 200),
+        ("POST", "/v1/passkeys/{name}/remove", "/v1/passkeys/none/remove", &none, 404),
+        // What the relay hands on comes at a socket of its own.
+        ("POST", "/v1/remote/challenges", "/v1/remote/challenges", &none, 403),
+        ("POST", "/v1/remote/sign-ins", "/v1/remote/sign-ins", &none, 403),
+        ("POST", "/v1/remote/decisions", "/v1/remote/decisions", &none, 403),
+        ("POST", "/v1/remote/enrolments", "/v1/remote/enrolments", &none, 403),
+        ("POST", "/v1/remote/passkeys", "/v1/remote/passkeys", &none, 403),
         ("GET", "/v1/hooks", "/v1/hooks", &none, 200),
         ("POST", "/v1/hooks/{name}/test", "/v1/hooks/none/test", &none, 404),
         ("GET", "/v1/backup", "/v1/backup", &none, 200),

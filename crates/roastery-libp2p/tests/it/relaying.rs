@@ -127,7 +127,8 @@ async fn a_member_that_was_reached_through_a_relay_is_dialled_at_its_address_whe
     // A second Cleo at an address takes the place of the first.
     three.cleo.close().await;
     let listen = [TCP.parse().unwrap()];
-    let endpoint = Endpoint::bind(key(2), &listen, settings()).await.unwrap();
+    let endpoint =
+        Endpoint::bind(key(2), &listen, P2pSettings { relay: true, ..settings() }).await.unwrap();
     let at = endpoint.addresses().map(dial).collect();
     let anna = (key(0).peer(), three.network.called(0));
     three.cleo = endpoint.join([anna, (key(1).peer(), Vec::new())]).unwrap();

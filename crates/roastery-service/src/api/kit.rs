@@ -31,7 +31,7 @@ pub(super) async fn kits(State(service): At) -> Answer<Vec<KitStatus>> {
     params(("name" = String, Path, description = "The group's name or its id", min_length = 1, max_length = 128)),
     responses((status = 200, description = "Done", body = NewKit),
         (status = 409, description = "conflict: the group was not founded by lines, or its host key is not on this machine any more", body = Problem)))]
-pub(super) async fn make(
+pub(super) async fn make_kit(
     State(service): At,
     Extension(by): Extension<Principal>,
     Path(name): Path<String>,
@@ -46,7 +46,7 @@ pub(super) async fn make(
     params(("name" = String, Path, description = "The group's name or its id", min_length = 1, max_length = 128)),
     responses((status = 200, description = "Done", body = Health),
         (status = 409, description = "conflict: no words were made since the node was started", body = Problem)))]
-pub(super) async fn confirm(
+pub(super) async fn confirm_kit(
     State(service): At,
     Extension(by): Extension<Principal>,
     Path(name): Path<String>,
@@ -71,7 +71,7 @@ pub(super) struct OfMember {
 #[utoipa::path(get, path = "/v1/kits/{name}/file",
     params(OfMember, ("name" = String, Path, description = "The group's name or its id", min_length = 1, max_length = 128)),
     responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
-pub(super) async fn file(
+pub(super) async fn kit_file(
     State(service): At,
     Extension(by): Extension<Principal>,
     Path(name): Path<String>,

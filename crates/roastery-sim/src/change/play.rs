@@ -116,9 +116,18 @@ impl Stage<'_> {
         node.machine()?.switch()
     }
 
+    /// The greatest epoch that an honest node knows. A certificate that had come to one node alone
+    /// is lost with its disk.
     fn greatest(&self) -> Option<(EpochOrder, usize, Vec<usize>)> {
-        let watch = &self.world.hooks.watch;
-        let (order, (threshold, people)) = watch.epochs.last_key_value()?;
+        let knows = |person: usize, epoch: EpochOrder| {
+            self.switch(person).is_some_and(|switch| switch.lineage().get(epoch).is_some())
+        };
+        let is_known = |epoch: EpochOrder| {
+            epoch == EpochOrder::GENERATED
+                || self.scenario.honest().any(|person| knows(person, epoch))
+        };
+        let mut epochs = self.world.hooks.watch.epochs.iter().rev();
+        let (order, (threshold, people)) = epochs.find(|(order, _)| is_known(**order))?;
         Some((*order, *threshold, people.clone()))
     }
 

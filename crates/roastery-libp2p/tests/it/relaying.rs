@@ -192,7 +192,7 @@ async fn a_member_that_asks_for_circuits_without_end_is_refused_and_others_are_r
     let mut rogue = Rogue::connect(3, &three.network.addresses[0][0].clone()).await;
     let refused = |three: &Three| three.anna.stats().link(&key(3).peer()).unwrap().relay_refused;
     for _ in 0..300 {
-        // Nobody of this name has a reservation.
+        // No peer of this name has a reservation.
         ask(&mut rogue, 77).await;
     }
     for _ in 0..2000 {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
@@ -47,7 +47,7 @@ impl Receiver {
             let mut held = Vec::new();
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                let received = read(&stream);
+                let Ok(received) = read(&stream) else { continue };
                 let number = got.lock().unwrap().len();
                 got.lock().unwrap().push(received);
                 let head = match answer(number) {
@@ -72,23 +72,33 @@ impl Receiver {
     }
 }
 
-fn read(stream: &TcpStream) -> Received {
+/// Reads a message, unless its sender is killed before it has written the whole of it.
+fn read(stream: &TcpStream) -> io::Result<Received> {
     let mut reader = BufReader::new(stream);
     let mut headers = BTreeMap::new();
-    let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
-    assert!(line.starts_with("POST /hook HTTP/1.1"), "{line}");
+    let first = line(&mut reader)?;
+    assert_eq!(first, "POST /hook HTTP/1.1");
     loop {
-        line.clear();
-        reader.read_line(&mut line).unwrap();
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        let line = line(&mut reader)?;
+        if line.is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(": ").unwrap();
         headers.insert(name.to_ascii_lowercase(), value.to_owned());
     }
     let mut body = vec![0; headers["content-length"].parse().unwrap()];
-    reader.read_exact(&mut body).unwrap();
+    reader.read_exact(&mut body)?;
     let text = String::from_utf8(body).unwrap();
     let (id, body) = (headers["webhook-id"].clone(), serde_json::from_str(&text).unwrap());
-    Received { id, at: Instant::now(), text, body, headers }
+    Ok(Received { id, at: Instant::now(), text, body, headers })
+}
+
+/// The next line, without its end. A line that has no end is an error.
+fn line(reader: &mut impl io::BufRead) -> io::Result<String> {
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let line = line.strip_suffix("\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+    Ok(line.to_owned())
 }
 
 impl Received {

@@ -20,11 +20,11 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::service) struct AddressBook {
     files: PeerFiles,
-    known: Mutex<BTreeMap<PeerId, Said>>,
+    known: Mutex<BTreeMap<PeerId, KnownAddresses>>,
 }
 
 #[derive(Debug)]
-struct Said {
+struct KnownAddresses {
     whereabouts: Whereabouts,
     /// Whether they are in the folder. If not they are used all the same, and written when they are
     /// received once more.
@@ -66,7 +66,7 @@ impl AddressBook {
             match read {
                 Ok(whereabouts) => {
                     let peer = whereabouts.peer().clone();
-                    known.insert(peer, Said { whereabouts, kept: true });
+                    known.insert(peer, KnownAddresses { whereabouts, kept: true });
                 }
                 Err((path, error)) => {
                     tracing::error!(path = %path.display(), error, "a damaged file of a member's addresses: it is written again from the member's card in an invitation, \
@@ -95,7 +95,7 @@ impl AddressBook {
             }
             _ => {}
         }
-        let said = Said { whereabouts: whereabouts.clone(), kept: false };
+        let said = KnownAddresses { whereabouts: whereabouts.clone(), kept: false };
         known.insert(peer.clone(), said);
         self.files.keep(whereabouts)?;
         if let Some(said) = known.get_mut(peer) {
@@ -109,7 +109,7 @@ impl AddressBook {
         self.lock().get(peer).map(|said| said.whereabouts.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PeerId, Said>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PeerId, KnownAddresses>> {
         // No step under the lock leaves an entry incomplete.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -219,9 +219,9 @@ pub struct SessionStatus {
     /// The members that the session waits for. Waiting is not a fault.
     pub awaited: Vec<Awaited>,
     /// The members that have refused, and why.
-    pub refusals: Vec<Said>,
+    pub refusals: Vec<MemberStatement>,
     /// The members with a proven fault, and which.
-    pub proven: Vec<Said>,
+    pub proven: Vec<MemberStatement>,
 }
 
 /// A member that is waited for.
@@ -239,7 +239,7 @@ pub struct Awaited {
 
 /// A statement about a member.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Said {
+pub struct MemberStatement {
     /// The seat.
     pub seat: u16,
     /// Its name, from its card.

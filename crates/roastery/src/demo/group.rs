@@ -48,11 +48,11 @@ pub(super) struct Node {
 pub(super) struct Made {
     pub(super) group: Arc<Group>,
     pub(super) nodes: Vec<Node>,
-    pub(super) origin: Origin,
+    pub(super) origin: KeyOrigin,
 }
 
 /// How a key was made.
-pub(super) enum Origin {
+pub(super) enum KeyOrigin {
     /// A trusted dealer made it and has known all of it.
     Dealer,
     /// All members made it together, and each has signed the transcript.
@@ -130,7 +130,7 @@ fn deal(t: usize, keys: Vec<Keys>, buses: Vec<MeshBus>) -> Result<Made, Box<dyn 
             node(&group, seat, share, Arc::new(keys.identity), (bus, BTreeSet::new()))
         })
         .collect::<Result<_, _>>()?;
-    Ok(Made { group, nodes, origin: Origin::Dealer })
+    Ok(Made { group, nodes, origin: KeyOrigin::Dealer })
 }
 
 /// Each member takes part as a task of its own, as it would on a machine of its own.
@@ -176,7 +176,7 @@ async fn generate_key(
         .into_iter()
         .map(|part| node(&group, part.seat, part.share, part.identity, part.bus))
         .collect::<Result<_, _>>()?;
-    Ok(Made { group, nodes, origin: Origin::Keygen(Box::new(keygen)) })
+    Ok(Made { group, nodes, origin: KeyOrigin::Keygen(Box::new(keygen)) })
 }
 
 /// The results of a key generation at one member.

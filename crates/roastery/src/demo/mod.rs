@@ -21,8 +21,8 @@ use serde::Serialize;
 
 pub(crate) use self::options::Options;
 use self::{
-    group::{Keygen, Made, Origin},
-    options::Plan,
+    group::{KeyOrigin, Keygen, Made},
+    options::Settings,
     outcome::{Finished, Unfinished},
     show::Show,
     spend::Spend,
@@ -66,7 +66,7 @@ struct Summary {
     coordinators: usize,
 }
 
-fn sign(plan: &Plan) -> Result<ExitCode, Box<dyn Error>> {
+fn sign(plan: &Settings) -> Result<ExitCode, Box<dyn Error>> {
     let show = Show::new(plan);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
     show.stage(&format!(
@@ -106,7 +106,7 @@ fn sign(plan: &Plan) -> Result<ExitCode, Box<dyn Error>> {
         }
         _ => None,
     };
-    if let (Some(folder), Origin::Keygen(keygen)) = (&plan.recovery, &origin) {
+    if let (Some(folder), KeyOrigin::Keygen(keygen)) = (&plan.recovery, &origin) {
         write_recovery(folder, keygen)?;
     }
     if let Some(folder) = &plan.evidence {
@@ -162,7 +162,7 @@ fn write_recovery(folder: &Path, keygen: &Keygen) -> Result<(), Box<dyn Error>> 
 fn print_json(
     key: &XOnlyPublicKey,
     messages: &[[u8; 32]],
-    (origin, finished): (&Origin, &Finished),
+    (origin, finished): (&KeyOrigin, &Finished),
 ) -> Result<(), Box<dyn Error>> {
     use bitcoin::hex::DisplayHex as _;
     let summary = Summary {
@@ -172,8 +172,8 @@ fn print_json(
         signers: finished.origin.signers.iter().map(|seat| seat.to_u16()).collect(),
         coordinator: finished.origin.coordinator.to_u16(),
         keygen_ms: match origin {
-            Origin::Keygen(keygen) => Some(milliseconds(keygen.times.last)),
-            Origin::Dealer => None,
+            KeyOrigin::Keygen(keygen) => Some(milliseconds(keygen.times.last)),
+            KeyOrigin::Dealer => None,
         },
         elapsed_ms: milliseconds(finished.first),
         coordinators: finished.coordinators,

@@ -59,7 +59,7 @@ pub(crate) struct Options {
 
 /// The options, checked as a whole.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct Settings {
     pub(crate) signers: usize,
     pub(crate) threshold: usize,
     /// Empty for the hash of a real transaction.
@@ -79,7 +79,7 @@ pub(crate) struct Plan {
 
 impl Options {
     /// Checks rules over several options. The error is one line.
-    pub(crate) fn plan(&self) -> Result<Plan, String> {
+    pub(crate) fn plan(&self) -> Result<Settings, String> {
         let (n, t) = (self.signers, self.threshold);
         if t > n {
             return Err(format!(
@@ -122,7 +122,7 @@ impl Options {
             (None, true) => Taproot::Untweaked,
             (None, false) => Taproot::KeyPathOnly,
         };
-        Ok(Plan {
+        Ok(Settings {
             signers: n,
             threshold: t,
             messages: self.messages.clone(),

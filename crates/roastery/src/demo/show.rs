@@ -17,8 +17,8 @@ use roastery_protocol::{
 };
 
 use super::{
-    group::Origin,
-    options::Plan,
+    group::KeyOrigin,
+    options::Settings,
     outcome::{Finished, NodeEvent},
     spend,
 };
@@ -43,7 +43,7 @@ struct Seen {
 }
 
 impl Show {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Settings) -> Self {
         let on = !plan.json;
         let bar = if on { ProgressBar::new(plan.signers as u64) } else { ProgressBar::hidden() };
         // The template is constant and valid; without it the bar would have its default style.
@@ -66,15 +66,15 @@ impl Show {
     }
 
     /// The origin of the key.
-    pub(super) fn origin(&self, origin: &Origin) {
+    pub(super) fn origin(&self, origin: &KeyOrigin) {
         match origin {
-            Origin::Dealer => {
+            KeyOrigin::Dealer => {
                 self.say("Key           made by a trusted dealer in this process, which has known all of it:");
                 self.say(
                     "              for demonstration only; a real group makes its key together",
                 );
             }
-            Origin::Keygen(made) => {
+            KeyOrigin::Keygen(made) => {
                 let n = self.signers;
                 self.say(&format!("Fingerprint   {}", made.fingerprint));
                 self.say("              (of name, threshold and members: what people compare before they begin)");

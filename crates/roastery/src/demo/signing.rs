@@ -17,7 +17,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use super::{
     engine::Conduct,
     group::Node,
-    options::Plan,
+    options::Settings,
     order::Order,
     outcome::{Finished, NodeEvent, Unfinished},
     policy::AsTyped,
@@ -29,7 +29,7 @@ pub(super) async fn sign(
     group: &Arc<Group>,
     nodes: Vec<Node>,
     to_sign: Vec<MessageToSign>,
-    plan: &Plan,
+    plan: &Settings,
     show: &Show,
 ) -> Result<Result<Finished, Unfinished>, Box<dyn Error>> {
     let order = shuffled(group)?;

@@ -66,7 +66,7 @@ pub(super) fn follow(
     mut pairing: Pairing,
     unasked: Unasked,
 ) -> anyhow::Result<ExitCode> {
-    let mut said = Said::default();
+    let mut said = Printed::default();
     let mut typed = None;
     loop {
         said.tell(&pairing);
@@ -127,12 +127,12 @@ fn accept(client: &Client, pairing: &Pairing, yes: bool) -> anyhow::Result<Optio
 
 /// What was said of a pairing already.
 #[derive(Default)]
-struct Said {
+struct Printed {
     lines: BTreeSet<String>,
     note: String,
 }
 
-impl Said {
+impl Printed {
     fn tell(&mut self, pairing: &Pairing) {
         for member in pairing.members.iter().filter(|one| !one.own) {
             let name = visible(&member.name);
@@ -302,7 +302,7 @@ fn made(client: &Client, pairing: &Pairing) -> anyhow::Result<String> {
     say!(
         "All words are right, here and at the others. The key is made when all others\nhave compared theirs ..."
     );
-    let mut said = Said::default();
+    let mut said = Printed::default();
     loop {
         let all: Vec<KeygenStatus> = get(client, "/v1/ceremonies")?;
         match all.into_iter().find(|one| one.keygen == keygen) {

@@ -7,7 +7,7 @@ use roastery_frost::{
     change::{Certificate, Dealing, Transcript},
 };
 
-use super::{Change, Choice, Engine, Event, Record, Said};
+use super::{Change, Choice, Engine, Event, Record, SaidOnce};
 use crate::{
     ChangeTranscriptHash,
     change::{
@@ -165,7 +165,7 @@ impl<E: Engine> Change<E> {
         }
         let envelope = self.seal_as_any(&Body::Certificate(certificate.to_bytes()));
         self.certificate = Some((certificate, envelope));
-        self.said.remove(&Said::Certificate);
+        self.said.remove(&SaidOnce::Certificate);
         true
     }
 
@@ -175,10 +175,10 @@ impl<E: Engine> Change<E> {
         let Some((certificate, envelope)) = &self.certificate else { return };
         let hash = ChangeTranscriptHash::from_bytes(*certificate.transcript().hash());
         let envelope = envelope.clone();
-        if self.said.contains(&Said::Certificate) || !self.keep(Record::Certified(hash)) {
+        if self.said.contains(&SaidOnce::Certificate) || !self.keep(Record::Certified(hash)) {
             return;
         }
-        self.said.insert(Said::Certificate);
+        self.said.insert(SaidOnce::Certificate);
         self.event(Event::Certified(hash));
         let all = self.fixed.plan.size();
         let made = self.coordinating.values().any(|turn| turn.signatures.len() == all);

@@ -7,7 +7,7 @@ use roastery_frost::{
     change::{Dealing, OpenError},
 };
 
-use super::{Change, Engine, Event, Record, Running, Said};
+use super::{Change, Engine, Event, Record, Running, SaidOnce};
 use crate::{
     change::{
         Party,
@@ -23,7 +23,7 @@ impl<E: Engine> Change<E> {
         if self.is_late(now) {
             return;
         }
-        if self.withdraws && self.keep(Record::Withdrawn) && self.say(Said::Withdrawal) {
+        if self.withdraws && self.keep(Record::Withdrawn) && self.say(SaidOnce::Withdrawal) {
             self.event(Event::Withdrawn);
         }
         if self.is_parent_current() {
@@ -42,7 +42,7 @@ impl<E: Engine> Change<E> {
                     let _ = self.call.accept(seat, signature);
                 }
             }
-            self.say(Said::Acceptance);
+            self.say(SaidOnce::Acceptance);
         }
     }
 
@@ -63,12 +63,12 @@ impl<E: Engine> Change<E> {
             }
         }
         if self.own_old().iter().any(|seat| self.call.has_approved(*seat)) {
-            self.say(Said::Approval);
+            self.say(SaidOnce::Approval);
         }
     }
 
     /// Says it to everyone, once. Returns whether this is the first time.
-    fn say(&mut self, what: Said) -> bool {
+    fn say(&mut self, what: SaidOnce) -> bool {
         let first = self.said.insert(what);
         if first {
             for envelope in self.announced(what) {
@@ -79,21 +79,21 @@ impl<E: Engine> Change<E> {
     }
 
     /// The messages of a decision, one of each seat that it is for.
-    pub(super) fn announced(&mut self, what: Said) -> Vec<Envelope> {
+    pub(super) fn announced(&mut self, what: SaidOnce) -> Vec<Envelope> {
         let old = self.own_old().into_iter();
         match what {
-            Said::Approval if !self.is_parent_current() => Vec::new(),
-            Said::Approval => {
+            SaidOnce::Approval if !self.is_parent_current() => Vec::new(),
+            SaidOnce::Approval => {
                 let approving = old.filter(|seat| self.call.has_approved(*seat));
                 approving.filter_map(|seat| self.seal(Party::old(seat), &Body::Approval)).collect()
             }
-            Said::Withdrawal => {
+            SaidOnce::Withdrawal => {
                 let withdrawn = self.undealt().into_iter();
                 withdrawn
                     .filter_map(|seat| self.seal(Party::old(seat), &Body::Withdrawal))
                     .collect()
             }
-            Said::Acceptance => {
+            SaidOnce::Acceptance => {
                 let plan = self.fixed.plan.id();
                 let accept = |seat| {
                     let signature = self.engine.accept(plan, seat)?;
@@ -103,7 +103,7 @@ impl<E: Engine> Change<E> {
                 let accepted: Vec<(Party, Body)> = accepted.collect();
                 accepted.iter().filter_map(|(party, body)| self.seal(*party, body)).collect()
             }
-            Said::Dealing(_) | Said::Certificate => Vec::new(),
+            SaidOnce::Dealing(_) | SaidOnce::Certificate => Vec::new(),
         }
     }
 
@@ -161,7 +161,7 @@ impl<E: Engine> Change<E> {
         for seat in self.own_old() {
             let is_to_deal = self.call.has_approved(seat)
                 && self.approves(seat)
-                && !self.said.contains(&Said::Dealing(seat));
+                && !self.said.contains(&SaidOnce::Dealing(seat));
             if is_to_deal {
                 self.deal_one(seat);
             }
@@ -173,7 +173,7 @@ impl<E: Engine> Change<E> {
         if !self.keep(Record::Dealt(DealingName::of(&dealing))) {
             return;
         }
-        self.said.insert(Said::Dealing(seat));
+        self.said.insert(SaidOnce::Dealing(seat));
         self.send_to_new(&envelope);
         self.event(Event::Dealt { dealer: seat });
         self.enter_dealing(dealing, envelope);

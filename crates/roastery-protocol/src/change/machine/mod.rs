@@ -122,7 +122,7 @@ pub struct Change<E> {
     tells_stored: bool,
     current: EpochOrder,
     announcing: Backoff,
-    said: BTreeSet<Said>,
+    said: BTreeSet<SaidOnce>,
     wrong_certificates: BTreeMap<Party, u8>,
     disconnected: BTreeSet<PeerId>,
     replies: ReplyLimiter<Reply, Party>,
@@ -162,7 +162,7 @@ struct Running {
 
 /// What is said once by itself; everything else is repeated or an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Said {
+enum SaidOnce {
     Approval,
     Withdrawal,
     Acceptance,

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use roastery_frost::Seat;
 
-use super::{Change, Choice, Engine, Event, Record, Said};
+use super::{Change, Choice, Engine, Event, Record, SaidOnce};
 use crate::{
     Attempt,
     change::{
@@ -20,7 +20,7 @@ use crate::{
 const OPEN_AFTER: Duration = Duration::from_secs(3600);
 
 /// What is announced until the roll is complete.
-const ANNOUNCED: [Said; 3] = [Said::Approval, Said::Withdrawal, Said::Acceptance];
+const ANNOUNCED: [SaidOnce; 3] = [SaidOnce::Approval, SaidOnce::Withdrawal, SaidOnce::Acceptance];
 
 impl<E: Engine> Change<E> {
     pub(super) fn wake(&mut self, now: Moment) {
@@ -116,7 +116,7 @@ impl<E: Engine> Change<E> {
 
     fn announcements(&mut self) -> Vec<Envelope> {
         let said = ANNOUNCED.into_iter().filter(|what| self.said.contains(what));
-        let said: Vec<Said> = said.collect();
+        let said: Vec<SaidOnce> = said.collect();
         said.into_iter().flat_map(|what| self.announced(what)).collect()
     }
 
@@ -176,7 +176,7 @@ impl<E: Engine> Change<E> {
     /// signatures of what that one has chosen; a question for the certificate, if there is neither.
     fn owed_to(&self, coordinator: Seat) -> Vec<Envelope> {
         let repeats = self.is_to_deal() && !self.expired;
-        let has_left = |seat: &Seat| repeats && self.said.contains(&Said::Dealing(*seat));
+        let has_left = |seat: &Seat| repeats && self.said.contains(&SaidOnce::Dealing(*seat));
         let dealt = self.own_dealings.iter().filter(|(seat, _)| has_left(seat));
         let dealings = dealt.map(|(_, (_, envelope))| envelope.clone());
         let signatures = self.choices.get(&coordinator).map_or(&[][..], Choice::released);

@@ -1,6 +1,6 @@
 //! Taking the current epoch as one's own, and saying how far this node is.
 
-use super::{Event, Record, Said, Switch};
+use super::{Event, Record, Reported, Switch};
 use crate::{
     change::{
         Party, Question, Receipt,
@@ -21,7 +21,7 @@ impl Switch {
         {
             return;
         }
-        if self.said.insert(Said::Adopted(current)) {
+        if self.said.insert(Reported::Adopted(current)) {
             self.event(Event::Adopted(current));
             self.tell_receipts();
         }

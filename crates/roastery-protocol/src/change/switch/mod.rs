@@ -96,7 +96,7 @@ pub struct Switch {
     words: BTreeMap<PlanId, PersonsWord>,
     acknowledged: BTreeSet<EpochOrder>,
     lacking: BTreeSet<EpochOrder>,
-    said: BTreeSet<Said>,
+    said: BTreeSet<Reported>,
     /// Those of the current epoch; none while that is the first group.
     receipts: Option<Receipts>,
     incarnation: Incarnation,
@@ -119,7 +119,7 @@ pub struct Switch {
 
 /// What is reported or told once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Said {
+enum Reported {
     Adopted(EpochOrder),
     Acknowledged(EpochOrder),
 }
@@ -289,7 +289,8 @@ impl Switch {
         self.keep_files();
         self.adopt();
         for epoch in self.acknowledged.clone() {
-            if self.keep(Record::Acknowledged(epoch)) && self.said.insert(Said::Acknowledged(epoch))
+            if self.keep(Record::Acknowledged(epoch))
+                && self.said.insert(Reported::Acknowledged(epoch))
             {
                 self.event(Event::Acknowledged(epoch));
             }

@@ -5,7 +5,7 @@ use std::{
 
 use thiserror::Error;
 
-use super::{ANNOUNCE_MAX, Event, Output, Reading, Record, Said, Switch};
+use super::{ANNOUNCE_MAX, Event, Output, Reading, Record, Reported, Switch};
 use crate::{
     PlanId,
     change::{
@@ -98,8 +98,8 @@ impl Switch {
         };
         let stored: Vec<Record> = stored.into_iter().filter(is_true).collect();
         let said = stored.iter().filter_map(|record| match record {
-            Record::Adopted(epoch) => Some(Said::Adopted(*epoch)),
-            Record::Acknowledged(epoch) => Some(Said::Acknowledged(*epoch)),
+            Record::Adopted(epoch) => Some(Reported::Adopted(*epoch)),
+            Record::Acknowledged(epoch) => Some(Reported::Acknowledged(*epoch)),
             Record::Certified(_) | Record::Erased { .. } => None,
         });
         let mut switch = Self {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, mem, time::Duration};
 
-use super::{Event, Output, Record, Rejected, Reply, Said, Switch};
+use super::{Event, Output, Record, Rejected, Reply, Reported, Switch};
 use crate::{
     change::{EpochOrder, Question},
     clock::Moment,
@@ -84,6 +84,6 @@ impl Switch {
     /// are answered.
     pub(super) fn could_not_be_read(&mut self, epoch: EpochOrder) {
         self.journal.forget(|record| *record == Record::Adopted(epoch));
-        self.said.remove(&Said::Adopted(epoch));
+        self.said.remove(&Reported::Adopted(epoch));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use roastery_frost::Seat;
 
-use super::{Limit, Member, Rejected, early::Keeping, session::Said};
+use super::{Limit, Member, Rejected, early::Keeping, session::Readiness};
 use crate::{
     clock::Moment,
     group::PeerId,
@@ -59,7 +59,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         self.core.own_seat_mut(to).shown.drop_below(sender, ready.oldest);
         let seats = self.core.seats_of(from).into_iter().collect();
         for one in &ready.sessions {
-            let mut said = Said {
+            let mut said = Readiness {
                 incarnation: ready.incarnation,
                 counter: one.counter,
                 cannot: one.cannot.map(|cannot| (cannot.run, cannot.number)),

@@ -8,7 +8,7 @@ use super::{
     Event, Rejected,
     asking::Candidates,
     core::Core,
-    session::{Counted, Prepared, Said, Session, Turn},
+    session::{Counted, Prepared, Readiness, Session, Turn},
 };
 use crate::{
     BodyHash,
@@ -17,7 +17,7 @@ use crate::{
         engine::{Arithmetic, ArithmeticError, Engine, Verdict},
         frame::{Content, SignerSlots, SigningPackage, Statement, slot_hash},
         proof::Fault,
-        reign::{Count, PackageId, Pick, Plan, Reign},
+        reign::{Count, NextPackage, PackageId, Pick, Reign},
         stock::Held as HeldSlots,
     },
 };
@@ -119,7 +119,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         &mut self,
         session: &mut Session<A::Package>,
         turn: &mut Turn<A::Package>,
-        plan: &Plan,
+        plan: &NextPackage,
         now: Moment,
     ) -> bool {
         let mut bad = false;
@@ -189,7 +189,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         &mut self,
         session: &Session<A::Package>,
         turn: &Turn<A::Package>,
-        plan: &Plan,
+        plan: &NextPackage,
         now: Moment,
     ) -> Taken {
         let (coordinator, m) = (session.seat, session.m);
@@ -314,7 +314,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if let Some(incarnation) = self.links.incarnation(sender)
             && !session.refused.contains_key(&sender)
         {
-            let said = Said { incarnation, counter: 0, cannot: None };
+            let said = Readiness { incarnation, counter: 0, cannot: None };
             session.said.entry(sender).or_insert(said);
         }
         let interval = self.links.interval();

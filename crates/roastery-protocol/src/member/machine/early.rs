@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use roastery_frost::Seat;
 
-use super::session::Said;
+use super::session::Readiness;
 use crate::{
     SessionId,
     member::frame::{Refusal, Statement},
@@ -28,13 +28,13 @@ pub(super) struct Early {
 
 #[derive(Default)]
 struct OfMember {
-    ready: VecDeque<(SessionId, Said)>,
+    ready: VecDeque<(SessionId, Readiness)>,
     packages: VecDeque<(SessionId, Statement)>,
     refusals: VecDeque<(SessionId, Refusal)>,
 }
 
 /// What is kept of one session, with its senders.
-type Kept = (Vec<(Seat, Said)>, Vec<(Seat, Statement)>, Vec<(Seat, Refusal)>);
+type Kept = (Vec<(Seat, Readiness)>, Vec<(Seat, Statement)>, Vec<(Seat, Refusal)>);
 
 /// What came of something that was to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ fn keep<T: PartialEq>(
 
 impl Early {
     /// A member has said Ready about a session that is not open here.
-    pub(super) fn ready(&mut self, sender: Seat, session: SessionId, said: Said) -> Keeping {
+    pub(super) fn ready(&mut self, sender: Seat, session: SessionId, said: Readiness) -> Keeping {
         let member = self.members.entry(sender).or_default();
         member.refusals.retain(|(known, refusal)| {
             *known != session
@@ -99,7 +99,7 @@ impl Early {
         refusal: Refusal,
     ) -> Option<Keeping> {
         let member = self.members.entry(sender).or_default();
-        let of_session = |(known, said): &&(SessionId, Said)| {
+        let of_session = |(known, said): &&(SessionId, Readiness)| {
             *known == session && said.incarnation == refusal.incarnation
         };
         if member.ready.iter().any(|one| of_session(&one) && one.1.counter >= refusal.counter) {
@@ -153,8 +153,8 @@ mod tests {
     use super::*;
     use crate::member::Incarnation;
 
-    fn said(counter: u32) -> Said {
-        Said { incarnation: Incarnation::after(None, 1, [0; 8]), counter, cannot: None }
+    fn said(counter: u32) -> Readiness {
+        Readiness { incarnation: Incarnation::after(None, 1, [0; 8]), counter, cannot: None }
     }
 
     #[test]

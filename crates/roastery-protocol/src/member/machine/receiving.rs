@@ -5,7 +5,7 @@ use roastery_frost::Seat;
 use super::{
     Event, Limit, Member, Rejected,
     core::{Core, Reply},
-    session::{Phase, Said, Session},
+    session::{Phase, Readiness, Session},
 };
 use crate::{
     SessionId,
@@ -268,7 +268,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             && let Some((incarnation, counter, _)) = session.refused.remove(&sender)
         {
             // It has approved the request after all. Its refusal counts if it comes once more.
-            let said = Said { incarnation, counter: counter.saturating_sub(1), cannot: None };
+            let said = Readiness { incarnation, counter: counter.saturating_sub(1), cannot: None };
             session.said.insert(sender, said);
         }
         let counted = self.count(session, sender, package, scalars, statement, now);

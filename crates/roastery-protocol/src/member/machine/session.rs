@@ -73,7 +73,7 @@ pub(super) struct Session<P> {
     pub(super) turn: Option<Turn<P>>,
     /// A package went out before its signers had said Ready: once in a process.
     pub(super) has_tried: bool,
-    pub(super) said: BTreeMap<Seat, Said>,
+    pub(super) said: BTreeMap<Seat, Readiness>,
     /// The members that have shown that they take part.
     pub(super) taking_part: BTreeSet<Seat>,
     pub(super) refused: BTreeMap<Seat, (Incarnation, u32, RefusalReason)>,
@@ -125,7 +125,7 @@ pub(super) struct Given {
 
 /// What a signer has said to this node as a coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct Readiness {
     pub(super) incarnation: Incarnation,
     pub(super) counter: u32,
     pub(super) cannot: Option<(Run, u16)>,

@@ -17,7 +17,7 @@ use roastery_frost::Seat;
 use super::{Incarnation, Run};
 use crate::{BodyHash, SlotHash};
 
-pub use self::plan::Plan;
+pub use self::plan::NextPackage;
 
 /// What a coordinator must know of a member to decide whether it is picked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

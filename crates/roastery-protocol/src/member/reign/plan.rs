@@ -11,7 +11,7 @@ const ALONE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 
 /// The next package.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct NextPackage {
     /// t seats, ascending.
     pub seats: Vec<Seat>,
     /// Those whose last share must be checked first, with its package. If one is bad its sender is
@@ -24,7 +24,11 @@ pub struct Plan {
 
 impl<S> Reign<S> {
     /// The signers of the next package, if one may go out now.
-    pub fn plan(&mut self, now: Duration, candidate: impl Fn(Seat) -> Candidate) -> Option<Plan> {
+    pub fn plan(
+        &mut self,
+        now: Duration,
+        candidate: impl Fn(Seat) -> Candidate,
+    ) -> Option<NextPackage> {
         let Some((mut chosen, is_try)) = self.choose(&candidate) else {
             self.run.stuck.get_or_insert(now);
             return None;
@@ -39,7 +43,7 @@ impl<S> Reign<S> {
             Status::Answered(number) => Some((seat, PackageId { run, number })),
             _ => None,
         });
-        Some(Plan { unchecked: unchecked.collect(), seats: chosen, is_try })
+        Some(NextPackage { unchecked: unchecked.collect(), seats: chosen, is_try })
     }
 
     /// When time alone lets a further package go out.

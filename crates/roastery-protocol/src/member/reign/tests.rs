@@ -58,7 +58,7 @@ impl Table {
         Self { reign, members, slots: 0 }
     }
 
-    fn plan(&mut self, now: Duration) -> Option<Plan> {
+    fn plan(&mut self, now: Duration) -> Option<NextPackage> {
         let members = &self.members;
         self.reign.plan(now, |seat| members[seat.index()])
     }

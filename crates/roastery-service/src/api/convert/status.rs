@@ -85,12 +85,12 @@ fn session_of(group: &GroupStatus, session: &SessionStatus) -> view::SessionStat
         thing: one.thing.to_string(),
         seconds: now.saturating_sub(one.since).as_secs(),
     });
-    let refusals = report.refusals.iter().map(|(seat, reason)| view::Said {
+    let refusals = report.refusals.iter().map(|(seat, reason)| view::MemberStatement {
         seat: seat.to_u16(),
         name: name(*seat),
         text: reason.to_string(),
     });
-    let proven = report.proven.iter().map(|proven| view::Said {
+    let proven = report.proven.iter().map(|proven| view::MemberStatement {
         seat: proven.accused.to_u16(),
         name: name(proven.accused),
         text: proven.fault.to_string(),

@@ -6,7 +6,7 @@ use axum::{
     Extension, Router,
     body::Body,
     extract::{Path, Request, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode, header::STRICT_TRANSPORT_SECURITY},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{get, post},
@@ -35,6 +35,9 @@ use crate::{
 };
 
 const SCRIPT: &str = include_str!("../../assets/remote.js");
+
+/// For so many seconds a browser that was here calls the origin over TLS alone.
+const A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// The passkey with which a person has signed in.
 #[derive(Clone, Debug)]
@@ -71,6 +74,9 @@ async fn from_here(State(remote): State<Arc<Remote>>, request: Request, next: Ne
         Err(status) => said(status, "this is not an address of the console"),
     };
     guard(answer.headers_mut());
+    if remote.origin.starts_with("https:") {
+        answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, A_YEAR);
+    }
     answer
 }
 

@@ -89,6 +89,16 @@ async fn without_a_session_nothing_is_read_and_no_decision_is_handed_on() {
 }
 
 #[tokio::test]
+async fn a_browser_is_told_to_come_over_tls_alone() {
+    let elsewhere = Elsewhere::new().await;
+    for path in ["/", "/app.css", "/fragment/"] {
+        let answer = elsewhere.call("GET", path).send().await;
+        let told = answer.header("strict-transport-security");
+        assert_eq!(told, Some("max-age=31536000"), "{path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_decision_is_handed_on_as_it_was_signed_and_no_act_goes_without() {
     let elsewhere = Elsewhere::new().await;
     let token = elsewhere.token().await;

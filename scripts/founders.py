@@ -1,4 +1,4 @@
-"""People at terminals, for scripts/founding: a person with a machine, what they type and read, and
+"""People at terminals, for scripts that play them: a person with a machine, what they type and read, and
 the network between the machines."""
 
 import fcntl
@@ -125,7 +125,7 @@ class Person:
 
     def tell(self, *arguments):
         """A command without a terminal: its exit status and what it says."""
-        done = subprocess.run(self.argv(*arguments), env=self.environment(), text=True,
+        done = subprocess.run(self.argv(*arguments), env=self.environment(), text=True, cwd=self.home,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
         return done.returncode, done.stdout + done.stderr
 
@@ -163,6 +163,7 @@ class Screen:
         argv, environment = person.argv(*arguments), person.environment()
         self.process, self.terminal = pty.fork()
         if self.process == 0:
+            os.chdir(person.home)
             os.execvpe(argv[0], argv, environment)
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         person.run.screens.append(self)

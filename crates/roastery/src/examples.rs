@@ -247,11 +247,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "psbt sign",
         &[
+            "roastery psbt sign payment.psbt",
             "roastery psbt sign payment.psbt --group treasury --out signed.psbt",
-            "roastery psbt sign payment.psbt --group treasury --wait 0",
+            "roastery psbt sign payment.psbt --group treasury --yes --wait 0",
         ],
     ),
     ("psbt fetch", &["roastery psbt fetch 4f3a9c01 --out signed.psbt"]),
+    ("psbt check", &["roastery psbt check signed.psbt"]),
     (
         "hwi",
         &["roastery hwi enumerate", "roastery hwi --stdin --fingerprint 6738736c --chain main"],

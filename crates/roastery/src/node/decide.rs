@@ -83,8 +83,8 @@ fn approves(request: &Request) -> anyhow::Result<bool> {
     for (paint, line) in screen::stop_lines(request) {
         say(paint, &line);
     }
-    say!("What is marked with ! can take the money elsewhere. To approve all the same, type what");
-    say!("leaves: {typed}");
+    say!("What is marked with ! can take the money elsewhere. To approve all the same, type");
+    say!("what leaves: {typed}");
     Ok(ask(": ")? == typed)
 }
 

@@ -8,6 +8,7 @@ mod config;
 mod console;
 mod decide;
 mod doctor;
+mod draft;
 mod epochs;
 mod group;
 mod hooks;
@@ -177,6 +178,7 @@ pub(crate) use self::{
     console::{End as ConsoleEnd, Options as ConsoleOptions, serve as serve_console},
     decide::{Approve as ApproveOptions, Reject as RejectOptions},
     doctor::Options as DoctorOptions,
+    draft::{is_shown, propose_shown},
     group::Keygen as KeygenOptions,
     hooks::Options as HooksOptions,
     host_key::{Command as HostKeyCommand, Words as HostKeyWords},

@@ -72,7 +72,7 @@ pub(super) fn review(at: &At, options: &Review) -> anyhow::Result<ExitCode> {
             let each = format!("{all} requests wait for you, one of each member in turn: {}.", {
                 turns.of_each()
             });
-            wrapped(&each, "", WIDTH).iter().for_each(|line| say!("{line}"));
+            tell(&each);
         }
     }
     let mut status = ExitCode::SUCCESS;
@@ -180,10 +180,10 @@ fn answer(request: &Request, more: usize) -> anyhow::Result<Answer> {
             for (paint, line) in stop_lines(request) {
                 say(paint, &line);
             }
-            say!(
-                "What is marked with ! can take the money elsewhere. n rejects, l leaves it, d shows"
-            );
-            say!("all, q quits. To approve all the same, type what leaves: {typed}");
+            tell(&format!(
+                "What is marked with ! can take the money elsewhere. n rejects, l leaves it, d shows \
+                 all, q quits. To approve all the same, type what leaves: {typed}"
+            ));
             ask(": ")?
         }
     };
@@ -205,13 +205,19 @@ fn meaning(said: &str, typed: Option<&str>, more: usize) -> Answer {
     }
 }
 
+/// Says a sentence, in lines of the screen's width.
+fn tell(text: &str) {
+    wrapped(text, "", WIDTH).iter().for_each(|line| say!("{line}"));
+}
+
 /// Says what has become of a decision.
 fn outcome(client: &Client, mut request: Request) -> anyhow::Result<()> {
     let session = request.session.clone();
     let id = short_id(&session);
     if request.state == State::Refused {
         let clock = Clock::system();
-        say!("Rejected. {}. {}.", words(&request.progress, &clock), prospect(&request.progress));
+        let (said, prospect) = (words(&request.progress, &clock), prospect(&request.progress));
+        tell(&format!("Rejected. {said}. {prospect}."));
         return Ok(());
     }
     if request.is_open() && request.progress.can_succeed {
@@ -220,15 +226,15 @@ fn outcome(client: &Client, mut request: Request) -> anyhow::Result<()> {
     }
     match request.state {
         State::Signed => {
-            say!("Approved, and signed: {}", words(&request.progress, &Clock::system()));
+            tell(&format!("Approved, and signed: {}", words(&request.progress, &Clock::system())));
             say!("  roastery fetch {id} --out {}", usual_name(&request));
         }
         _ => {
-            say!("Approved. {}.", words(&request.progress, &Clock::system()));
-            say!(
+            tell(&format!("Approved. {}.", words(&request.progress, &Clock::system())));
+            tell(&format!(
                 "{}. roastery fetch {id} gives the result when it is signed.",
                 prospect(&request.progress)
-            );
+            ));
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! `roastery psbt`: partially signed Bitcoin transactions.
 
+mod check;
 mod sign;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -12,7 +13,10 @@ use roastery_bitcoin::{
     wallet::{MAX_SEARCH_DEPTH, USUAL_SEARCH_DEPTH},
 };
 
-use self::sign::{Fetch, Sign, fetch, sign};
+use self::{
+    check::{Check, check},
+    sign::{Fetch, Sign, fetch, sign},
+};
 use crate::{files::read, node::At, values, wallet::Which};
 
 #[derive(Subcommand)]
@@ -23,6 +27,8 @@ pub(crate) enum Command {
     Sign(Sign),
     /// Write the signed transaction of a request, when the group has signed it
     Fetch(Fetch),
+    /// Check a signed transaction by Bitcoin Core's consensus code
+    Check(Check),
 }
 
 pub(crate) use self::sign::fetch_signed;
@@ -48,6 +54,7 @@ pub(crate) fn run(at: &At, command: &Command) -> anyhow::Result<ExitCode> {
         Command::Show(options) => look(at, options),
         Command::Sign(options) => sign(at, options),
         Command::Fetch(options) => fetch(at, options),
+        Command::Check(options) => check(options),
     }
 }
 

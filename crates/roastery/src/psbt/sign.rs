@@ -14,18 +14,23 @@ use serde::Serialize;
 
 use crate::{
     files::{check_new, read},
-    node::{At, find, get, post, request_id, see_all_through, send, short_id},
+    node::{
+        At, find, get, is_shown, post, propose_shown, request_id, see_all_through, send, short_id,
+    },
     output::remark,
     values,
+    wallet::Of,
 };
 
 #[derive(Args)]
 pub(crate) struct Sign {
     /// The PSBT: binary, base64 or hexadecimal digits, version 0 or 2
     file: PathBuf,
-    /// The group: its name or its id
-    #[arg(long, value_name = "GROUP")]
-    group: String,
+    #[command(flatten)]
+    of: Of,
+    /// Propose it without asking; the default without a terminal
+    #[arg(long)]
+    yes: bool,
     /// After how many seconds the request expires [default: 3600]
     #[arg(long, value_name = "SECONDS", value_parser = values::life)]
     expires_in: Option<u64>,
@@ -87,11 +92,20 @@ pub(super) fn sign(at: &At, options: &Sign) -> anyhow::Result<ExitCode> {
     let binary = binary(&bytes).with_context(|| options.file.display().to_string())?;
     let psbt = BASE64_STANDARD.encode(binary);
     let client = at.client()?;
-    let request = send(&client, &options.group, psbt.clone(), options.expires_in)
-        .with_context(|| options.file.display().to_string())?;
+    let group = options.of.name(&client)?;
+    let named = || options.file.display().to_string();
+    let request = if !options.yes && is_shown()? {
+        let asked = propose_shown(&client, &group, &psbt, options.expires_in);
+        let Some(request) = asked.with_context(named)? else {
+            remark("nothing was asked of the other members");
+            return Ok(ExitCode::FAILURE);
+        };
+        request
+    } else {
+        send(&client, &group, psbt.clone(), options.expires_in).with_context(named)?
+    };
     remark(&format!(
-        "request {}; when it is signed, roastery psbt fetch {} gives the result",
-        request.session,
+        "Request {}. Ctrl-C ends nothing; the result is fetched by\n  roastery fetch {0} --out signed.psbt",
         short_id(&request.session)
     ));
     finish(&client, request, Some(psbt), &options.result, options.wait)
@@ -167,7 +181,7 @@ fn finish(
             say!("{}", serde_json::to_string(&outcome)?);
         }
         None => say!("{psbt}"),
-        Some(file) => remark(&file.display().to_string()),
+        Some(file) => remark(&format!("Written: {}", file.display())),
     }
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -15,6 +15,7 @@ use roastery_bitcoin::{
 };
 use serde::Serialize;
 
+pub(crate) use self::options::Of;
 use crate::{files::read_group, node::At, values};
 
 /// The most addresses of one branch in one list.

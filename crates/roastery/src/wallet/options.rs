@@ -179,7 +179,7 @@ pub(crate) struct Import {
 
 impl Of {
     /// The name of the group, which need not be given where there is one only.
-    pub(super) fn name(&self, client: &Client) -> anyhow::Result<String> {
+    pub(crate) fn name(&self, client: &Client) -> anyhow::Result<String> {
         if let Some(name) = &self.group {
             return Ok(name.clone());
         }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bitcoin::{
-    Psbt, TapSighashType, TxOut,
+    Amount, Psbt, TapSighashType, TxOut, Txid, Witness,
     base64::{Engine as _, prelude::BASE64_STANDARD},
     hex::DisplayHex as _,
 };
@@ -130,11 +130,36 @@ fn psbts_of_1_2_and_50_inputs_are_shown_approved_signed_and_accepted_by_consensu
             let asked = asked.join().unwrap();
             assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
         });
-        let signed = psbt::read(&std::fs::read(out).unwrap()).unwrap();
+        let signed = psbt::read(&std::fs::read(&out).unwrap()).unwrap();
         let transaction = extract(&signed).unwrap();
+        checks_of(&nodes, &psbt, signed.decoded(), transaction.compute_txid());
         let spent: Vec<TxOut> =
             psbt.inputs.iter().map(|input| input.witness_utxo.clone().unwrap()).collect();
         judge_all(&transaction, &spent);
+    }
+}
+
+/// `psbt check` says that this is valid, and that it is not without or with another signature.
+fn checks_of(nodes: &Nodes, unsigned: &Psbt, signed: &Psbt, txid: Txid) {
+    let mut altered = signed.clone();
+    let last = altered.inputs.last_mut().unwrap();
+    let mut signature = last.final_script_witness.as_ref().unwrap().nth(0).unwrap().to_vec();
+    signature[40] ^= 1;
+    last.final_script_witness = Some(Witness::from_slice(&[signature]));
+    // What is signed is how much each coin has.
+    let mut richer = signed.clone();
+    richer.inputs[0].witness_utxo.as_mut().unwrap().value += Amount::ONE_SAT;
+    let says = |psbt: &Psbt| {
+        let file = nodes.0.join("checked.psbt");
+        std::fs::write(&file, psbt.serialize()).unwrap();
+        let said = nodes.at(0, &["psbt", "check", file.to_str().unwrap()]);
+        (said.status.code(), String::from_utf8(said.stdout).unwrap())
+    };
+    let (status, said) = says(signed);
+    assert!(status == Some(0) && said.contains(&txid.to_string()), "{said}");
+    for wrong in [unsigned, &altered, &richer] {
+        let (status, said) = says(wrong);
+        assert!(status == Some(1) && said.starts_with("not valid: input"), "{said}");
     }
 }
 
@@ -204,7 +229,7 @@ fn a_payment_whose_command_was_broken_off_is_approved_elsewhere_and_fetched_late
     std::fs::write(&file, psbt.serialize()).unwrap();
     let folder = nodes.0.join("node-0");
     let mut sign = Command::new(env!("CARGO_BIN_EXE_roastery"))
-        .args(["psbt", "sign", file.to_str().unwrap(), "--group", "local", "--folder"])
+        .args(["psbt", "sign", file.to_str().unwrap(), "--yes", "--folder"])
         .arg(&folder)
         .spawn()
         .unwrap();
@@ -246,7 +271,7 @@ fn the_same_transaction_again_finds_its_request_whose_result_can_be_fetched() {
         let said = nodes.at(0, &["psbt", "sign", file, "--group", "local", "--wait", "0"]);
         assert!(said.status.success(), "{said:?}");
         let text = String::from_utf8(said.stderr).unwrap();
-        let session = text.strip_prefix("request ").and_then(|rest| rest.get(..64));
+        let session = text.strip_prefix("Request ").and_then(|rest| rest.get(..8));
         session.unwrap_or_else(|| panic!("{text}")).to_owned()
     };
     let session = ask();

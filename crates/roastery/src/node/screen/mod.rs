@@ -11,7 +11,7 @@ pub(super) use self::today::{link, standing};
 pub(super) use self::{
     list::lines,
     today::{Today, today},
-    whole::{screen, stop_lines},
+    whole::{draft, screen, stop_lines},
 };
 
 /// The width of all screens, in columns.

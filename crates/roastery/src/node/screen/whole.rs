@@ -3,7 +3,7 @@
 use roastery_service::{
     config::SubjectKind,
     text::{block, visible},
-    view::{Level, PaidOutput, PaymentDetails, Request},
+    view::{ExaminedTransaction, Level, PaidOutput, PaymentDetails, Request, Warning},
     words::{MOST_ALIKE, MOST_OF_SCRIPT, MOST_OUTPUTS, by_code, ruling, stops, title, to_others},
 };
 
@@ -38,7 +38,7 @@ pub(crate) fn screen(request: &Request, clock: &Clock) -> Vec<(Paint, String)> {
         plain(both_ends(&format!("{what} from {group}"), short_id(&request.session), WIDTH));
         plain(format!("  proposed by {name} {at} ({ago} ago)"));
     }
-    lines.extend(warnings(request));
+    lines.extend(warnings(&request.warnings));
     let mut plain = |line: String| lines.push((Paint::Plain, line));
     match &request.payment {
         Some(payment) => pays(payment).into_iter().for_each(&mut plain),
@@ -78,9 +78,26 @@ pub(crate) fn stop_lines(request: &Request) -> Vec<(Paint, String)> {
     lines.into_iter().map(|line| (Paint::Bad, line)).collect()
 }
 
-fn warnings(request: &Request) -> Vec<(Paint, String)> {
+/// The lines of a transaction that no member was asked to sign yet, the warnings first.
+pub(crate) fn draft(group: &str, made: &ExaminedTransaction) -> Vec<String> {
+    let ExaminedTransaction { report, payment, warnings: found, policy, .. } = made;
+    let what = if payment.is_some() { "PAYMENT" } else { "PROOF OF FUNDS" };
+    let mut lines = vec![format!("{what} from {}, not proposed yet", visible(group))];
+    lines.extend(warnings(found).into_iter().map(|(_, line)| line));
+    match payment {
+        Some(payment) => lines.extend(pays(payment)),
+        None => lines.extend(report.lines().map(str::to_owned)),
+    }
+    if found.is_empty() {
+        lines.push("  warnings    none".to_owned());
+    }
+    lines.extend(labelled("policy", &ruling(policy)));
+    lines
+}
+
+fn warnings(warnings: &[Warning]) -> Vec<(Paint, String)> {
     let mut lines = Vec::new();
-    for alike in by_code(&request.warnings) {
+    for alike in by_code(warnings) {
         for warning in alike.iter().take(MOST_ALIKE) {
             let (paint, mark) = match warning.level {
                 Level::Stop => (Paint::Bad, '!'),

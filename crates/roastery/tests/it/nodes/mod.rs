@@ -27,6 +27,7 @@ mod hooks;
 mod host_keys;
 mod hwi;
 mod live_demo;
+mod looking;
 mod manager;
 mod naming;
 mod outcomes;

@@ -149,6 +149,16 @@ nat: program
 founding: program
     scripts/timed scripts/founding {{program}}
 
+# Each of three nodes killed in each state of a pairing, and without a network for so many seconds
+# while words are compared; some minutes beside those. Not part of ci, which kills some.
+founding-kills seconds="300": program
+    scripts/timed scripts/founding --each-state {{seconds}} {{program}}
+
+# A hundred rejections while the approval of a heavy payment is under way: half an hour. Not part of
+# ci, which plays two.
+rejections: program
+    scripts/timed cargo test --workspace --test it -- --ignored --nocapture a_hundred_rejections
+
 # The screens of docs/screens.md, at terminals of tmux where it is installed.
 screens: program
     scripts/timed scripts/screens {{program}}

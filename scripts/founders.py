@@ -2,11 +2,13 @@
 the network between the machines."""
 
 import fcntl
+import json
 import os
 import pty
 import re
 import select
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -63,6 +65,13 @@ class Network:
             ip("-n", space, "link", "set", link, "up")
         return ["ip", "netns", "exec", space], address, 7400
 
+    def is_away(self, person, seconds):
+        """This person's machine has no network for a while."""
+        port = f"port-{person.number}"
+        ip("-n", self.hub, "link", "set", port, "down")
+        time.sleep(seconds)
+        ip("-n", self.hub, "link", "set", port, "up")
+
     def end(self):
         if self.has_spaces:
             for space in [*self.spaces, self.hub]:
@@ -74,6 +83,18 @@ def ip(*arguments, may_fail=False):
     if done.returncode != 0 and not may_fail:
         fail(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
     return done.returncode == 0
+
+
+def end_nodes(folder):
+    """Ends the nodes whose folders are in this one, whatever has started them."""
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{process}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+            if b"node" in words and any(word.startswith(folder.encode() + b"/") for word in words):
+                os.kill(int(process), signal.SIGKILL)
+        except OSError:
+            continue
 
 
 def free_ports(count):
@@ -96,11 +117,12 @@ class Person:
     """A person, their machine, and what founding costs them."""
 
     def __init__(self, run, number, name):
-        self.run, self.name = run, name
+        self.run, self.number, self.name = run, number, name
         self.prefix, self.address, self.port = run.network.place(number)
         self.home = os.path.join(run.folder, name)
         os.mkdir(self.home)
-        self.node = None
+        self.pid = None
+        self.log = os.path.join(self.home, ".roastery", "log")
         self.forget_costs()
 
     def forget_costs(self):
@@ -131,22 +153,42 @@ class Person:
 
     def start(self):
         """What starts the machine's services does: the node runs."""
-        self.log = os.path.join(self.run.folder, f"{self.name}.log")
         with open(self.log, "ab") as log:
             environment = {**self.environment(), "ROASTERY_PASSPHRASE": PASSPHRASE}
-            self.node = subprocess.Popen(self.argv("node"), env=environment, stdout=log, stderr=log,
-                                         stdin=subprocess.DEVNULL)
+            folder = os.path.dirname(self.log)
+            node = subprocess.Popen(self.argv("node", "--folder", folder), env=environment,
+                                    stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self.pid = node.pid
+
+    def is_started(self):
+        """A command of this person has started the node."""
+        self.answers()
+        self.pid = json.loads(self.tell("status", "--json")[1])["pid"]
+
+    def runs(self):
+        try:
+            # A child that has ended is gone once it was waited for.
+            os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            pass
+        try:
+            with open(f"/proc/{self.pid}/stat") as file:
+                return file.read().rsplit(") ", 1)[1][0] != "Z"
+        except OSError:
+            return False
 
     def answers(self):
         begun = time.monotonic()
         while self.tell("health")[0] != 0:
-            if self.node.poll() is not None or time.monotonic() - begun > PATIENCE:
+            ended = self.pid is not None and not self.runs()
+            if ended or time.monotonic() - begun > PATIENCE:
                 fail(f"the node of {self.name} does not run: {open(self.log).read()[-2000:]}")
             time.sleep(0.05)
 
     def kill(self):
-        self.node.kill()
-        self.node.wait()
+        os.kill(self.pid, signal.SIGKILL)
+        while self.runs():
+            time.sleep(0.01)
 
     def seconds(self):
         """How long this takes a person."""
@@ -206,15 +248,24 @@ class Screen:
             self.person.read = read
 
     def leaves(self):
-        """Ctrl-C."""
+        """Ctrl-C, once the command is there: before, Ctrl-C reaches no process."""
+        while not self.shown:
+            self.reads(0.05)
         os.write(self.terminal, b"\x03")
         self.ends()
 
     def ends(self):
         """Waits for its end: its exit status, or less than 0 for a signal."""
-        while self.reads(PATIENCE):
+        begun = time.monotonic()
+        ended = 0
+        while not ended:
+            # The terminal is open as long as the command is.
+            self.reads(0.05)
+            ended, status = os.waitpid(self.process, os.WNOHANG)
+            if time.monotonic() - begun > PATIENCE:
+                fail(f"{self.person.name}, roastery {self.arguments[0]} does not end:\n{self.shown}")
+        while self.reads(0):
             pass
-        _, status = os.waitpid(self.process, 0)
         os.close(self.terminal)
         self.process = None
         return os.waitstatus_to_exitcode(status)

@@ -3,17 +3,20 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::Args;
 use roastery_service::{
+    Time,
+    api::Client,
     text::visible,
     view::{Invite, PairAgain, Pairing, PairingState},
 };
 
 use super::{
-    At,
+    At, codes,
     pairing::{Unasked, act, follow, path_of, under_way},
     post,
-    question::{ask, check_terminal},
+    question::{ask, check_terminal, is_asked},
+    screen::{WIDTH, wrapped},
 };
-use crate::values;
+use crate::{values, when::Clock};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -23,7 +26,7 @@ pub(crate) struct Options {
     /// The other members' names
     #[arg(value_name = "NAME")]
     others: Vec<String>,
-    /// How many must sign [default: more than half]
+    /// How many must sign [default: more than half; asked for where the group or the members are]
     #[arg(long, value_name = "T", value_parser = |text: &str| values::number::<u16>(text, 2, 128))]
     threshold: Option<u16>,
     /// How long the lines can be used, in minutes [default: a day]
@@ -32,25 +35,42 @@ pub(crate) struct Options {
     /// Print the lines and do not wait
     #[arg(long)]
     no_wait: bool,
+    /// Show the lines as QR codes as well; on a terminal Enter does it later
+    #[arg(long)]
+    qr: bool,
     /// Make a new line for this member; the old one is void
     #[arg(long, value_name = "NAME", conflicts_with_all = ["group", "others"])]
     again: Option<String>,
+    /// Begin anew without this member, who is not invited any more: the others get new lines
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["group", "others", "again", "threshold"])]
+    without: Option<String>,
     /// Begin a further attempt, of five, with the members as they are
-    #[arg(long, conflicts_with_all = ["group", "others", "again"])]
+    #[arg(long, conflicts_with_all = ["group", "others", "again", "without"])]
     new_attempt: bool,
     /// Make no kit when the group is made: the host key stays on this machine
     #[arg(long)]
     no_kit: bool,
     /// End the pairing that is under way: nothing is made
-    #[arg(long, conflicts_with_all = ["group", "others", "again", "new_attempt"])]
+    #[arg(long, conflicts_with_all = ["group", "others", "again", "without", "new_attempt"])]
     cancel: bool,
 }
 
 pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
+    if options.qr {
+        codes::check()?;
+    }
     let client = at.client()?;
     let unasked = Unasked { accept: false, kit: options.no_kit };
     let known = under_way(&client, true)?;
-    if options.cancel || options.again.is_some() || options.new_attempt {
+    let shown = |pairing: Pairing| {
+        show_lines(&pairing, options.qr)?;
+        match options.no_wait {
+            true => Ok(ExitCode::SUCCESS),
+            false => follow(at, &client, pairing, unasked),
+        }
+    };
+    if options.cancel || options.again.is_some() || options.without.is_some() || options.new_attempt
+    {
         let Some(known) = known else {
             return Err(anyhow!("no pairing of this node is under way"));
         };
@@ -59,14 +79,11 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
             say!("It is cancelled. Nothing was made.");
             return Ok(ExitCode::SUCCESS);
         }
+        if let Some(left_out) = &options.without {
+            return shown(without(&client, &known, left_out, options.minutes)?);
+        }
         let again = PairAgain { member: options.again };
-        let pairing: Pairing = post(&client, &path_of(&known, "/again"), &again)?;
-        show_lines(&pairing);
-        return if options.no_wait {
-            Ok(ExitCode::SUCCESS)
-        } else {
-            follow(at, &client, pairing, unasked)
-        };
+        return shown(post(&client, &path_of(&known, "/again"), &again)?);
     }
     let is_new = options.group.is_some() || !options.others.is_empty();
     let pairing = match known {
@@ -78,17 +95,51 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
             &asked(options.group, options.others, options.threshold, options.minutes)?,
         )?,
     };
-    show_lines(&pairing);
-    if options.no_wait { Ok(ExitCode::SUCCESS) } else { follow(at, &client, pairing, unasked) }
+    shown(pairing)
+}
+
+/// Ends a pairing and begins another one of the same group without this member.
+fn without(
+    client: &Client,
+    known: &Pairing,
+    left_out: &str,
+    minutes: Option<u32>,
+) -> anyhow::Result<Pairing> {
+    let others: Vec<&str> =
+        known.members.iter().filter(|one| !one.own).map(|one| &*one.name).collect();
+    let stay = |name: &&&str| !name.eq_ignore_ascii_case(left_out);
+    let staying: Vec<String> = others.iter().filter(stay).map(|name| (*name).to_owned()).collect();
+    if staying.len() == others.len() {
+        let names = visible(&others.join(", "));
+        return Err(anyhow!("{} is not invited; those who are: {names}", visible(left_out)));
+    }
+    if staying.is_empty() {
+        return Err(anyhow!(
+            "without {} no other member is left: --cancel ends the pairing",
+            visible(left_out)
+        ));
+    }
+    let group = known.group.clone().ok_or_else(|| anyhow!("the pairing has no group yet"))?;
+    let threshold = u16::try_from(known.threshold.min(staying.len() + 1)).ok();
+    act(client, known, "/cancel")?;
+    let invite = Invite { group, others: staying, threshold, minutes };
+    let pairing: Pairing = post(client, "/v1/pairings", &invite)?;
+    say!(
+        "{} of {} must sign now. The lines from before are void.",
+        pairing.threshold,
+        pairing.members.len()
+    );
+    Ok(pairing)
 }
 
 fn asked(
     group: Option<String>,
     mut others: Vec<String>,
-    threshold: Option<u16>,
+    mut threshold: Option<u16>,
     minutes: Option<u32>,
 ) -> anyhow::Result<Invite> {
     let instead = "give --group NAME and the other members' names";
+    let is_asked = group.is_none() || others.is_empty();
     let group = match group {
         Some(group) => group,
         None => {
@@ -100,20 +151,45 @@ fn asked(
         check_terminal(instead)?;
         others = ask("The other members: ")?.split_whitespace().map(str::to_owned).collect();
     }
+    if is_asked && threshold.is_none() && !others.is_empty() {
+        threshold = Some(asked_threshold(others.len() + 1)?);
+    }
     Ok(Invite { group, others, threshold, minutes })
 }
 
-/// The lines that were not used, each with whom it is for.
-fn show_lines(pairing: &Pairing) {
-    if pairing.state != PairingState::Waiting {
-        return;
+/// How many of so many must sign; more than half if nothing is said.
+fn asked_threshold(members: usize) -> anyhow::Result<u16> {
+    let usual = members / 2 + 1;
+    loop {
+        let said = ask(&format!("How many must sign [{usual} of {members}]: "))?;
+        let number = said.split_whitespace().next().map_or(Some(usual), |word| word.parse().ok());
+        match number.filter(|number| (2..=members).contains(number)).map(u16::try_from) {
+            Some(Ok(number)) => return Ok(number),
+            _ => complain!("a number from 2 to {members}; Enter: {usual}"),
+        }
     }
-    say!(
-        "Send each person their own line, over any chat. It works once. Who reads it\nfirst can take their place, and is found out by the words later."
+}
+
+/// The lines that were not used, each with whom it is for and until when it can be used.
+fn show_lines(pairing: &Pairing, as_codes: bool) -> anyhow::Result<()> {
+    if pairing.state != PairingState::Waiting {
+        return Ok(());
+    }
+    let until = Clock::system().at(Time::from_seconds(pairing.deadline));
+    let text = format!(
+        "Send each person their own line, over any chat. It works once, until {until}. Who reads it \
+         first can take their place, and is found out by the words later."
     );
+    wrapped(&text, "", WIDTH).iter().for_each(|line| say!("{line}"));
     for member in &pairing.members {
         if let Some(line) = &member.line {
             say!("{}:\n{line}", visible(&member.name));
         }
     }
+    if as_codes {
+        codes::show(pairing)?;
+    } else if is_asked() {
+        say!("Enter: as QR codes.  Ctrl-C: leave; roastery invite goes on.");
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitCode, Stdio},
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
@@ -24,7 +24,12 @@ use roastery_store::{Passphrase, PassphraseCost};
 
 use crate::values;
 
-use super::{At, run::ended, show, wait_for};
+use super::{
+    At,
+    process::{await_start, start},
+    run::ended,
+    show, wait_for,
+};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -57,10 +62,6 @@ const NAME: &str = "local";
 /// The file with a node's passphrase, in its folder.
 const PASSPHRASE: &str = "passphrase";
 
-/// The number of heaps of glibc's allocator, as in the unit for systemd: with one for each thread,
-/// memory that is free in one of them cannot be used by the others.
-const HEAPS: &str = "2";
-
 /// The group's invitation, in the group's folder.
 const INVITATION: &str = "invitation.toml";
 
@@ -80,7 +81,9 @@ pub(super) fn run(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
     };
     let mut processes = Vec::new();
     for folder in &folders {
-        processes.push((folder, start(folder)?));
+        // From a file beside the store, as this is a group for trials.
+        let path = std::path::absolute(folder)?.join(PASSPHRASE);
+        processes.push((folder, start(folder, ("ROASTERY_PASSPHRASE_FILE", path.as_os_str()))?));
     }
     wait_for(async {
         for (folder, process) in &mut processes {
@@ -186,49 +189,8 @@ fn make_node(path: &Path, k: usize, seats: usize, port: u16) -> anyhow::Result<N
     roastery_service::init::init(&folder, new).map_err(anyhow::Error::from)
 }
 
-fn start(folder: &Path) -> anyhow::Result<Child> {
-    let failed = |error: std::io::Error| anyhow!("{}: {error}", folder.display());
-    let program = std::env::current_exe().map_err(failed)?;
-    let absolute = std::path::absolute(folder).map_err(failed)?;
-    let log = std::fs::File::options()
-        .create(true)
-        .append(true)
-        .open(folder.join("log"))
-        .map_err(failed)?;
-    let mut command = Command::new(program);
-    command
-        .args(["node", "--folder"])
-        .arg(folder)
-        .env("ROASTERY_PASSPHRASE_FILE", absolute.join(PASSPHRASE))
-        .env("MALLOC_ARENA_MAX", HEAPS)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log);
-    // It goes on when this command and its terminal end.
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.spawn().map_err(failed)
-}
-
 fn client(folder: &Path) -> Client {
     Client::new(folder.join("api.sock"))
-}
-
-async fn await_start(folder: &Path, process: &mut Child) -> anyhow::Result<()> {
-    let until = Instant::now() + PATIENCE;
-    while client(folder).bytes("/health").await.is_err() {
-        let ended = process.try_wait().map_or(true, |status| status.is_some());
-        if ended || Instant::now() >= until {
-            return Err(anyhow!("{} does not start: {}", folder.display(), last_line(folder)));
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    Ok(())
-}
-
-/// The last line that a node printed.
-fn last_line(folder: &Path) -> String {
-    let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-    log.lines().last().unwrap_or("it said nothing").to_owned()
 }
 
 /// The members of the group join its invitation and make the key, unless they have it.

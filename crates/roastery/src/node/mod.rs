@@ -1,9 +1,11 @@
 //! The commands of an operator: they create a node, run it, and call the API of a running one.
 
 mod audit;
+mod callable;
 mod card;
 mod change;
 mod client;
+mod codes;
 mod config;
 mod console;
 mod decide;
@@ -26,6 +28,7 @@ mod pairing;
 mod passkey;
 mod passphrase;
 mod peers;
+mod process;
 mod question;
 mod requests;
 mod review;

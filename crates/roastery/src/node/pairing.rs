@@ -14,8 +14,8 @@ use roastery_service::{
 };
 
 use super::{
-    At, get, kit, post,
-    question::asked,
+    At, codes, get, kit, post,
+    question::{asked, is_asked},
     typed::{TURN, Typed, ask_for},
 };
 
@@ -71,6 +71,15 @@ pub(super) fn follow(
     loop {
         said.tell(&pairing);
         pairing = match pairing.state {
+            PairingState::Waiting if pairing.invites && is_asked() => {
+                // Enter, while the others are waited for.
+                if typed.get_or_insert_with(Typed::begin).next()?.is_some()
+                    && let Err(error) = codes::show(&pairing)
+                {
+                    complain!("{error}");
+                }
+                get(client, &path_of(&pairing, ""))?
+            }
             PairingState::Calling | PairingState::Waiting | PairingState::Reaching => {
                 thread::sleep(TURN);
                 get(client, &path_of(&pairing, ""))?
@@ -80,6 +89,8 @@ pub(super) fn follow(
                 None => return Ok(ExitCode::FAILURE),
             },
             PairingState::Comparing => {
+                // What was typed before the words are there answers none of them.
+                typed.iter().for_each(Typed::forget);
                 compare(client, pairing, typed.get_or_insert_with(Typed::begin))?
             }
             PairingState::Agreed => {

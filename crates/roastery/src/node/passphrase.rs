@@ -6,7 +6,7 @@ use roastery_store::Passphrase;
 use zeroize::Zeroizing;
 
 /// The environment variable that contains a passphrase.
-const VARIABLE: &str = "ROASTERY_PASSPHRASE";
+pub(super) const VARIABLE: &str = "ROASTERY_PASSPHRASE";
 
 /// The shortest new passphrase, in characters: a copy of the store can be attacked offline.
 const LEAST: usize = 12;
@@ -27,23 +27,32 @@ pub(super) fn of_node(folder: &Folder, config: &Config) -> anyhow::Result<Passph
 
 /// A new passphrase: from a file, from the environment, or asked for twice.
 pub(super) fn new(file: Option<&Path>) -> anyhow::Result<Passphrase> {
+    new_text(file).map(|text| Passphrase::new(text.to_string()))
+}
+
+/// The same as a text, for a node that is started with it.
+pub(super) fn new_text(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
     if let Some(file) = file {
-        return new_from_file(file);
+        return text_from_file(file);
     }
     match from_environment()? {
         Some(text) => {
             check_new(&text).context(VARIABLE)?;
-            Ok(Passphrase::new(text.to_string()))
+            Ok(text)
         }
-        None => ask_twice(),
+        None => ask_text_twice(),
     }
+}
+
+fn text_from_file(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let line = read_line(path)?;
+    check_new(&line).with_context(|| path.display().to_string())?;
+    Ok(line)
 }
 
 /// A new passphrase from a file.
 pub(super) fn new_from_file(path: &Path) -> anyhow::Result<Passphrase> {
-    let line = read_line(path)?;
-    check_new(&line).with_context(|| path.display().to_string())?;
-    Ok(Passphrase::new(line.to_string()))
+    text_from_file(path).map(|line| Passphrase::new(line.to_string()))
 }
 
 /// The passphrase of a host key file: from a file, or from the terminal. That of the node is
@@ -124,6 +133,10 @@ fn ask(prompt: &str) -> anyhow::Result<Passphrase> {
 }
 
 pub(super) fn ask_twice() -> anyhow::Result<Passphrase> {
+    ask_text_twice().map(|text| Passphrase::new(text.to_string()))
+}
+
+fn ask_text_twice() -> anyhow::Result<Zeroizing<String>> {
     if !std::io::stdin().is_terminal() {
         return Err(anyhow!(
             "no passphrase: {VARIABLE} or --passphrase-file gives it where there is no terminal"
@@ -137,5 +150,5 @@ pub(super) fn ask_twice() -> anyhow::Result<Passphrase> {
     if *read("Again: ")? != *first {
         return Err(anyhow!("the two passphrases differ"));
     }
-    Ok(Passphrase::new(first.to_string()))
+    Ok(first)
 }

@@ -2,14 +2,17 @@ use std::{net::IpAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
-use roastery_libp2p::{DialAddress, ListenAddress, Reach};
+use roastery_libp2p::{DialAddress, ListenAddress};
 use roastery_protocol::group::Name;
-use roastery_service::{config::Transport, init::NewNode, text::shell_word};
-use roastery_store::PassphraseCost;
+use roastery_service::{config::Transport, init::NewNode};
+use roastery_store::{Passphrase, PassphraseCost};
 
 use super::{
-    At, passphrase,
+    At,
+    callable::{NOWHERE, look_up, of_host, own},
+    passphrase, process,
     question::{ask, check_terminal},
+    wait_for,
 };
 use crate::values;
 
@@ -34,13 +37,16 @@ pub(crate) struct Options {
     /// Allow an address of this machine or of a private network, for all members in one
     #[arg(long)]
     lan: bool,
+    /// Start the node as well: it runs until the machine stops
+    #[arg(long)]
+    start: bool,
+    /// Do not start it; the default with --yes
+    #[arg(long, conflicts_with = "start")]
+    no_start: bool,
     /// A file with the passphrase for the store in its first line
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 }
-
-/// A node without an address.
-const NOWHERE: &str = "nowhere";
 
 pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
     let folder = at.folder()?;
@@ -67,13 +73,18 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
     let transport = Transport { listen, announce, ..Transport::default() };
     let notes = transport.notes();
     let Transport { listen, announce, .. } = transport;
-    let passphrase = passphrase::new(options.passphrase_file.as_deref())?;
+    let starts = match (options.start, options.no_start || options.yes) {
+        (true, _) => true,
+        (false, true) => false,
+        (false, false) => asks_to_start()?,
+    };
+    let text = passphrase::new_text(options.passphrase_file.as_deref())?;
     let new = NewNode {
         name: name.clone(),
         seats: 1,
         listen,
         announce,
-        passphrase,
+        passphrase: Passphrase::new(text.to_string()),
         cost: PassphraseCost::default(),
         more_config: String::new(),
     };
@@ -81,10 +92,26 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
     notes.iter().for_each(|note| complain!("note: {note}"));
     let at = at.argument();
     say!("{} is made, in {}.", name, folder.path().display());
-    say!("  roastery node{at}      runs it; let it run");
+    if starts {
+        let mut node = process::start(
+            &std::path::absolute(folder.path())?,
+            (passphrase::VARIABLE, text.as_str().as_ref()),
+        )?;
+        wait_for(process::await_start(folder.path(), &mut node))?;
+        say!("It runs until this machine stops, and logs into this folder.");
+        say!("  roastery node{at}      starts it again then");
+    } else {
+        say!("  roastery node{at}      runs it; let it run");
+    }
     say!("  roastery invite{at}    begins a group");
     say!("  roastery join{at}      takes a line");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the node is to run when this command ends.
+fn asks_to_start() -> anyhow::Result<bool> {
+    let answer = ask("Start it now? It runs until this machine stops [Y/n]: ")?;
+    Ok(matches!(answer.to_ascii_lowercase().as_str(), "" | "y" | "yes"))
 }
 
 fn name(options: &Options) -> anyhow::Result<Name> {
@@ -116,37 +143,44 @@ fn addresses(options: &Options, port: u16) -> anyhow::Result<Vec<DialAddress>> {
     if options.yes {
         return Err(anyhow!("--address HOST is needed, or --address {NOWHERE} behind a router"));
     }
-    complain!(
-        "Where others call it: a DNS name or an IP address. Enter: nowhere, it is behind\na router and calls the others."
-    );
+    let own = own(options.lan);
+    let nowhere = own.len() + 2;
+    complain!("Where others call it:");
+    complain!("  1  a DNS name");
+    for (number, own) in (2..).zip(&own) {
+        complain!("  {number}  {}", own.shown());
+    }
+    complain!("  {nowhere}  nowhere: it is behind a router, and calls the others");
     loop {
-        let answer = ask("Others call it at: ")?;
-        let host = if answer.is_empty() { NOWHERE } else { &answer };
-        match of_host(host, port, options.lan) {
+        let answer = ask("Others call it at, by its number or as DNS name or IP address [2]: ")?;
+        let host = match answer.parse::<usize>() {
+            Ok(1) => ask("DNS name: ")?,
+            Ok(number) if number == nowhere => NOWHERE.to_owned(),
+            Ok(number) => match number.checked_sub(2).and_then(|at| own.get(at)) {
+                Some(own) => own.ip.to_string(),
+                None => {
+                    complain!("a number from 1 to {nowhere}, a DNS name or an IP address");
+                    continue;
+                }
+            },
+            // The second of the list: an address of this machine, or nowhere where it has none.
+            Err(_) if answer.is_empty() => {
+                own.first().map_or_else(|| NOWHERE.to_owned(), |own| own.ip.to_string())
+            }
+            Err(_) => answer,
+        };
+        match checked(&host, port, options.lan) {
             Ok(addresses) => return Ok(addresses),
             Err(error) => complain!("{error:#}"),
         }
     }
 }
 
-fn of_host(host: &str, port: u16, lan: bool) -> anyhow::Result<Vec<DialAddress>> {
-    if host == NOWHERE {
-        return Ok(Vec::new());
-    }
-    let place = match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => format!("/ip4/{ip}"),
-        Ok(IpAddr::V6(ip)) => format!("/ip6/{ip}"),
-        Err(_) => format!("/dns/{host}"),
-    };
-    let texts = [format!("{place}/tcp/{port}"), format!("{place}/udp/{port}/quic-v1")];
-    let addresses = DialAddress::list(&texts).with_context(|| {
-        format!("{}: allowed are a DNS name and an IP address", shell_word(host))
-    })?;
-    let is_far = addresses.iter().all(|address| address.reach() == Reach::Anywhere);
-    if !is_far && !lan {
-        return Err(anyhow!(
-            "{host} can be called from this machine or its private network only: give another one, {NOWHERE}, or --lan if all members are there"
-        ));
+/// The addresses of a host; a DNS name is looked up before it is taken.
+fn checked(host: &str, port: u16, lan: bool) -> anyhow::Result<Vec<DialAddress>> {
+    let addresses = of_host(host, port, lan)?;
+    if host != NOWHERE && host.parse::<IpAddr>().is_err() {
+        complain!("  {}", look_up(host, port, lan)?);
     }
     Ok(addresses)
 }

@@ -53,7 +53,8 @@ class Network:
         """How a command begins there, and the node's address and port."""
         if not self.has_spaces:
             return [], "127.0.0.1", self.port + number
-        space, address = f"{self.hub}-{number}", f"10.78.0.{number + 1}"
+        # One of an example, which is of no private network.
+        space, address = f"{self.hub}-{number}", f"203.0.113.{number + 1}"
         ip("netns", "add", space)
         self.spaces.append(space)
         port = f"port-{number}"

@@ -74,7 +74,9 @@ mod tests {
         let line = format!("roast1{}", "q".repeat(174));
         let shown = drawn(&line).unwrap();
         let rows: Vec<Vec<char>> = shown.lines().map(|row| row.chars().collect()).collect();
-        assert!(rows.len() <= 32 && rows.iter().all(|row| row.len() == 61), "{shown}");
+        let width = rows[0].len();
+        assert!(width <= 61 && rows.len() == width.div_ceil(2), "{shown}");
+        assert!(rows.iter().all(|row| row.len() == width), "{shown}");
         let full = |row: &Vec<char>| row.iter().all(|c| *c == '\u{2588}');
         assert!(full(&rows[0]) && full(&rows[1]) && !full(&rows[2]), "{shown}");
         assert!(rows.iter().all(|row| row[..MARGIN].iter().all(|c| *c == '\u{2588}')));

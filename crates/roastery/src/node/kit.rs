@@ -1,7 +1,6 @@
 //! Kits: ten words on paper, and the other members' nodes keep what they open.
 
 use std::{
-    io::{IsTerminal as _, Write as _},
     path::PathBuf,
     process::ExitCode,
     thread,
@@ -26,7 +25,9 @@ use roastery_service::{
 use zeroize::Zeroizing;
 
 use super::{
-    At, ask, get, host_key, post,
+    At, ask, get, host_key,
+    other_screen::OtherScreen,
+    post,
     question::{self, check_screen, is_asked},
     typed::{TURN, Typed, ask_for},
     url::encoded,
@@ -237,34 +238,6 @@ pub(super) fn write_paper(
     }
     type_back(client, &path, &kit, typed)?;
     wait_for_holders(at, client, &kit.group)
-}
-
-/// The alternate screen of the terminal: what is shown there is gone when words are asked for, so
-/// that they are read from the paper.
-struct OtherScreen;
-
-impl OtherScreen {
-    /// None where a program reads what is shown, and not a person.
-    fn begin() -> Option<Self> {
-        let is_seen = is_asked() && std::io::stdout().is_terminal();
-        is_seen.then(|| {
-            write_out("\x1b[?1049h\x1b[2J\x1b[H");
-            Self
-        })
-    }
-}
-
-/// The words are cleared first: not every terminal has an alternate screen.
-impl Drop for OtherScreen {
-    fn drop(&mut self) {
-        write_out("\x1b[2J\x1b[H\x1b[?1049l");
-    }
-}
-
-fn write_out(sequence: &str) {
-    let mut out = std::io::stdout();
-    // A terminal that is gone shows nothing.
-    let _ = out.write_all(sequence.as_bytes()).and_then(|()| out.flush());
 }
 
 fn type_back(client: &Client, path: &str, kit: &NewKit, typed: &Typed) -> anyhow::Result<()> {

@@ -23,6 +23,7 @@ mod kit;
 mod local;
 mod log;
 mod naming;
+mod other_screen;
 mod pairing;
 #[cfg(feature = "remote")]
 mod passkey;

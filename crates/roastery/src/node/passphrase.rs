@@ -1,9 +1,12 @@
 use std::{env::VarError, io::IsTerminal as _, path::Path};
 
 use anyhow::{Context as _, anyhow};
+use bip39::Language;
 use roastery_service::{config::Config, files::Folder, text::visible};
 use roastery_store::Passphrase;
 use zeroize::Zeroizing;
+
+use super::{other_screen::OtherScreen, question};
 
 /// The environment variable that contains a passphrase.
 pub(super) const VARIABLE: &str = "ROASTERY_PASSPHRASE";
@@ -136,18 +139,74 @@ pub(super) fn ask_twice() -> anyhow::Result<Passphrase> {
     ask_text_twice().map(|text| Passphrase::new(text.to_string()))
 }
 
+/// The passphrase of a new node: from a file, from the environment, or asked for, where a person
+/// may have one made.
+pub(super) fn of_new_node(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
+    if file.is_some() || from_environment()?.is_some() || !std::io::stdin().is_terminal() {
+        return new_text(file);
+    }
+    let first =
+        Zeroizing::new(rpassword::prompt_password("New passphrase (Enter: six words are made): ")?);
+    if first.is_empty() {
+        return shown(made()?);
+    }
+    check_new(&first)?;
+    repeated(first)
+}
+
+/// How many words a passphrase has that is made here: 66 bits.
+const MADE_OF: usize = 6;
+
+/// A passphrase of random words of BIP-39's English list.
+pub(super) fn made() -> anyhow::Result<Zeroizing<String>> {
+    let list = Language::English.word_list();
+    // It does not grow, so that no copy of it is left behind.
+    let mut text = Zeroizing::new(String::with_capacity(MADE_OF * 9));
+    for place in 0..MADE_OF {
+        let mut drawn = Zeroizing::new([0; 2]);
+        getrandom::fill(drawn.as_mut()).map_err(|_| anyhow!("the system gave no randomness"))?;
+        if place > 0 {
+            text.push(' ');
+        }
+        // The list has a power of two of words, so that all are as likely.
+        text.push_str(list[usize::from(u16::from_be_bytes(*drawn)) % list.len()]);
+    }
+    Ok(text)
+}
+
+/// Shows a passphrase that was made, until it is typed back from the paper.
+fn shown(text: Zeroizing<String>) -> anyhow::Result<Zeroizing<String>> {
+    loop {
+        let screen = OtherScreen::begin();
+        say!(
+            "Write this passphrase on paper. Whenever the node starts it is asked for; it stands\n\
+             nowhere else.\n  {}",
+            text.as_str()
+        );
+        question::ask("Enter when it is on paper: ")?;
+        drop(screen);
+        let typed = Zeroizing::new(rpassword::prompt_password("The passphrase, from the paper: ")?);
+        if typed.split_whitespace().eq(text.split_whitespace()) {
+            return Ok(text);
+        }
+        complain!("that is not the one that was shown");
+    }
+}
+
 fn ask_text_twice() -> anyhow::Result<Zeroizing<String>> {
     if !std::io::stdin().is_terminal() {
         return Err(anyhow!(
             "no passphrase: {VARIABLE} or --passphrase-file gives it where there is no terminal"
         ));
     }
-    let read = |prompt| {
-        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(anyhow::Error::from)
-    };
-    let first = read("New passphrase: ")?;
+    let first = Zeroizing::new(rpassword::prompt_password("New passphrase: ")?);
     check_new(&first)?;
-    if *read("Again: ")? != *first {
+    repeated(first)
+}
+
+fn repeated(first: Zeroizing<String>) -> anyhow::Result<Zeroizing<String>> {
+    let again = Zeroizing::new(rpassword::prompt_password("Again: ")?);
+    if *again != *first {
         return Err(anyhow!("the two passphrases differ"));
     }
     Ok(first)

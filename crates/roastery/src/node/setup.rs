@@ -46,6 +46,9 @@ pub(crate) struct Options {
     /// A file with the passphrase for the store in its first line
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    /// Make a passphrase of six words, and print it: it is needed whenever the node is started
+    #[arg(long, conflicts_with = "passphrase_file")]
+    make_passphrase: bool,
 }
 
 pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
@@ -78,7 +81,10 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
         (false, true) => false,
         (false, false) => asks_to_start()?,
     };
-    let text = passphrase::new_text(options.passphrase_file.as_deref())?;
+    let text = match options.make_passphrase {
+        true => passphrase::made()?,
+        false => passphrase::of_new_node(options.passphrase_file.as_deref())?,
+    };
     let new = NewNode {
         name: name.clone(),
         seats: 1,
@@ -92,6 +98,9 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
     notes.iter().for_each(|note| complain!("note: {note}"));
     let at = at.argument();
     say!("{} is made, in {}.", name, folder.path().display());
+    if options.make_passphrase {
+        say!("Its passphrase: {}", text.as_str());
+    }
     if starts {
         let mut node = process::start(
             &std::path::absolute(folder.path())?,

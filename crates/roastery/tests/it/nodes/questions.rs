@@ -5,8 +5,8 @@ use std::{fs, path::Path};
 use serde_json::Value;
 
 use crate::nodes::{
-    support::{Said, TestFolder, free_ports, fresh_folder, processes, roastery, signal},
-    terminal::on_terminal,
+    support::{Said, TestFolder, free_ports, fresh_folder, processes, roastery, signal, until},
+    terminal::{Terminal, on_terminal},
 };
 
 const PASSPHRASE: &str = "a passphrase of the tests\n";
@@ -178,4 +178,52 @@ fn invite_without_a_member_begins_anew_with_the_others_and_voids_the_lines() {
     let last = place.tell(&["invite", "--without", "dora", "--no-wait"], &[]);
     assert!(last.err.contains("without dora no other member is left"), "{last:?}");
     assert_eq!(names(&place.pairing()), ["anna", "dora"]);
+}
+
+#[test]
+fn a_passphrase_that_is_made_is_typed_back_from_the_paper_and_opens_the_store() {
+    let place = Place::new("setup-makes");
+    let port = free_ports(1).to_string();
+    let line = format!(
+        "{} setup --lan --no-start --name anna --address 127.0.0.1 --port {port} --folder {}",
+        env!("CARGO_BIN_EXE_roastery"),
+        place.node().display()
+    );
+    let mut terminal = Terminal::start(&line, true);
+    let shows = |terminal: &Terminal, times: usize, text: &str| -> String {
+        until(text, || {
+            let shown = String::from_utf8(terminal.shown()).unwrap();
+            (shown.matches(text).count() >= times).then_some(shown)
+        })
+    };
+    shows(&terminal, 1, "(Enter: six words are made): ");
+    terminal.types("\n");
+    let shown = shows(&terminal, 1, "Enter when it is on paper: ");
+    let words = shown.lines().find(|line| line.split_whitespace().count() == 6).unwrap();
+    let words = words.trim().to_owned();
+    for (times, typed) in [(1, "zoo zoo zoo zoo zoo zoo"), (2, &words)] {
+        shows(&terminal, times, "Enter when it is on paper: ");
+        terminal.types("\n");
+        let shown = shows(&terminal, times, "The passphrase, from the paper: ");
+        // It is on the other screen alone.
+        let after = shown.rsplit("\u{1b}[?1049l").next().unwrap();
+        assert!(!after.contains(&words), "{shown}");
+        terminal.types(&format!("{typed}\n"));
+    }
+    let said = terminal.end();
+    assert!(said.status == 0 && said.out.contains("anna is made"), "{said:?}");
+    assert_eq!(said.out.matches("that is not the one that was shown").count(), 1, "{said:?}");
+    let folder = place.node();
+    let backup = place.0.join("backup");
+    let backup = ["backup", backup.to_str().unwrap(), "--folder", folder.to_str().unwrap()];
+    roastery(&backup, &[("ROASTERY_PASSPHRASE", &words)]).well();
+    let options = ["setup", "--yes", "--name", "bert", "--address", "nowhere", "--make-passphrase"];
+    let other = place.0.join("other");
+    let printed = |said: String| {
+        let line = said.lines().find_map(|line| line.strip_prefix("Its passphrase: "));
+        line.unwrap().to_owned()
+    };
+    let made = [&options[..], &["--folder", other.to_str().unwrap()]].concat();
+    let made = printed(roastery(&made, &[]).well());
+    assert!(made.split(' ').count() == 6 && made != words, "{made}");
 }

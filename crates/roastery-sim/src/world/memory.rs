@@ -125,7 +125,9 @@ where
         }
         self.tell_all_links_down(at);
         self.drain(at);
-        self.connect_all_of(at);
+        // What the script tells it at this time comes before any connection: what a memory that is
+        // used again says before it is told can contradict what it has said.
+        self.queue.push(self.now, Item::Connect(at));
     }
 
     /// A machine that was given all of this, and the records that it waits for.

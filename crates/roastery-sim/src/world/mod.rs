@@ -49,6 +49,8 @@ enum Item<R, A> {
     /// A node, in which of its openings, has stored this.
     Stored(usize, usize, R),
     Inject(Injection<A>),
+    /// A node that goes on with a saved memory is connected again.
+    Connect(usize),
     /// The coalition's turn at a time of the script.
     Turn,
     /// The coalition's turn at the time that it has named.
@@ -146,6 +148,7 @@ where
             Item::Wake(node, due) => self.wake(node, due),
             Item::Stored(node, opening, record) => self.stored(node, opening, record),
             Item::Inject(injection) => self.inject(&injection),
+            Item::Connect(node) => self.connect_all_of(node),
             Item::Turn => self.turn(),
             Item::Due => {
                 self.due = None;

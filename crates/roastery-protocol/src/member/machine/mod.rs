@@ -222,7 +222,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     }
 
     /// Voids all stock and draws another incarnation: after a suspend, or where a memory may have
-    /// been cloned.
+    /// been cloned, and before any link is up. What a memory that is used again says before that
+    /// can contradict what it has said.
     pub fn void_stock(&mut self, now: Moment) {
         // If the clocks disagree as well, one new incarnation is enough.
         self.core.clocks_agree(now);

@@ -44,7 +44,7 @@ def round_trip(group, folder, maker, count, version, kind):
     file = Path(folder) / "payment.psbt"
     file.write_text(made)
     options = ["--partial"] if kind == "partial" else []
-    signed = group.signed("psbt", "sign", file, "--group", "local", *options)
+    signed = group.signed("psbt", "sign", file, "--group", "local", "--yes", *options)
     if signed["left"]:
         raise ValueError(f"not complete: {signed['left']}")
     final = maker.finish(made, signed["psbt"], kind)

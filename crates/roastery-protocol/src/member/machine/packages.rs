@@ -158,7 +158,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             if let Some(given) = given {
                 self.repeat_share(session, (own, via.seat), given, now);
             } else if session.cannot.contains_key(&(own, sender)) {
-                if via.is_own {
+                if via.is_own && self.may_say_ready(sender, session.id, own, now) {
                     self.say_ready(session.id, own, sender);
                 }
             } else if !self.is_being_answered(session, own, sender, hash) {

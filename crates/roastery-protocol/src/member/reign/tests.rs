@@ -118,20 +118,35 @@ fn only_members_that_are_linked_able_and_not_at_fault_are_picked() {
         silent(),
     ];
     for member in unfit {
-        let mut members = vec![ready(); 5];
-        members[1] = member;
-        let mut table = Table::new(members);
-        assert_eq!(table.issue(ms(0)).0, seats([0, 2, 3]), "{member:?}");
+        for waits_for_ready in [false, true] {
+            let mut members = vec![ready(); 5];
+            members[1] = member;
+            let mut table = Table::new(members);
+            if waits_for_ready {
+                table.reign.wait_for_ready();
+            }
+            assert_eq!(table.issue(ms(0)).0, seats([0, 2, 3]), "{member:?} {waits_for_ready}");
+        }
     }
 }
 
 #[test]
 fn the_own_seat_and_clean_and_quick_members_are_picked_first() {
     let mut members = vec![ready(); 5];
+    members[0] = Candidate { clean: false, round_trip: ms(900), ..ready() };
     members[1].clean = false;
     members[2].round_trip = ms(300);
     let mut table = Table::new(members);
     assert_eq!(table.issue(ms(0)).0, seats([0, 3, 4]));
+}
+
+#[test]
+fn members_that_have_said_ready_are_picked_before_those_that_are_tried() {
+    let mut members = vec![Candidate { prompt: true, ..silent() }; 5];
+    members[3] = Candidate { round_trip: ms(300), ..ready() };
+    members[4] = Candidate { round_trip: ms(300), ..ready() };
+    let plan = Table::new(members).plan(ms(0)).unwrap();
+    assert_eq!((plan.seats, plan.is_try), (seats([0, 3, 4]), true));
 }
 
 #[test]
@@ -174,6 +189,27 @@ fn a_share_counts_once_and_for_its_own_package_only() {
 }
 
 #[test]
+fn a_member_that_is_out_stays_out_though_its_share_comes() {
+    let mut members = vec![ready(); 5];
+    members[4].linked = false;
+    let mut table = Table::new(members);
+    table.issue(ms(0));
+    table.reign.exclude(seat(1));
+    table.reign.share(seat(1), hash(table.slots), 1);
+    assert_eq!(table.plan(ms(500)), None);
+}
+
+#[test]
+fn another_incarnation_of_a_member_ends_no_debt_in_the_run() {
+    let mut members = vec![ready(); 5];
+    members[4].linked = false;
+    let mut table = Table::new(members);
+    table.issue(ms(0));
+    table.members[1].incarnation = Some(incarnation(2));
+    assert_eq!(table.plan(ms(500)), None, "seats 1 and 2 owe a share");
+}
+
+#[test]
 fn a_member_that_has_answered_is_picked_again_once_its_share_is_checked() {
     let mut members = vec![ready(); 5];
     members[3] = silent();
@@ -191,6 +227,14 @@ fn a_member_that_has_answered_is_picked_again_once_its_share_is_checked() {
     assert_eq!(table.plan(ms(500)).unwrap().unchecked, [(seat(0), id)]);
     table.reign.exclude(seat(1));
     assert_eq!(table.plan(ms(500)), None);
+}
+
+#[test]
+fn members_whose_share_needs_no_check_are_picked_first() {
+    let mut table = Table::new(vec![ready(); 5]);
+    table.issue(ms(0));
+    table.reign.share(seat(1), hash(table.slots), 1);
+    assert_eq!(table.plan(ms(500)).unwrap().seats, seats([0, 3, 4]));
 }
 
 #[test]
@@ -264,6 +308,34 @@ fn a_new_run_begins_for_a_debtor_that_can_never_pay_and_not_for_one_that_is_sile
 }
 
 #[test]
+fn no_new_run_begins_while_a_package_can_be_issued() {
+    let mut table = Table::new(vec![ready(); 5]);
+    assert!(table.plan(ms(0)).is_some());
+    assert!(!table.is_due(ms(60_000)));
+}
+
+#[test]
+fn a_new_run_counts_on_members_that_are_ready_and_on_no_answers_of_the_run_before() {
+    let mut members = vec![Candidate { prompt: true, ..silent() }; 5];
+    members[3].linked = false;
+    members[4].linked = false;
+    let mut table = Table::new(members);
+    for number in 0..3 {
+        let (picked, id) = table.issue(ms(2_000 * number));
+        for seat in picked {
+            table.reign.share(seat, hash(table.slots), 1);
+            table.reign.clear(seat, id);
+        }
+        table.reign.fail(id);
+    }
+    assert_eq!(table.plan(ms(6_000)), None, "the run is full");
+    assert!(!table.is_due(ms(60_000)));
+    table.members[1].ready = true;
+    table.members[2].ready = true;
+    assert!(table.is_due(ms(60_000)));
+}
+
+#[test]
 fn a_package_of_another_run_in_cannot_forgets_no_debt() {
     let mut members = vec![ready(); 5];
     members[3] = silent();
@@ -292,6 +364,9 @@ fn a_new_run_waits_an_interval_and_two_round_trips_to_the_slowest_that_owes() {
     table.members[2].round_trip = ms(10);
     assert!(!table.is_due(ms(499)));
     assert!(table.is_due(ms(500)), "an interval since it could issue nothing");
+    table.members[2].round_trip = ms(100_000);
+    assert!(!table.is_due(ms(7_999)));
+    assert!(table.is_due(ms(8_000)), "no member is waited for longer");
 }
 
 #[test]
@@ -350,6 +425,10 @@ fn a_member_that_returns_does_not_shorten_a_run_in_which_a_share_may_still_come(
     table.members[1].cannot = Some((run(1), 0));
     assert!(table.is_due(ms(400)));
     table.members[1].cannot = None;
+    table.members[1].incarnation = Some(incarnation(2));
+    assert!(table.is_due(ms(400)), "its slots ended with its incarnation");
+    table.members[1].ready = false;
+    assert!(!table.is_due(ms(7_999)), "its new incarnation has not said Ready");
     table.members[1].linked = false;
     assert!(table.is_due(ms(400)), "it has no link");
 }

@@ -238,3 +238,12 @@ fn a_share_that_a_link_has_relayed_is_charged_to_its_signer_once_that_brings_it(
     assert_eq!(bytes.into_keys().collect::<Vec<_>>(), [seat(0), seat(1)]);
     assert!(!retained.evict(&[seat(5)]));
 }
+
+#[test]
+fn of_two_packages_that_no_own_seat_has_answered_a_link_loses_the_older() {
+    let mut retained = Retained::default();
+    let older = insert(&mut retained, package(run(1), 0, [1, 2]));
+    let newer = insert(&mut retained, package(run(1), 1, [3, 4]));
+    assert!(retained.evict(&[seat(0)]));
+    assert!(retained.find(older).is_none() && retained.find(newer).is_some());
+}

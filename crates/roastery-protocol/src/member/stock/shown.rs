@@ -211,6 +211,8 @@ mod tests {
     #[test]
     fn what_its_signer_has_dropped_is_not_named() {
         let mut stock = stock(0, 4);
+        assert_eq!(stock.receive(seat(), 2, 4, &[], at(1)), 0);
+        assert_eq!(stock.held(seat()), 2);
         stock.drop_below(seat(), 3);
         assert_eq!(stock.take(seat(), 1, false, at(1)).unwrap().first, 3);
         assert!(!stock.has(seat(), 1, false, at(1)));

@@ -62,18 +62,22 @@ fn nonce_of(
 }
 
 fn one() -> One<FrostEngine<Same>> {
-    One::new(3, |fixture, seat| {
-        let shares = [(seat, fixture.share(seat))];
+    One::new(3, |fixture, _| {
+        let shares = [seat(0), seat(1)].map(|seat| (seat, fixture.share(seat)));
         FrostEngine::with_nonces(frost_arithmetic(fixture), shares, Same)
     })
 }
 
 #[test]
 fn an_engine_draws_the_nonces_of_nonce_gen_with_the_written_extra_input() {
-    let one = one();
+    let mut one = one();
     for (index, nonce) in (0..).zip(&one.nonces) {
         assert_eq!(nonce_of(&one, index).1, *nonce);
     }
+    // Of another seat for another coordinator.
+    (one.seat, one.coordinator) = (seat(1), seat(2));
+    let nonces = one.draw(0..1).unwrap();
+    assert_eq!(nonce_of(&one, 0).1, nonces[0]);
 }
 
 #[test]

@@ -318,6 +318,25 @@ fn of_a_member_that_sends_ever_new_statements_a_bounded_number_of_bytes_is_kept(
 }
 
 #[test]
+fn a_package_that_its_coordinator_brings_as_well_is_charged_to_it_and_to_no_link_that_relays() {
+    let mut world = World::with_played(2, 4, &[2, 3]);
+    let request = world.request_led_by(2, 1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Proposed);
+    let package = world.package(2, (9, 0), &[2, 3], 0);
+    let package = world.sealed(2, session, &package);
+    for (link, charged) in [(3, 3), (2, 2), (3, 2)] {
+        let _ = hand(&mut world, link, package.as_bytes());
+        let expected = seat(&world, charged);
+        let member = world.nodes[0].member.as_mut().unwrap();
+        let retained = &mut member.sessions.get_mut(session).unwrap().retained;
+        // Has what is kept counted again.
+        retained.forget_package(BodyHash::from_bytes([0; 32]));
+        let links = retained.take_bytes_by_link().unwrap().into_keys();
+        assert_eq!(links.collect::<Vec<_>>(), [expected], "brought by {link}");
+    }
+}
+
+#[test]
 fn a_coordinator_that_is_proven_faulty_is_shown_no_slots_and_told_nothing() {
     let mut world = World::new(2, &[1; 3]);
     world.take_over(2);

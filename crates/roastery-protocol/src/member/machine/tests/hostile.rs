@@ -14,7 +14,7 @@ use crate::{
             Content, ControlContent, ControlKind, Frame, Kind, Ready, ReadySession, SignatureShare,
             SignerSlots, SigningPackage, Slots, Statement, StatementKind, Want, slot_hash,
         },
-        machine::{Event, Record, RequestOrigin},
+        machine::{Event, Record, Rejected, RequestOrigin},
         retained::Retained,
     },
     verdict::FaultKind,
@@ -294,6 +294,27 @@ fn a_package_that_came_too_soon_is_not_signed_once_its_coordinator_is_barred() {
 }
 
 #[test]
+fn nothing_that_a_barred_member_sends_is_read() {
+    let (mut world, session) = world();
+    let request = world.request(1, 3_600);
+    world.open(0, &request, RequestOrigin::Proposed);
+    let slots = world.slots_for(2, 0).pop().unwrap();
+    let package = package(&world, Run::new(1_000_000, [0; 8]), 0, &slots, slots.first);
+    let package = world.sealed(2, session, &package);
+    let proposal = world.proposal_of(2, &request);
+    let share = world.garbage_share(2, session, package.body_hash(), 3);
+    let sender = seat(&world, 2);
+    world.nodes[0].member.as_mut().unwrap().bar(sender);
+    for statement in [package, proposal, share] {
+        // Over its own link, and over another one.
+        for link in [2, 1] {
+            let rejected = world.hand(link, 0, statement.as_bytes());
+            assert_eq!(rejected, Err(Rejected::Excluded { sender }));
+        }
+    }
+}
+
+#[test]
 fn a_coordinator_that_asks_is_shown_slots_that_it_has_not_seen_though_a_batch_is_left() {
     let (mut world, _) = world();
     let shown = |world: &World| {
@@ -411,7 +432,12 @@ fn a_package_that_was_dropped_after_its_answer_is_answered_again_and_another_of_
 }
 
 #[test]
-fn a_share_that_waits_for_the_disk_while_a_cosigner_is_barred_does_not_leave() {
+fn a_share_that_waits_for_the_disk_while_a_cosigner_or_its_coordinator_is_barred_does_not_leave() {
+    [1, 2].into_iter().for_each(barred_while_a_share_waits);
+}
+
+/// Bars this node while a share for node 2, with node 1 as cosigner, waits for the disk.
+fn barred_while_a_share_waits(barred: usize) {
     let (mut world, session) = world();
     let request = world.request(1, 3_600);
     world.open(0, &request, RequestOrigin::Waited);
@@ -424,7 +450,7 @@ fn a_share_that_waits_for_the_disk_while_a_cosigner_is_barred_does_not_leave() {
     world.run(until);
     let of_package = |record: &Record| matches!(record, Record::Share { coordinator, .. } if *coordinator == seat(&world, 2));
     assert!(world.nodes[0].waiting.iter().any(of_package));
-    let (barred, now) = (seat(&world, 1), world.moment(0));
+    let (barred, now) = (seat(&world, barred), world.moment(0));
     let waiting = std::mem::take(&mut world.nodes[0].waiting);
     let member = world.nodes[0].member.as_mut().unwrap();
     member.bar(barred);

@@ -5,8 +5,11 @@ use super::{
     world::{Disk, World},
 };
 use crate::{
-    SessionId,
-    member::machine::{AwaitedThing, Event, ReportPhase, RequestOrigin, StopReason},
+    BodyHash, SessionId,
+    member::{
+        frame::{Content, SignatureShare},
+        machine::{AwaitedThing, Event, ReportPhase, RequestOrigin, StopReason},
+    },
 };
 
 fn is_expired(world: &World, at: usize, session: SessionId) -> bool {
@@ -60,6 +63,70 @@ fn a_member_that_withholds_its_shares_is_picked_once_and_last_in_the_next_sessio
     assert_eq!(world.run_until_signed(session, &[0], secs(10)), Some(ms(100)));
     assert_eq!(world.picked_by(0, session).iter().filter(with_it).count(), 0);
     assert!(world.proven(0).is_empty());
+}
+
+#[test]
+fn who_kept_a_run_waiting_is_picked_last_until_it_has_signed() {
+    let mut world = World::new(2, &[1; 3]);
+    let mut requests = (0..3).map(|more| world.request(1, 3_600 + more)).collect::<Vec<_>>();
+    let (last, request) = (requests.pop().unwrap(), requests.pop().unwrap());
+    let is_clean = |world: &World, session: SessionId| {
+        let member = world.nodes[0].member.as_ref().unwrap();
+        let session = member.sessions.get(session).unwrap();
+        member.core.candidate(session, world.seat(1), world.moment(0)).clean
+    };
+    // It owes a share of a run that ends, for its coordinator has slept.
+    world.silent = vec![1];
+    let session = world.open(0, &request, RequestOrigin::Own);
+    world.run_for(ms(60));
+    assert!(world.picked_by(0, session).concat().contains(&world.seat(1)));
+    let now = world.moment(0);
+    world.nodes[0].member.as_mut().unwrap().void_stock(now);
+    world.drain(0);
+    world.open(2, &request, RequestOrigin::Proposed);
+    assert!(world.run_until_signed(session, &[0], secs(10)).is_some());
+    let session = world.open(0, &last, RequestOrigin::Waited);
+    assert!(!is_clean(&world, session));
+    world.silent.clear();
+    world.crash(2);
+    world.open(1, &last, RequestOrigin::Waited);
+    assert!(world.run_until_signed(session, &[0], secs(30)).is_some());
+    assert!(is_clean(&world, session));
+}
+
+#[test]
+fn who_answers_later_than_an_interval_is_not_asked_without_ready_until_it_answers_at_once() {
+    let mut world = World::new(2, &[1; 3]);
+    let is_prompt = |world: &World, session: SessionId| {
+        let member = world.nodes[0].member.as_ref().unwrap();
+        let session = member.sessions.get(session).unwrap();
+        member.core.candidate(session, world.seat(1), world.moment(0)).prompt
+    };
+    world.crash(2);
+    // The first answer takes longer than an interval of 400 ms, the second one does not.
+    for (more, wait, expected) in [(0, 1_000, true), (1, 0, false), (2, 0, true)] {
+        let request = world.request(1, 3_600 + more);
+        let session = world.open(0, &request, RequestOrigin::Own);
+        assert_eq!(is_prompt(&world, session), expected, "request {more}");
+        world.run_for(ms(wait));
+        world.open(1, &request, RequestOrigin::Proposed);
+        assert!(world.run_until_signed(session, &[0], secs(30)).is_some());
+    }
+}
+
+#[test]
+fn a_member_that_is_proven_faulty_in_one_session_is_picked_in_no_other() {
+    let mut world = World::with_played(2, 3, &[1]);
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Own);
+    assert!(world.picked_by(0, session).concat().contains(&world.seat(1)), "it is the next seat");
+    let share = SignatureShare { package: BodyHash::from_bytes([1; 32]), scalars: Vec::new() };
+    let share = world.seal(1, session, &Content::SignatureShare(share));
+    let _ = world.hand(1, 0, share.as_bytes());
+    assert_eq!(world.proven(0).len(), 1);
+    let request = world.request(1, 7_200);
+    let session = world.open(0, &request, RequestOrigin::Own);
+    assert_eq!(world.picked_by(0, session), [vec![world.seat(0), world.seat(2)]]);
 }
 
 #[test]

@@ -43,6 +43,24 @@ fn a_share_counts_as_ready() {
 }
 
 #[test]
+fn ready_of_an_earlier_incarnation_does_not_count() {
+    let mut world = World::new(3, &[1; 3]);
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Proposed);
+    world.open(1, &request, RequestOrigin::Waited);
+    let until = world.now + secs(1);
+    world.run(until);
+    assert!(candidate(&world, 0, session, 1).ready);
+    world.crash(1);
+    world.start(1);
+    let until = world.now + secs(1);
+    world.run(until);
+    let known = candidate(&world, 0, session, 1);
+    assert_eq!(known.incarnation, Some(world.nodes[1].member.as_ref().unwrap().incarnation()));
+    assert!(known.has_slots && !known.ready);
+}
+
+#[test]
 fn a_package_that_came_before_its_session_opened_is_answered_when_it_opens() {
     let mut world = World::new(2, &[1; 2]);
     let request = world.request(1, 3_600);

@@ -1,15 +1,17 @@
 //! Requests that are refused.
 
 use super::{
-    requests::{read_refusal, secs},
+    requests::{ms, read_refusal, secs},
     world::World,
 };
 use crate::{
     machine::{Destination, Machine},
     member::{
         Incarnation,
-        frame::{Statement, StatementKind, Want},
-        machine::{Event, RequestOrigin, StopReason},
+        frame::{
+            Content, ControlContent, Ready, ReadySession, Refusal, Statement, StatementKind, Want,
+        },
+        machine::{Event, Rejected, RequestOrigin, StopReason},
     },
     request::RefusalReason,
 };
@@ -157,4 +159,59 @@ fn a_member_that_was_away_learns_who_has_refused_when_it_opens() {
         let refused = [(world.nodes[1].seats[0], RefusalReason::Policy)];
         assert_eq!(report.refusals, refused, "node {node}");
     }
+}
+
+#[test]
+fn a_refusal_counts_for_the_present_incarnation_and_above_the_last_ready() {
+    for is_open in [true, false] {
+        let mut world = World::with_played(2, 3, &[1, 2]);
+        let request = world.request_led_by(1, 1, 3_600);
+        let session = request.session_id();
+        if is_open {
+            world.open(0, &request, RequestOrigin::Proposed);
+        }
+        let sender = world.seat(2);
+        let incarnation = world.nodes[0].member.as_ref().unwrap().named_by(sender).unwrap();
+        let ready = |world: &mut World, counter| {
+            let sessions = vec![ReadySession { session, counter, cannot: None }];
+            let ready = Ready { incarnation, oldest: 0, sessions };
+            world.tell(2, 0, &ControlContent::Ready(ready));
+            world.run_for(ms(60));
+        };
+        let refuse = |world: &mut World, incarnation, counter| {
+            let refusal = Refusal { incarnation, counter, reason: RefusalReason::Operator };
+            let statement = world.seal(2, session, &Content::Refusal(refusal));
+            world.hand(2, 0, statement.as_bytes())
+        };
+        ready(&mut world, 5);
+        let other = Incarnation::after(None, 1, [0; 8]);
+        let stale = Err(Rejected::Stale { sender });
+        assert_eq!(refuse(&mut world, other, 99), stale);
+        assert_eq!(refuse(&mut world, incarnation, 5), stale);
+        assert_eq!(refuse(&mut world, incarnation, 6), Ok(()));
+        // An older Ready does not end it, and a newer one does.
+        for (counter, refuses) in [(5, true), (7, false)] {
+            ready(&mut world, counter);
+            if !is_open {
+                continue;
+            }
+            let member = world.nodes[0].member.as_ref().unwrap();
+            let session = member.sessions.get(session).unwrap();
+            assert_eq!(session.refused.contains_key(&sender), refuses, "{counter}");
+            assert_eq!(session.said.contains_key(&sender), !refuses, "{counter}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_that_another_member_makes_up_is_not_taken_before_its_session_is_open_either() {
+    let mut world = World::with_played(2, 3, &[1, 2]);
+    let session = world.request(1, 3_600).session_id();
+    let sender = world.seat(2);
+    let incarnation = world.nodes[0].member.as_ref().unwrap().named_by(sender).unwrap();
+    let refusal = Refusal { incarnation, counter: 1, reason: RefusalReason::Operator };
+    let statement = world.seal(2, session, &Content::Refusal(refusal));
+    let mut bytes = statement.as_bytes().to_vec();
+    bytes[5] ^= 1;
+    assert_eq!(world.hand(1, 0, &bytes), Err(Rejected::NotSigned { sender }));
 }

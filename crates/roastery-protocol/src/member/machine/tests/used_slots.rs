@@ -1,5 +1,7 @@
 //! Packages that are not signed, and slots that answer one.
 
+use std::sync::atomic::Ordering;
+
 use roastery_frost::AggregateNonce;
 
 use super::{
@@ -18,11 +20,12 @@ use crate::{
         machine::{Decline, Event, Rejected, RequestOrigin, StopReason},
         stock::NotUsable,
     },
+    request::RefusalReason,
 };
 
 /// A 2-of-4 whose nodes 2 and 3 the test plays; the session is open at node 0, and node 2
 /// coordinates first.
-fn world() -> (World, SessionId) {
+pub(super) fn world() -> (World, SessionId) {
     let mut world = World::with_played(2, 4, &[2, 3]);
     let request = world.request_led_by(2, 1, 3_600);
     let session = world.open(0, &request, RequestOrigin::Proposed);
@@ -30,7 +33,7 @@ fn world() -> (World, SessionId) {
 }
 
 /// The shares of node 0 for packages of a played coordinator that it has received.
-fn shares(world: &World, session: SessionId, at: usize) -> Vec<Statement> {
+pub(super) fn shares(world: &World, session: SessionId, at: usize) -> Vec<Statement> {
     let of_others = world.packages_for(at, 1).into_iter().map(|(package, _)| package.body_hash());
     let of_others: Vec<_> = of_others.collect();
     let received = world.received(at, StatementKind::SignatureShare).into_iter();
@@ -41,7 +44,7 @@ fn shares(world: &World, session: SessionId, at: usize) -> Vec<Statement> {
     received.map(|(_, statement)| statement).collect()
 }
 
-fn hand(
+pub(super) fn hand(
     world: &mut World,
     at: usize,
     session: SessionId,
@@ -142,6 +145,31 @@ fn a_package_that_is_not_to_be_signed_uses_up_nothing() {
     assert_eq!(hand(&mut world, 2, session, &newest), Ok(()));
     world.run_for(ms(60));
     assert_eq!((world.held(0, 2), shares(&world, session, 2).len()), (before - 1, 1));
+}
+
+#[test]
+fn a_package_uses_up_nothing_once_its_request_has_expired_or_the_policy_does_not_agree() {
+    for expires in [false, true] {
+        let mut world = World::with_played(2, 4, &[2, 3]);
+        let request = world.request_led_by(2, 1, 60);
+        let session = world.open(0, &request, RequestOrigin::Proposed);
+        world.run_for(secs(57));
+        let package = world.package(2, (9, 0), &[0, 2], 0);
+        let before = world.held(0, 2);
+        let (declined, stopped) = if expires {
+            // By the wall clock only, and by less than makes slots void.
+            world.nodes[0].wall_offset = 5_000;
+            (Decline::Expired, StopReason::Expired)
+        } else {
+            world.nodes[0].policy.0.store(true, Ordering::Relaxed);
+            let reason = RefusalReason::Policy;
+            (Decline::Withdrawn(reason), StopReason::Withdrawn(reason))
+        };
+        let rejected = hand(&mut world, 2, session, &package);
+        assert_eq!(rejected, Err(Rejected::NotToBeSigned(declined)));
+        assert_eq!(world.held(0, 2), before);
+        assert_eq!(world.nodes[0].member.as_ref().unwrap().stopped(session), Some(stopped));
+    }
 }
 
 #[test]

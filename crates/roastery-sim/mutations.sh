@@ -1,7 +1,8 @@
 #!/bin/sh
 # Shows that the campaign can fail: puts each mutation of mutations/*.patch into a copy of the tree
 # and runs the campaign until it is found; those whose name begins with c are looked for among key
-# generations, those with e among chains of changes. One with a line "Test: PACKAGE TARGET NAME"
+# generations, those with e among chains of changes; those with s are rules of docs/signing.md, and
+# have the number of its section. One with a line "Test: PACKAGE TARGET NAME"
 # before its difference is found by that test instead, which must fail ("Test: roastery-frost
 # --test it change::choice::one_dealer_counts_once"). Prints the seed number at which that was, and
 # what was violated; or the test that has failed.

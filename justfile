@@ -145,8 +145,10 @@ namespaces: program
 nat: program
     scripts/timed scripts/nat {{program}}
 
-# Three people found groups at terminals: what they type, and kills in each state of a pairing.
+# Three people found groups at terminals: what they type, kills in each state of a pairing, and a
+# machine that is lost.
 founding: program
+    cargo build --workspace --example altered_kits --locked
     scripts/timed scripts/founding {{program}}
 
 # Each of three nodes killed in each state of a pairing, and without a network for so many seconds

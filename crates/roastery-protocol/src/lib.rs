@@ -140,6 +140,7 @@ pub mod machine;
 pub mod member;
 pub mod pairing;
 pub mod request;
+pub mod returning;
 pub mod tags;
 mod verdict;
 mod wire;

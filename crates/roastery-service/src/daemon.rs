@@ -1,6 +1,11 @@
 //! The process: logs, the store, the service, the API, and signals.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use roastery_store::{Passphrase, Store, StoreError};
 use rustix::{fs::Mode, process::umask};
@@ -27,6 +32,9 @@ const STOP: Duration = Duration::from_secs(10);
 
 /// How long it waits then for calls that block, on a disk for example.
 const LEFT_BEHIND: Duration = Duration::from_secs(1);
+
+/// The pause before it is looked again whether the store is free.
+const LOOKS_AGAIN: Duration = Duration::from_millis(50);
 
 /// Why a node does not run.
 #[derive(Debug, Error)]
@@ -83,18 +91,33 @@ pub fn run(folder: Folder, config: Config, passphrase: Passphrase) -> Result<(),
         tracing::warn!("{error}; the node runs without it");
         None
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ended: Result<(), DaemonError> = runtime.block_on(async {
-        let mut signals = Signals::install()?;
-        let running = tokio::select! {
-            () = signals.received() => return Ok(()),
-            running = start(folder, config, passphrase) => running?,
-        };
-        running.until_told(&mut signals, manager.as_ref()).await
-    });
-    // A call that blocks for ever must not keep the process alive.
-    runtime.shutdown_timeout(LEFT_BEHIND);
-    ended
+    let passphrase = Arc::new(passphrase);
+    loop {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let ended: Result<End, DaemonError> = runtime.block_on(async {
+            let mut signals = Signals::install()?;
+            let running = tokio::select! {
+                () = signals.received() => return Ok(End::Stopped),
+                running = start(folder.clone(), config.clone(), passphrase.clone()) => running?,
+            };
+            running.until_told(&mut signals, manager.as_ref()).await
+        });
+        // A call that blocks for ever must not keep the process alive.
+        runtime.shutdown_timeout(LEFT_BEHIND);
+        match ended? {
+            End::Stopped => return Ok(()),
+            End::Again => tracing::info!("starting again, with the keys that are in the store now"),
+        }
+    }
+}
+
+/// How a node has ended that was not stopped by a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It was told to stop.
+    Stopped,
+    /// Its keys are others now, and it starts again with them.
+    Again,
 }
 
 /// The signals that stop a node.
@@ -128,11 +151,11 @@ struct Running {
 async fn start(
     folder: Folder,
     config: Config,
-    passphrase: Passphrase,
+    passphrase: Arc<Passphrase>,
 ) -> Result<Running, DaemonError> {
     let (at, secrets) = (folder.clone(), secret_files(&folder, &config));
     let store = start_blocking("the store", move || -> Result<Store, DaemonError> {
-        let store = Store::open(at.store(), &passphrase)?;
+        let store = open(&at, &passphrase)?;
         // The open store is the lock of the folder.
         let left = at.remove_unfinished()?;
         if left > 0 {
@@ -160,6 +183,18 @@ async fn start(
     };
     tracing::info!(name, "running");
     Ok(Running { service, api })
+}
+
+/// Opens the store. Where this process had it open before, the last of its threads may still hold
+/// it.
+fn open(folder: &Folder, passphrase: &Passphrase) -> Result<Store, StoreError> {
+    let begun = Instant::now();
+    loop {
+        match Store::open(folder.store(), passphrase) {
+            Err(StoreError::Locked) if begun.elapsed() < LEFT_BEHIND => sleep(LOOKS_AGAIN),
+            opened => return opened,
+        }
+    }
 }
 
 /// The files that only the node's own user should be able to read.
@@ -191,16 +226,17 @@ impl Running {
         self,
         signals: &mut Signals,
         manager: Option<&ServiceManager>,
-    ) -> Result<(), DaemonError> {
+    ) -> Result<End, DaemonError> {
         let Self { service, api } = self;
-        let ended = tokio::select! {
-            () = signals.received() => Ok(()),
-            () = service.asked_to_stop() => Ok(()),
+        let mut ended = tokio::select! {
+            () = signals.received() => Ok(End::Stopped),
+            () = service.asked_to_stop() => Ok(End::Stopped),
+            () = service.asked_to_start_again() => Ok(End::Again),
             failure = service.failed() => Err(DaemonError::Failed(failure)),
-            () = report(manager, &service, &api) => Ok(()),
+            () = report(manager, &service, &api) => Ok(End::Stopped),
         };
         tracing::info!("stopping");
-        if let Some(manager) = manager {
+        if let Some(manager) = manager.filter(|_| !matches!(ended, Ok(End::Again))) {
             manager.stopping();
         }
         let stop = async {
@@ -212,7 +248,7 @@ impl Running {
             // What has not ended by then is abandoned.
             _ = timeout(STOP, stop) => {}
             // A second signal stops at once.
-            () = signals.received() => {}
+            () = signals.received() => ended = ended.map(|_| End::Stopped),
         }
         ended
     }

@@ -21,6 +21,7 @@ use roastery_protocol::{
 };
 use roastery_store::{ContentError, Entry, HostKeyFiles, KnownGroup, Store, StoreError};
 
+pub(crate) use self::returning::return_seat;
 pub use self::{
     behind::{Behind, behind, newest_epochs},
     error::RecoveringError,

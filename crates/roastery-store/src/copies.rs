@@ -237,6 +237,7 @@ fn is_left_out(table: Table) -> bool {
             | Table::NewEpochKeys
             | Table::Tokens
             | Table::Passkeys
+            | Table::ReturnLines
             | Table::Outbox
             | Table::Hooks
             | Table::Told

@@ -6,7 +6,7 @@ use roastery_protocol::{
     GroupId, KeyId, KeygenId, Seat,
     group::Name,
     keygen::RecoveryFile,
-    kit::{Kit, KitWords, SEALED_LENGTH},
+    kit::{KITS_OF_ONE, Kit, KitWords, SEALED_LENGTH},
 };
 use zeroize::Zeroizing;
 
@@ -15,15 +15,12 @@ use super::{
     cipher::{open_bytes, random, seal_bytes},
     groups::GroupRecord,
     host_keys::HostKeyRecord,
+    returns::{ReturnRecord, SeatReturn},
     table::{Record, Table},
 };
 
 /// The secrets of a kit.
 const SECRETS: usize = SEALED_LENGTH - 16;
-
-/// How many kits of one host key a node keeps for another member. None is dropped for a newer one:
-/// what a member was told that is kept stays, whatever its machine sends later.
-const KITS_OF_ONE: usize = 16;
 
 /// What has become of a kit of another member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +98,25 @@ fn seal_with(
 /// [`StoreError::Memory`].
 pub fn open_kit(kit: &Kit, words: &KitWords) -> Result<KitSecrets, StoreError> {
     open_under(kit, &*derive(words, &kit.host())?)
+}
+
+/// Opens those of several kits of one host key that these words open; of each, whether it is
+/// altered or of another paper shows in that it does not. Takes as long as a passphrase does, once.
+///
+/// # Errors
+///
+/// [`StoreError::Memory`].
+pub fn open_kits(
+    host: &Point,
+    kits: &[Kit],
+    words: &KitWords,
+) -> Result<Vec<Option<KitSecrets>>, StoreError> {
+    let key = derive(words, host)?;
+    let open = |kit: &Kit| match open_under(kit, &key) {
+        Err(StoreError::WrongPassphrase) => Ok(None),
+        opened => opened.map(Some),
+    };
+    kits.iter().map(open).collect()
 }
 
 fn open_under(kit: &Kit, key: &[u8; 32]) -> Result<KitSecrets, StoreError> {
@@ -274,7 +290,8 @@ impl Store {
 
     /// Puts what a kit brings back into a store that has been used for nothing: the node's keys in
     /// place of those that it was made with, the group with this share under this name, and the
-    /// kit. The host key stays in the kit alone. All of it or nothing.
+    /// kit. The host key stays in the kit alone. `through` is the seat whose line was used, and
+    /// when, in milliseconds since 1970: the others are to be told. All of it or nothing.
     ///
     /// # Errors
     ///
@@ -288,13 +305,9 @@ impl Store {
         share: (Seat, SecretShare),
         recovery: &RecoveryFile,
         name: &Name,
+        through: Option<(Seat, u64)>,
     ) -> Result<(), StoreError> {
-        let is_used = !self.known_groups()?.is_empty()
-            || !self.keygens()?.is_empty()
-            || !self.plans()?.is_empty()
-            || !self.pairings()?.is_empty()
-            || self.vault.snapshot()?.count(Table::HostKeys)? > 0;
-        if is_used {
+        if self.is_used()? {
             return Err(ContentError::AlreadyThere(Entry::Group).into());
         }
         let (group, keygen) = (recovery.group(), recovery.invitation().id());
@@ -311,12 +324,33 @@ impl Store {
             transaction.end_keygen(keygen)?;
             transaction.keep_pairing_of(&host, keygen)?;
             transaction.put(&host.serialize(), &own)?;
+            if let Some((through, at_ms)) = through {
+                let (host, key, seat) = (host.serialize(), group.key_id(), kit.seat());
+                let (noted_ms, told) = (at_ms, Vec::new());
+                let own = SeatReturn { host, key, seat, through, at_ms, noted_ms, told };
+                transaction.put(&host, &ReturnRecord::of(&own))?;
+            }
             transaction.bind_name(name, group.id())
         })
     }
 
+    /// Whether there is a group, a key generation, a plan, a pairing or a host key: keys that other
+    /// members know.
+    ///
+    /// # Errors
+    ///
+    /// [`Part::Value`] if one was altered.
+    pub fn is_used(&self) -> Result<bool, StoreError> {
+        Ok(!self.known_groups()?.is_empty()
+            || !self.keygens()?.is_empty()
+            || !self.plans()?.is_empty()
+            || !self.pairings()?.is_empty()
+            || self.vault.snapshot()?.count(Table::HostKeys)? > 0)
+    }
+
     /// Keeps a kit for another member, beside those before of the same host key: up to 16, and none
-    /// is dropped. Whose it is, the caller has checked.
+    /// is dropped for a newer one: what a member was told that is kept stays, whatever its machine
+    /// sends later. Whose it is, the caller has checked.
     ///
     /// # Errors
     ///
@@ -363,6 +397,28 @@ impl Store {
             .into_iter()
             .flat_map(|(key, kits)| kits.into_iter().map(move |kit| (key, kit)))
             .collect())
+    }
+}
+
+/// For tests of the others: a member whose copies are altered.
+#[cfg(feature = "fake")]
+impl Store {
+    /// Alters one byte in what is sealed of each kit that is kept for others.
+    ///
+    /// # Errors
+    ///
+    /// An error of the disk.
+    pub fn alter_kept_kits(&self) -> Result<usize, StoreError> {
+        let kept = self.kept_kits()?;
+        self.write(Durability::Synced, |transaction| {
+            for (_, kit) in &kept {
+                let host = kit.host().serialize();
+                let Some(mut record) = transaction.get::<KeptKitsRecord>(&host)? else { continue };
+                record.kits.iter_mut().for_each(|kit| kit[200] ^= 1);
+                transaction.put(&host, &record)?;
+            }
+            Ok(kept.len())
+        })
     }
 }
 
@@ -425,5 +481,19 @@ mod tests {
         }
         let other = KitWords::from_random(&Zeroizing::new([0x5a; 13]));
         assert!(matches!(open_kit(&kit, &other), Err(StoreError::WrongPassphrase)));
+    }
+
+    #[test]
+    fn of_several_copies_each_that_is_unchanged_opens_and_no_other_one() {
+        let kit = seal_kit(of(), &secrets(), &words()).unwrap();
+        let mut bytes = *kit.as_bytes();
+        bytes[200] ^= 1;
+        let altered = Kit::decode(&bytes).unwrap();
+        let older = KitWords::from_random(&Zeroizing::new([0x5a; 13]));
+        let older = seal_kit(of(), &secrets(), &older).unwrap();
+        let kits = [altered, kit.clone(), older, kit.clone()];
+        let opened = open_kits(&kit.host(), &kits, &words()).unwrap();
+        let opens: Vec<bool> = opened.iter().map(Option::is_some).collect();
+        assert_eq!(opens, [false, true, false, true]);
     }
 }

@@ -143,6 +143,7 @@ mod reopen;
 mod request;
 mod request_record;
 mod requests;
+mod returns;
 mod rows;
 mod sealed;
 mod secret;
@@ -180,7 +181,7 @@ pub use self::{
     host_key_files::HostKeyFiles,
     keygens::{KeptKeygen, KeptSeat},
     keys::{NodeKeys, TransportSecret},
-    kits::{KeptKit, KitSecrets, OwnKit, open_kit, seal_kit},
+    kits::{KeptKit, KitSecrets, OwnKit, open_kit, open_kits, seal_kit},
     lineages::KeptEpochs,
     list::{Listing, Waiting},
     outbox::{Counts, KeptHook, KeptNotice, MAX_NOTICES, Notice, NoticeEnd, NoticeKind},
@@ -192,6 +193,7 @@ pub use self::{
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
     plans::KeptPlan,
     request::{Change, KeptRequest, RequestState, StateKind},
+    returns::{ReturnNoted, SeatReturn},
     sealed::SealedSecret,
     tokens::{KeptToken, MAX_TOKENS},
     transaction::Transaction,

@@ -46,10 +46,12 @@ pub(super) enum Table {
     OwnKits,
     KeptKits,
     Passkeys,
+    ReturnLines,
+    Returns,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 38] = [
+    pub(super) const ALL: [Table; 40] = [
         Table::Keys,
         Table::Groups,
         Table::Shares,
@@ -88,6 +90,8 @@ impl Table {
         Table::OwnKits,
         Table::KeptKits,
         Table::Passkeys,
+        Table::ReturnLines,
+        Table::Returns,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -130,6 +134,8 @@ impl Table {
             Table::OwnKits => "own-kits",
             Table::KeptKits => "kept-kits",
             Table::Passkeys => "passkeys",
+            Table::ReturnLines => "return-lines",
+            Table::Returns => "returns",
         }
     }
 

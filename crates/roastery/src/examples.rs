@@ -34,6 +34,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "roastery invite",
             "roastery invite --group treasury bert cleo",
             "roastery invite --again bert",
+            "roastery invite --return cleo",
         ],
     ),
     ("join", &["roastery join", "roastery join --cancel"]),

@@ -68,7 +68,7 @@ pub fn line_addresses(addresses: &[DialAddress]) -> Vec<LineAddress> {
 
 #[cfg(test)]
 mod tests {
-    use roastery_protocol::pairing::Secret;
+    use roastery_protocol::pairing::{Purpose, Secret};
 
     use super::*;
 
@@ -85,7 +85,8 @@ mod tests {
         let addresses = line_addresses(&DialAddress::list(&texts).unwrap());
         assert_eq!(addresses.len(), 3);
         let secret = Secret::new([1; 16]);
-        let line = Line { inviter: key.line_key(), secret, expiry: 1, addresses };
+        let (purpose, inviter) = (Purpose::Return, key.line_key());
+        let line = Line { purpose, inviter, secret, expiry: 1, addresses };
         let line = Line::parse(&line.to_string()).unwrap();
         assert_eq!(peer_of_line(&line), Some(key.peer()));
         assert_eq!(addresses_of_line(&line), DialAddress::list(&texts[..4]).unwrap());

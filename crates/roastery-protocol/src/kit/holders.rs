@@ -151,7 +151,7 @@ impl Holders {
         let (nonce, proof) = match content {
             KitContent::Held { nonce, proof } => (nonce, Some(proof)),
             KitContent::Lacking { nonce } => (nonce, None),
-            KitContent::Keep { .. } | KitContent::Ask { .. } => return Heard::Nothing,
+            _ => return Heard::Nothing,
         };
         let Some(other) = self.others.get_mut(from).filter(|other| other.nonce == Some(*nonce))
         else {

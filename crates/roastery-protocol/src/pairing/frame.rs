@@ -218,7 +218,7 @@ impl Hello {
     }
 
     /// Whether it is this one, in a time that does not depend on where they differ.
-    pub(super) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         let differ = |a: &[u8], b: &[u8]| a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b));
         differ(&self.line, &other.line) | differ(&self.proof, &other.proof) == 0
     }

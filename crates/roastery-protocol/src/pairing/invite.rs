@@ -7,7 +7,7 @@ use roastery_frost::Seat;
 use super::{
     Terms,
     kept::{Invited, Inviting, Kept, Role},
-    line::{Line, LineAddress, MOST_LINE_ADDRESSES},
+    line::{Line, LineAddress, MOST_LINE_ADDRESSES, Purpose},
     machine::{Own, Pairing, PairingError},
     secret::Secret,
 };
@@ -39,12 +39,26 @@ pub struct Invite {
 
 impl Invite {
     pub(super) fn line(&self, secret: Secret<16>, now: Moment) -> Line {
-        let Self { key: inviter, addresses, seconds, .. } = self;
-        let seconds = (*seconds).clamp(LEAST_LINE_SECONDS, MOST_LINE_SECONDS);
+        let Self { key, addresses, seconds, .. } = self;
+        Line::new(Purpose::Join, *key, secret, (*seconds, now), addresses)
+    }
+}
+
+impl Line {
+    /// A line that can be used for so many seconds from now, between [`LEAST_LINE_SECONDS`] and
+    /// [`MOST_LINE_SECONDS`]. It has the first four of these addresses.
+    pub fn new(
+        purpose: Purpose,
+        inviter: [u8; 32],
+        secret: Secret<16>,
+        (seconds, now): (u32, Moment),
+        addresses: &[LineAddress],
+    ) -> Self {
+        let seconds = seconds.clamp(LEAST_LINE_SECONDS, MOST_LINE_SECONDS);
         let expiry = now.wall_seconds().saturating_add(seconds.into());
         let expiry = u32::try_from(expiry).unwrap_or(u32::MAX);
         let addresses = addresses.iter().take(MOST_LINE_ADDRESSES).cloned().collect();
-        Line { inviter: *inviter, secret, expiry, addresses }
+        Self { purpose, inviter, secret, expiry, addresses }
     }
 }
 

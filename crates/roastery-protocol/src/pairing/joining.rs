@@ -8,7 +8,7 @@ use roastery_frost::Seat;
 use super::{
     frame::{AllEntries, EndReason, Enter, Frame, MAX_FRAME, Offer, Said},
     kept::{Joining, Kept, Role, inviter},
-    line::Line,
+    line::{Line, Purpose},
     machine::{MOST_ATTEMPTS, Own, Pairing, PairingError},
     output::{Ended, Event, Rejected},
     roster::Roster,
@@ -26,8 +26,11 @@ impl Pairing {
     ///
     /// # Errors
     ///
-    /// [`PairingError`] if the line has expired or is this node's own.
+    /// [`PairingError`] if the line has expired, is this node's own, or is one to return.
     pub fn join(line: Line, inviter: PeerId, own: Own, now: Moment) -> Result<Self, PairingError> {
+        if line.purpose != Purpose::Join {
+            return Err(PairingError::ToReturn);
+        }
         if u64::from(line.expiry) <= now.wall_seconds() {
             return Err(PairingError::Expired);
         }

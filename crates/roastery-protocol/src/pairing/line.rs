@@ -16,8 +16,11 @@ use crate::wire;
 /// The first characters of a line, before its separator.
 const PREFIX: Hrp = Hrp::parse_unchecked("roast");
 
-/// The first byte: version 1 in its low half; in the high half 0, an invitation to join.
-const FORM: u8 = 1;
+/// The first byte of an invitation to join: version 1 in its low half, 0 in its high half.
+const JOIN: u8 = 0x01;
+
+/// The first byte of a line to return: the same version, 1 in its high half.
+const RETURN: u8 = 0x11;
 
 /// The bytes before the addresses: form 1, key 32, secret 16, expiry 4, count 1.
 const HEAD: usize = 1 + 32 + 16 + 4 + 1;
@@ -28,14 +31,26 @@ pub const MOST_LINE_ADDRESSES: usize = 4;
 /// The longest line, in characters: four DNS names of 255 bytes.
 pub const MAX_LINE: usize = 6 + ((HEAD + MOST_LINE_ADDRESSES * 259) * 8).div_ceil(5) + 6;
 
+/// For what a line can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To join a group that is to be made.
+    Join,
+    /// To return to a seat whose machine is lost.
+    Return,
+}
+
 /// An invitation for one member: which node invites, the secret that proves that the line was
 /// received, until when it can be used, and where the inviting node is dialled.
 ///
-/// Its text is `roast1` and bech32m of: form (1 byte) || the inviter's Ed25519 key (32) || secret
-/// (16) || expiry in seconds since 1970 (4, big-endian) || number of addresses (1) || addresses.
+/// Its text is `roast1` and bech32m of: form (1 byte; 0x01 to join, 0x11 to return) || the
+/// inviter's Ed25519 key (32) || secret (16) || expiry in seconds since 1970 (4, big-endian) ||
+/// number of addresses (1) || addresses.
 /// The secret admits who has it first; it authenticates no member.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Line {
+    /// For what it can be used.
+    pub purpose: Purpose,
     /// The Ed25519 key of the node that invites.
     pub inviter: [u8; 32],
     /// The secret of this line.
@@ -89,8 +104,8 @@ pub enum LineError {
     NotWhole,
     /// It is of another version or kind.
     #[error(
-        "this line has another form ({form}) than this program knows ({FORM}): the node that invites \
-         and this one need the same release"
+        "this line has another form ({form}) than this program knows ({JOIN} and {RETURN}): the node \
+         that invites and this one need the same release"
     )]
     OtherForm {
         /// Its first byte.
@@ -133,7 +148,11 @@ impl Line {
 
     /// What is behind the text.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![FORM];
+        let form = match self.purpose {
+            Purpose::Join => JOIN,
+            Purpose::Return => RETURN,
+        };
+        let mut bytes = vec![form];
         bytes.extend(self.inviter);
         bytes.extend(self.secret.expose());
         bytes.extend(self.expiry.to_be_bytes());
@@ -149,15 +168,16 @@ impl Line {
     ///
     /// [`LineError::OtherForm`] and [`LineError::Content`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LineError> {
-        match bytes.first() {
-            Some(&FORM) => {}
+        let purpose = match bytes.first() {
+            Some(&JOIN) => Purpose::Join,
+            Some(&RETURN) => Purpose::Return,
             Some(&form) => return Err(LineError::OtherForm { form }),
             None => return Err(LineError::NotWhole),
-        }
-        Self::read(&bytes[1..]).ok_or(LineError::Content)
+        };
+        Self::read(purpose, &bytes[1..]).ok_or(LineError::Content)
     }
 
-    fn read(mut rest: &[u8]) -> Option<Self> {
+    fn read(purpose: Purpose, mut rest: &[u8]) -> Option<Self> {
         let inviter = *rest.split_off(..32)?.first_chunk()?;
         let secret = Secret::new(*rest.split_off(..16)?.first_chunk()?);
         let expiry = u32::from_be_bytes(*rest.split_off(..4)?.first_chunk()?);
@@ -166,7 +186,7 @@ impl Line {
             return None;
         }
         let addresses = (0..count).map(|_| LineAddress::take(&mut rest)).collect::<Option<_>>()?;
-        rest.is_empty().then_some(Self { inviter, secret, expiry, addresses })
+        rest.is_empty().then_some(Self { purpose, inviter, secret, expiry, addresses })
     }
 }
 
@@ -193,8 +213,9 @@ impl fmt::Display for Line {
 /// The secret is not shown.
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { expiry, addresses, .. } = self;
+        let Self { purpose, expiry, addresses, .. } = self;
         f.debug_struct("Line")
+            .field("purpose", purpose)
             .field("expiry", expiry)
             .field("addresses", addresses)
             .finish_non_exhaustive()
@@ -285,7 +306,8 @@ mod tests {
     #[test]
     fn a_line_with_another_prefix_or_bits_after_its_end_is_none_though_its_sums_are_right() {
         let secret = Secret::new([2; 16]);
-        let line = Line { inviter: [1; 32], secret, expiry: 3, addresses: Vec::new() };
+        let (purpose, addresses) = (Purpose::Join, Vec::new());
+        let line = Line { purpose, inviter: [1; 32], secret, expiry: 3, addresses };
         let bytes = line.to_bytes();
         // Of the last character three bits are after the last byte.
         assert_eq!(bytes.len() * 8 % 5, 2);

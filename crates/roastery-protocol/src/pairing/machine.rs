@@ -78,6 +78,9 @@ pub enum PairingError {
     /// It is the line of this node itself.
     #[error("this line is of this node: it is for another one")]
     OwnLine,
+    /// It is a line to return, and not one to join.
+    #[error("this line brings a lost member back, and joins no new group")]
+    ToReturn,
     /// The stored state does not decode.
     #[error("the stored state of a pairing does not decode: {0}")]
     Stored(String),

@@ -62,7 +62,9 @@ pub use self::{
         Reveal, Said,
     },
     invite::{Invite, LEAST_LINE_SECONDS, MOST_LINE_SECONDS},
-    line::{Line, LineAddress, LineError, LineHost, MAX_LINE, MOST_LINE_ADDRESSES, Transports},
+    line::{
+        Line, LineAddress, LineError, LineHost, MAX_LINE, MOST_LINE_ADDRESSES, Purpose, Transports,
+    },
     machine::{MOST_ATTEMPTS, Own, Pairing, PairingError},
     output::{Ended, Event, Output, Record, Rejected},
     reach::is_linked,

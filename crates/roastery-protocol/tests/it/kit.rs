@@ -2,7 +2,9 @@
 
 use roastery_protocol::{
     GroupId, KeyId,
-    kit::{Heard, Holders, Kit, KitContent, KitId, KitMessage, KitMessageError, SEALED_LENGTH},
+    kit::{
+        Asking, Heard, Holders, Kit, KitContent, KitId, KitMessage, KitMessageError, SEALED_LENGTH,
+    },
 };
 use roastery_testkit::{Fixture, peer, seat};
 
@@ -167,6 +169,28 @@ fn one_that_always_lacks_the_kit_is_sent_it_after_pauses_that_grow() {
 }
 
 #[test]
+fn members_are_asked_until_each_has_answered_its_own_question_once() {
+    let (bert, cleo) = (peer(seat(1)), peer(seat(2)));
+    let mut asking = Asking::new([bert.clone(), cleo.clone()]);
+    let mut draw = counting();
+    let due = asking.due(NOW_MS, &mut draw);
+    assert_eq!(due.len(), 2);
+    let (of_bert, of_cleo) = (due[0].1, due[1].1);
+    // Another one's question, and none.
+    assert!(!asking.answered(&bert, &of_cleo) && !asking.answered(&peer(seat(3)), &of_bert));
+    assert!(asking.answered(&bert, &of_bert) && !asking.answered(&bert, &of_bert));
+    // The other one is asked again, after pauses that grow, and at once when it connects.
+    assert_eq!(asking.due(NOW_MS + 1_999, &mut draw), []);
+    assert_eq!(asking.due(NOW_MS + 2_000, &mut draw).len(), 1);
+    assert_eq!(asking.due(NOW_MS + 5_999, &mut draw), []);
+    asking.connected(&cleo);
+    let again = asking.due(NOW_MS + 5_999, &mut draw);
+    // What was asked before is not open any more.
+    assert!(!asking.is_done() && !asking.answered(&cleo, &of_cleo));
+    assert!(asking.answered(&cleo, &again[0].1) && asking.is_done());
+}
+
+#[test]
 fn messages_about_kits_are_read_as_they_were_written_and_nothing_else_is() {
     let fixture = Fixture::new(2, 3);
     let (nonce, kit) = ([3; 32], kit(&fixture, 2));
@@ -177,6 +201,9 @@ fn messages_about_kits_are_read_as_they_were_written_and_nothing_else_is() {
         KitContent::Ask { nonce, kit: id },
         KitContent::Held { nonce, proof },
         KitContent::Lacking { nonce },
+        KitContent::Give { nonce, host: kit.host().serialize() },
+        KitContent::Returned { nonce, seat: seat(2), through: seat(1), at_ms: NOW_MS },
+        KitContent::Noted { nonce },
     ] {
         let message = KitMessage { key, content };
         let bytes = message.encode();
@@ -187,6 +214,18 @@ fn messages_about_kits_are_read_as_they_were_written_and_nothing_else_is() {
         }
         let longer = [&bytes[..], &[0]].concat();
         assert!(matches!(KitMessage::decode(&longer), Err(KitMessageError::Length { .. })));
+    }
+    // Of whole kits each number up to 16 is a message.
+    for count in [0, 1, 16, 17] {
+        let content = KitContent::Given { nonce, kits: vec![kit.clone(); count.min(16)] };
+        let message = KitMessage { key, content };
+        let mut bytes = message.encode();
+        assert_eq!(KitMessage::decode(&bytes).unwrap(), message);
+        assert!(KitMessage::decode(&bytes[..bytes.len() - 1]).is_err());
+        if count == 17 {
+            bytes.extend(kit.as_bytes());
+            assert!(KitMessage::decode(&bytes).is_err());
+        }
     }
     // What stands in a kit is checked before it is one.
     for at in [0, 39, 37] {

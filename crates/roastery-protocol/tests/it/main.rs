@@ -9,4 +9,5 @@ mod keygen;
 mod keys_and_requests;
 mod kit;
 mod pairing;
+mod returning;
 mod switch;

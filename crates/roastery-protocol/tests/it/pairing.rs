@@ -7,4 +7,4 @@ mod ends;
 mod honest;
 mod inviter;
 mod joiner;
-mod world;
+pub(crate) mod world;

@@ -28,6 +28,7 @@ mod proposing;
 mod query;
 #[cfg(feature = "remote")]
 mod remote;
+mod returning;
 mod routes;
 mod serve;
 mod signed;

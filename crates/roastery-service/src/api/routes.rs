@@ -21,7 +21,7 @@ use super::{
     json::SafeJson as Json,
     keygen, kit, pairing, proposing,
     query::{Answer, At, Bytes, MAX_NUMBER, answer, bytes, within},
-    signed, timeline, tokens, wallet,
+    returning, signed, timeline, tokens, wallet,
 };
 use crate::{
     DecidedAbout, NotSeen, RequestFilter, RequestPage, Role, Seen, Service,
@@ -73,9 +73,9 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
 }
 
 /// The operations of the operator: those that change something, the backup, which contains the
-/// node's keys, all of pairings and kits, whose lines and words admit and convince, the check of
-/// the chain, which reads all that was ever recorded, the configuration, which says where secrets
-/// are, and hooks, whose errors say where they lead.
+/// node's keys, all of pairings, kits and returns, whose lines and words admit and convince, the
+/// check of the chain, which reads all that was ever recorded, the configuration, which says where
+/// secrets are, and hooks, whose errors say where they lead.
 pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
     let router = OpenApiRouter::new();
     #[cfg(feature = "remote")]
@@ -94,6 +94,11 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(kit::make_kit))
         .routes(routes!(kit::confirm_kit))
         .routes(routes!(kit::kit_file))
+        .routes(routes!(returning::returns, returning::invite_to_return))
+        .routes(routes!(returning::cancel))
+        .routes(routes!(returning::join))
+        .routes(routes!(returning::leave))
+        .routes(routes!(returning::words))
         .routes(routes!(keygen::join))
         .routes(routes!(keygen::begin))
         .routes(routes!(change::card))

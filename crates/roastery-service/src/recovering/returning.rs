@@ -1,5 +1,6 @@
 //! A seat returns to a new node: by its kit, which another member has kept, and the ten words.
 
+use roastery_frost::Seat;
 use roastery_libp2p::TransportKey;
 use roastery_protocol::{
     group::Name,
@@ -7,7 +8,7 @@ use roastery_protocol::{
     keys::HostKey,
     kit::{Kit, KitWords},
 };
-use roastery_store::{ContentError, Entry, Store, StoreError, open_kit};
+use roastery_store::{ContentError, Entry, KitSecrets, Store, StoreError, open_kit};
 
 use super::{RecoveredInto, RecoveringError};
 
@@ -30,6 +31,18 @@ pub fn return_by_kit(
         Err(StoreError::WrongPassphrase) => return Err(RecoveringError::KitNotOpened),
         opened => opened?,
     };
+    return_seat(store, (kit, &secrets), &file, name, None)
+}
+
+/// Puts the seat of a kit that was opened into a store that was used for nothing. `through` is the
+/// seat whose line brought it back, and when, in milliseconds since 1970.
+pub(crate) fn return_seat(
+    store: &Store,
+    (kit, secrets): (&Kit, &KitSecrets),
+    file: &RecoveryFile,
+    name: Option<Name>,
+    through: Option<(Seat, u64)>,
+) -> Result<RecoveredInto, RecoveringError> {
     let group = file.group();
     let member = group.member(kit.seat()).ok_or(RecoveringError::OtherKit)?;
     let transport = TransportKey::from_secret(&mut secrets.transport.expose_bytes());
@@ -42,13 +55,14 @@ pub fn return_by_kit(
     }
     let host = roastery_frost::SigningKey::from_bytes(secrets.host.expose_bytes());
     let host = HostKey::new(host.map_err(|_| RecoveringError::OtherKit)?);
-    let recovered = recover_group(host, recovery, None).map_err(|_| RecoveringError::OtherKit)?;
+    let recovered =
+        recover_group(host, &file.encode(), None).map_err(|_| RecoveringError::OtherKit)?;
     let name = match name {
         Some(name) => name,
         None => file.invitation().name().parse().map_err(|_| RecoveringError::OtherKit)?,
     };
     let seat = recovered.seat;
-    match store.return_seat(kit, &secrets, (seat, recovered.share), &file, &name) {
+    match store.return_seat(kit, secrets, (seat, recovered.share), file, &name, through) {
         Ok(()) => Ok(RecoveredInto { group: group.clone(), seats: vec![seat] }),
         Err(StoreError::Content(ContentError::AlreadyThere(Entry::Group))) => {
             Err(RecoveringError::Used)

@@ -25,6 +25,7 @@ mod payments;
 mod rejections;
 mod remote;
 mod requests;
+mod returning;
 mod role;
 mod shared;
 mod spreading;
@@ -98,6 +99,11 @@ pub use self::{
         examining::ExaminedTransaction,
         proposing::{DraftSubject, RequestDraft},
     },
+    returning::{
+        inviting::NewReturn,
+        joining::Returned,
+        status::{OwnReturnStatus, ReturnLineStatus, ReturnsStatus},
+    },
     role::Role,
     supervision::{Failure, FailureKind},
     tokens::Brought,
@@ -115,6 +121,7 @@ use self::{
     keygen::task::KeygenService,
     kits::making::Kits,
     pairing::running::PairingsHere,
+    returning::here::Returns,
     shared::Shared,
     wallet::Wallets,
     whereabouts::AddressBook,
@@ -140,6 +147,7 @@ pub struct Service {
     keygens: Mutex<BTreeMap<KeygenId, Arc<KeygenService>>>,
     changes: Mutex<BTreeMap<PlanId, Arc<ChangeService>>>,
     pairings: PairingsHere,
+    returns: tokio::sync::Mutex<Returns>,
     kits: Kits,
     keys: Mutex<BTreeMap<KeyId, Arc<KeyService>>>,
     /// Held while the switch of a key is opened.
@@ -154,6 +162,7 @@ pub struct Service {
     pulse: AtomicU64,
     stop: watch::Sender<bool>,
     asked_to_stop: watch::Sender<bool>,
+    asked_to_start_again: watch::Sender<bool>,
 }
 
 pub(crate) fn now_ms() -> u64 {

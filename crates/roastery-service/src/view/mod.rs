@@ -13,6 +13,7 @@ mod pairing;
 mod problem;
 mod remote;
 mod request;
+mod returning;
 mod settings;
 mod timeline;
 mod token;
@@ -55,6 +56,7 @@ pub use self::{
         PaidOutput, Part, Payment, PaymentDetails, Progress, Request, RequestCounts, Ruling,
         SignedTransaction, State, Subject, Summary, TakeUpSignatures, TextSignature, Warning,
     },
+    returning::{InviteToReturn, OwnReturn, PaperWords, ReturnLine, Returned, Returns},
     settings::{Configuration, SetOption},
     timeline::TimelineStep,
     token::{AddToken, NewToken, TokenRole, TokenStatus},

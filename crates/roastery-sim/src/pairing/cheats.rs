@@ -7,7 +7,7 @@ use roastery_protocol::{
     machine::{Link, Machine as _},
     pairing::{
         AllEntries, Checked as Typed, EndReason, Entry, Frame, Line, MOST_ATTEMPTS, Offer, Pairing,
-        Reach, Seats, Secret, Terms, Word, commitment,
+        Purpose, Reach, Seats, Secret, Terms, Word, commitment,
         fake::{card, peer},
     },
 };
@@ -143,7 +143,8 @@ impl Inviter {
     fn new(seed: u64) -> Self {
         let secret = Secret::new([5; 16]);
         let expiry = (at(std::time::Duration::ZERO).wall_seconds() + 86_400) as u32;
-        let line = Line { inviter: [1; 32], secret, expiry, addresses: Vec::new() };
+        let (purpose, addresses) = (Purpose::Join, Vec::new());
+        let line = Line { purpose, inviter: [1; 32], secret, expiry, addresses };
         let now = at(std::time::Duration::ZERO);
         let mut machine = Pairing::join(line, peer(1), own(2, seed), now).expect("it is new");
         machine.handle_link(&peer(1), Link::Up, now);

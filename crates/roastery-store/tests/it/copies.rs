@@ -8,6 +8,11 @@ use std::{
     time::Duration,
 };
 
+use roastery_protocol::{
+    GroupId, Seat,
+    pairing::{Line, Purpose, Secret},
+    returning::ReturnLine,
+};
 use roastery_store::{ContentError, KeptPairing, Passphrase, Store, StoreError};
 
 use crate::{fixture::*, new_store, support::*};
@@ -40,12 +45,13 @@ fn a_backup_brings_everything_back_but_a_ceremony_under_way() {
 }
 
 #[test]
-fn a_pairing_is_kept_over_a_restart_until_it_is_forgotten_and_is_in_no_backup() {
+fn a_pairing_and_a_line_to_return_are_kept_until_they_are_forgotten_and_are_in_no_backup() {
     let folder = Folder::new();
     let store = new_store(&folder);
     let kept = |state: &[u8]| KeptPairing { id: [7; 8], state: state.to_vec().into() };
     store.keep_pairing(&kept(b"before")).unwrap();
     store.keep_pairing(&kept(b"the newest state")).unwrap();
+    store.keep_return_line([8; 8], &return_line()).unwrap();
     store.backup(folder.file("backup")).unwrap();
     drop(store);
     let store = Store::open(folder.file("store"), &passphrase()).unwrap();
@@ -60,10 +66,20 @@ fn a_pairing_is_kept_over_a_restart_until_it_is_forgotten_and_is_in_no_backup() 
     for backup in ["backup", "copied"] {
         let restored = restore(&folder, backup, &format!("{backup}-restored")).unwrap();
         assert!(restored.pairings().unwrap().is_empty());
+        assert!(restored.return_lines().unwrap().is_empty());
     }
     let store = Store::open(folder.file("store"), &passphrase()).unwrap();
     store.forget_pairing([7; 8]).unwrap();
     assert!(store.pairings().unwrap().is_empty());
+    assert_eq!(store.return_lines().unwrap(), [([8; 8], return_line())]);
+    store.forget_return_line([8; 8]).unwrap();
+    assert!(store.return_lines().unwrap().is_empty());
+}
+
+fn return_line() -> ReturnLine {
+    let (secret, expiry, addresses) = (Secret::new([2; 16]), 3, Vec::new());
+    let line = Line { purpose: Purpose::Return, inviter: [1; 32], secret, expiry, addresses };
+    ReturnLine::new(line, GroupId::from_bytes([4; 32]), Seat::new(2).unwrap())
 }
 
 #[test]

@@ -3,8 +3,13 @@
 use std::fs;
 
 use roastery_frost::SigningKey;
-use roastery_protocol::kit::{Kit, SEALED_LENGTH};
-use roastery_store::{ContentError, KeptKit, Store, StoreError};
+use roastery_protocol::{
+    KeyId, Seat,
+    kit::{Kit, SEALED_LENGTH},
+};
+use roastery_store::{
+    Act, ContentError, Deed, KeptKit, Principal, ReturnNoted, SeatReturn, Store, StoreError,
+};
 
 use crate::{fixture::*, new_store, support::*};
 
@@ -96,4 +101,42 @@ fn of_each_host_key_of_another_member_sixteen_kits_are_kept_and_none_is_dropped(
     assert_eq!(all, newest_first().map(|kit| (key, kit)).collect::<Vec<_>>());
     assert_eq!(store.kept_kits_of(&host_key_of_plan().plain_public_key()).unwrap(), []);
     store.check().unwrap();
+}
+
+#[test]
+fn that_a_seat_came_back_is_written_down_once_and_again_after_an_hour_at_the_earliest() {
+    const HOUR_MS: u64 = 60 * 60 * 1000;
+    let folder = Folder::new();
+    let store = new_store(&folder);
+    let seat = |at| Seat::new(at).unwrap();
+    let host = host_key_of_group().plain_public_key().serialize();
+    let (key, told) = (KeyId::from_bytes([9; 32]), Vec::new());
+    let news = |through, at_ms, noted_ms| SeatReturn {
+        host,
+        key,
+        seat: seat(2),
+        through: seat(through),
+        at_ms,
+        noted_ms,
+        told: told.clone(),
+    };
+    let operation = "return".to_owned();
+    let deed = Deed::Asked { operation, about: "cleo came back".to_owned() };
+    let act = Act { time_ms: 1, by: Principal::Node, deed };
+    let note = |news: &SeatReturn| store.note_return(news, &act).unwrap();
+    let rows = || store.acts(0, 99).unwrap().len();
+    assert_eq!(note(&news(1, 5, HOUR_MS)), ReturnNoted::New);
+    // It is said again until it was answered.
+    assert_eq!(note(&news(1, 5, HOUR_MS + 1)), ReturnNoted::Known);
+    for other in [news(1, 6, 2 * HOUR_MS - 1), news(0, 5, 2 * HOUR_MS - 1)] {
+        assert_eq!(note(&other), ReturnNoted::TooSoon);
+    }
+    assert_eq!((rows(), store.returns().unwrap()), (1, vec![news(1, 5, HOUR_MS)]));
+    assert_eq!(note(&news(1, 6, 2 * HOUR_MS)), ReturnNoted::New);
+    assert_eq!((rows(), store.returns().unwrap()), (2, vec![news(1, 6, 2 * HOUR_MS)]));
+    // Who has answered is known after a restart, once each.
+    for to in [0, 1, 0] {
+        store.return_is_told(&host, seat(to)).unwrap();
+    }
+    assert_eq!(store.returns().unwrap()[0].told, [seat(0), seat(1)]);
 }

@@ -6,7 +6,7 @@ use roastery_service::{
     Time,
     api::Client,
     text::visible,
-    view::{Invite, PairAgain, Pairing, PairingState},
+    view::{Invite, InviteToReturn, PairAgain, Pairing, PairingState},
 };
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     pairing::{Unasked, act, follow, path_of, under_way},
     post,
     question::{ask, check_terminal, is_asked},
+    returning,
     screen::{WIDTH, wrapped},
 };
 use crate::{values, when::Clock};
@@ -32,6 +33,10 @@ pub(crate) struct Options {
     /// How long the lines can be used, in minutes [default: a day]
     #[arg(long, value_name = "MINUTES", value_parser = |text: &str| values::number::<u32>(text, 10, 10_080))]
     minutes: Option<u32>,
+    /// Make a line by which this member returns whose machine is lost (--group names the group
+    /// where it is a member of several)
+    #[arg(long = "return", value_name = "NAME", conflicts_with_all = ["others", "threshold", "again", "without", "new_attempt"])]
+    lost: Option<String>,
     /// Print the lines and do not wait
     #[arg(long)]
     no_wait: bool,
@@ -50,7 +55,7 @@ pub(crate) struct Options {
     /// Make no kit when the group is made: the host key stays on this machine
     #[arg(long)]
     no_kit: bool,
-    /// End the pairing that is under way: nothing is made
+    /// End the pairing that is under way: nothing is made; or, with --return, the line
     #[arg(long, conflicts_with_all = ["group", "others", "again", "without", "new_attempt"])]
     cancel: bool,
 }
@@ -60,6 +65,14 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
         codes::check()?;
     }
     let client = at.client()?;
+    if let Some(member) = options.lost {
+        if options.cancel {
+            return returning::cancel(&client, &member);
+        }
+        let (group, minutes) = (options.group, options.minutes);
+        let new = InviteToReturn { group, member, minutes };
+        return returning::invite(&client, &new, options.no_wait);
+    }
     let unasked = Unasked { accept: false, kit: options.no_kit };
     let known = under_way(&client, true)?;
     let shown = |pairing: Pairing| {

@@ -9,6 +9,7 @@ use super::{
     pairing::{Unasked, act, follow, under_way},
     post,
     question::{ask, check_terminal},
+    returning,
 };
 
 #[derive(Args)]
@@ -29,6 +30,14 @@ pub(crate) struct Options {
 
 pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
+    let returns = returning::under_way(&client)?.is_some();
+    if options.cancel && returns {
+        return returning::leave(&client);
+    }
+    let is_to_return = options.line.as_deref().is_some_and(returning::is_to_return);
+    if is_to_return || (options.line.is_none() && returns) {
+        return returning::join(at, &client, options.line);
+    }
     let known = under_way(&client, false)?;
     if options.cancel {
         let Some(known) = known else {
@@ -46,6 +55,9 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
             Some(ask("The line: ")?)
         }
     };
+    if let Some(line) = line.clone().filter(|line| returning::is_to_return(line)) {
+        return returning::join(at, &client, Some(line));
+    }
     let pairing: Pairing = match (line, known) {
         (Some(line), _) => post(&client, "/v1/pairings/join", &JoinLine { line })?,
         (None, Some(known)) => known,

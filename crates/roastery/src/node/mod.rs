@@ -32,6 +32,7 @@ mod peers;
 mod process;
 mod question;
 mod requests;
+mod returning;
 mod review;
 mod run;
 mod screen;

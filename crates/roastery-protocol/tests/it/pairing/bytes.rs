@@ -12,7 +12,7 @@ fn hex(bytes: &[u8]) -> String {
 
 fn line(addresses: Vec<LineAddress>) -> Line {
     let secret = Secret::new([2; 16]);
-    Line { inviter: [1; 32], secret, expiry: 1_795_711_309, addresses }
+    Line { purpose: Purpose::Join, inviter: [1; 32], secret, expiry: 1_795_711_309, addresses }
 }
 
 fn addresses() -> Vec<LineAddress> {
@@ -123,7 +123,7 @@ fn the_bytes_of_a_line_have_one_form() {
         bytes[at] = byte;
         Line::from_bytes(&bytes)
     };
-    assert_eq!(with(0, 0x11), Err(LineError::OtherForm { form: 0x11 }));
+    assert_eq!(with(0, 0x21), Err(LineError::OtherForm { form: 0x21 }));
     assert_eq!(with(0, 2), Err(LineError::OtherForm { form: 2 }));
     // More addresses than four, and transports and hosts that are none.
     assert_eq!(with(53, 5), Err(LineError::Content));

@@ -17,7 +17,8 @@ impl Cheat {
     pub fn new() -> Self {
         let secret = Secret::new([5; 16]);
         let expiry = (START + 86_400) as u32;
-        let line = Line { inviter: [1; 32], secret, expiry, addresses: Vec::new() };
+        let (purpose, addresses) = (Purpose::Join, Vec::new());
+        let line = Line { purpose, inviter: [1; 32], secret, expiry, addresses };
         let mut machine = Pairing::join(line, peer(1), own(2, 7), at(0)).unwrap();
         machine.handle_link(&peer(1), Link::Up, at(0));
         let names = ["anna", "bert", "cleo"].map(name).to_vec();

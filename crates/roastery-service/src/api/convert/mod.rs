@@ -11,6 +11,7 @@ mod kit;
 mod pairing;
 mod records;
 mod request;
+mod returning;
 mod settings;
 mod status;
 mod wallet;

@@ -9,7 +9,8 @@ use std::{
 use roastery_frost::{Point, SigningKey};
 use roastery_protocol::{
     KeyId, KeygenId, Seat,
-    kit::{KIT_WORDS, Kit, KitLabel, KitWords},
+    group::PeerId,
+    kit::{Asking, KIT_WORDS, Kit, KitLabel, KitWords},
 };
 use roastery_store::{KitSecrets, Store, StoreError, open_kit, seal_kit};
 use tokio::sync::Notify;
@@ -55,7 +56,12 @@ pub(in crate::service) struct Kits {
     shown: Mutex<BTreeMap<KeyId, Shown>>,
     /// Wakes the task of a key.
     wakes: Mutex<BTreeMap<KeyId, Arc<Notify>>>,
+    /// Of which host keys the others are asked for their copies of the kit, for a return.
+    collecting: Mutex<BTreeMap<KeyId, BTreeMap<HostBytes, Asking>>>,
 }
+
+/// A public host key, compressed.
+pub(in crate::service) type HostBytes = [u8; 33];
 
 #[derive(Debug)]
 struct Shown {
@@ -69,6 +75,36 @@ impl Kits {
     pub(super) fn wake_of(&self, key: KeyId) -> Arc<Notify> {
         let mut wakes = self.wakes.lock().unwrap_or_else(PoisonError::into_inner);
         wakes.entry(key).or_default().clone()
+    }
+
+    /// Held while a kit is sealed or opened: it takes much memory.
+    pub(in crate::service) async fn one_at_a_time(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.sealing.lock().await
+    }
+
+    /// Asks these members for the kits of a host key that they keep, until each has answered.
+    pub(in crate::service) fn collect(
+        &self,
+        key: KeyId,
+        host: HostBytes,
+        members: impl IntoIterator<Item = PeerId>,
+    ) {
+        self.collecting().entry(key).or_default().insert(host, Asking::new(members));
+    }
+
+    /// Asks for the kits of no other host keys than these any more.
+    pub(in crate::service) fn collect_only(&self, hosts: &[HostBytes]) {
+        let mut collecting = self.collecting();
+        collecting.values_mut().for_each(|of| of.retain(|host, _| hosts.contains(host)));
+        collecting.retain(|_, of| !of.is_empty());
+    }
+
+    /// Of which host keys of each key the others are asked for copies.
+    pub(super) fn collecting(
+        &self,
+    ) -> MutexGuard<'_, BTreeMap<KeyId, BTreeMap<HostBytes, Asking>>> {
+        // No step under the lock leaves an entry incomplete.
+        self.collecting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shown(&self) -> MutexGuard<'_, BTreeMap<KeyId, Shown>> {

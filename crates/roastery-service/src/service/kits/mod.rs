@@ -2,5 +2,6 @@
 //! it.
 
 pub(in crate::service) mod making;
+pub(in crate::service) mod news;
 pub(in crate::service) mod running;
 pub(in crate::service) mod status;

@@ -18,6 +18,7 @@ use roastery_protocol::{
 use roastery_store::{KeptKit, OwnKit, Store};
 use tokio::sync::Notify;
 
+use super::news::{Given, OwnNews, nonce};
 use crate::{
     limits::Limit,
     service::{Service, ServiceError, ServiceEvent, now_ms},
@@ -52,7 +53,10 @@ impl Service {
         let mut turn = tokio::time::interval(TURN);
         turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut own = self.own_kit(key).await;
-        let mut answered: BTreeMap<PeerId, Instant> = BTreeMap::new();
+        let mut news = self.own_news(key).await;
+        let mut given = Given::default();
+        // Of a member's own kit, and of returns: a node that came back asks both at once.
+        let mut answered: BTreeMap<(PeerId, bool), Instant> = BTreeMap::new();
         loop {
             tokio::select! {
                 event = channel.receive() => match event {
@@ -61,19 +65,46 @@ impl Service {
                         if let Some((holders, _)) = &mut own {
                             holders.connected(&peer);
                         }
+                        if let Some(news) = &mut news {
+                            news.asking.connected(&peer);
+                        }
+                        for asking in self.kits.collecting().get_mut(&key).into_iter().flatten() {
+                            asking.1.connected(&peer);
+                        }
                     }
-                    Some(BusEvent::Disconnected(peer)) => drop(answered.remove(&peer)),
+                    Some(BusEvent::Disconnected(peer)) => {
+                        answered.retain(|(known, _), _| *known != peer);
+                    }
                     Some(BusEvent::Message { from, bytes }) => {
                         let Ok(message) = KitMessage::decode(&bytes) else { continue };
                         let answer = match &message.content {
-                            KitContent::Keep { .. } | KitContent::Ask { .. } => {
+                            KitContent::Keep { .. }
+                            | KitContent::Ask { .. }
+                            | KitContent::Give { .. }
+                            | KitContent::Returned { .. } => {
                                 let now = Instant::now();
-                                let last = answered.insert(from.clone(), now);
+                                let kind = (from.clone(), is_of_return(&message.content));
+                                let last = answered.insert(kind, now);
                                 if last.is_some_and(|last| now - last < LEAST_BETWEEN) {
                                     self.shared.limits.hit(Limit::KitMessages, &from.to_string());
                                     continue;
                                 }
-                                self.answer(key, &from, message.content).await
+                                match message.content {
+                                    KitContent::Give { nonce, host } => {
+                                        self.give(key, &from, nonce, host, &mut given).await
+                                    }
+                                    content => self.answer(key, &from, content).await,
+                                }
+                            }
+                            KitContent::Given { nonce, .. } | KitContent::Noted { nonce } => {
+                                let nonce = *nonce;
+                                match message.content {
+                                    KitContent::Given { kits, .. } => {
+                                        self.take_given(key, &from, &nonce, kits).await;
+                                    }
+                                    _ => self.is_noted(&mut news, &from, &nonce).await,
+                                }
+                                None
                             }
                             KitContent::Held { .. } | KitContent::Lacking { .. } => {
                                 if let Some((holders, _)) = &mut own {
@@ -87,8 +118,16 @@ impl Service {
                         }
                     }
                 },
-                () = wake.notified() => own = self.own_kit(key).await,
+                () = wake.notified() => {
+                    own = self.own_kit(key).await;
+                }
                 _ = turn.tick() => {}
+            }
+            for (peer, content) in self.copies_due(key) {
+                send(&mut channel, key, peer, content);
+            }
+            for (peer, content) in news.iter_mut().flat_map(OwnNews::due) {
+                send(&mut channel, key, peer, content);
             }
             let Some((holders, is_here)) = &mut own else { continue };
             if *is_here && holders.are_enough(now_ms()) {
@@ -165,7 +204,11 @@ impl Service {
                     None
                 }
             },
-            KitContent::Held { .. } | KitContent::Lacking { .. } => None,
+            KitContent::Returned { nonce, seat, through, at_ms } => self
+                .note_return(key, from, (seat, through, at_ms))
+                .await
+                .then_some(KitContent::Noted { nonce }),
+            _ => None,
         }
     }
 
@@ -244,7 +287,7 @@ impl Service {
         }
     }
 
-    fn tell_of_kit(&self, key: KeyId, kind: &str, text: String) {
+    pub(super) fn tell_of_kit(&self, key: KeyId, kind: &str, text: String) {
         let name = self.name_of_key(key);
         self.shared.tell(ServiceEvent::new(&name, key.to_string(), kind, text));
     }
@@ -255,8 +298,7 @@ fn send(channel: &mut Channel, key: KeyId, to: PeerId, content: KitContent) {
     let _ = channel.send(Destination::Peer(to), &KitMessage { key, content }.encode());
 }
 
-fn nonce() -> Option<[u8; 32]> {
-    let mut nonce = [0; 32];
-    getrandom::fill(&mut nonce).ok()?;
-    Some(nonce)
+/// Whether a message is about a seat that comes back.
+fn is_of_return(content: &KitContent) -> bool {
+    matches!(content, KitContent::Give { .. } | KitContent::Returned { .. })
 }

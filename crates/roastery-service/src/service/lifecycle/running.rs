@@ -113,12 +113,14 @@ impl Service {
             opening: tokio::sync::Mutex::default(),
             kits: crate::service::Kits::default(),
             pairings: PairingsHere { key, calls, all: tokio::sync::Mutex::default() },
+            returns: tokio::sync::Mutex::default(),
             joining: tokio::sync::Mutex::default(),
             wallets,
             started: Instant::now(),
             pulse: AtomicU64::new(0),
             stop,
             asked_to_stop: watch::Sender::new(false),
+            asked_to_start_again: watch::Sender::new(false),
         });
         let told = service.open_channel(Topic::Whereabouts, Vec::new())?;
         service.load_tokens().await?;
@@ -136,6 +138,7 @@ impl Service {
         service.open_switches().await?;
         service.resume_changes().await?;
         service.resume_pairings().await?;
+        service.resume_returns().await?;
         for warning in service.warnings() {
             tracing::warn!("{warning}");
         }
@@ -158,6 +161,17 @@ impl Service {
     /// Waits until a client asks for the stop.
     pub async fn asked_to_stop(&self) {
         stopped_signal(&mut self.asked_to_stop.subscribe()).await;
+    }
+
+    /// Asks the program that runs this service to stop it and to start it again: the keys in its
+    /// store are others now.
+    pub(in crate::service) fn ask_to_start_again(&self) {
+        self.asked_to_start_again.send_replace(true);
+    }
+
+    /// Waits until the service is to be started again, with the keys that are in its store then.
+    pub async fn asked_to_start_again(&self) {
+        stopped_signal(&mut self.asked_to_start_again.subscribe()).await;
     }
 
     /// Stops everything: secrets are overwritten, and queued messages are sent.

@@ -7,8 +7,8 @@ use roastery_protocol::{
     Seat,
     group::{Name, PeerId},
     pairing::{
-        Checked, CompareError, Invite, LEAST_LINE_SECONDS, Line, MOST_LINE_SECONDS, Pairing,
-        PairingError,
+        Checked, CompareError, Invite, LEAST_LINE_SECONDS, Line, LineAddress, MOST_LINE_SECONDS,
+        Pairing, PairingError, Purpose,
     },
 };
 
@@ -101,13 +101,19 @@ impl Service {
         names: Vec<Name>,
         seconds: u32,
     ) -> Result<Invite, ServiceError> {
+        let addresses = self.addresses_for_lines()?;
+        let key = self.pairings.key.line_key();
+        Ok(Invite { group, threshold, names, key, addresses, seconds })
+    }
+
+    /// Where this node is dialled, for a line.
+    pub(in crate::service) fn addresses_for_lines(&self) -> Result<Vec<LineAddress>, ServiceError> {
         let addresses = line_addresses(&self.config.transport.announce);
         if addresses.is_empty() {
             let reason = "the others call the node that invites, and this one announces no address: set transport.announce in its configuration and start it again, or have another member invite";
             return Err(ServiceError::NotReady(reason.into()));
         }
-        let key = self.pairings.key.line_key();
-        Ok(Invite { group, threshold, names, key, addresses, seconds })
+        Ok(addresses)
     }
 
     /// Begins a pairing with a line.
@@ -119,6 +125,9 @@ impl Service {
     /// line has ended.
     pub async fn join_line(self: &Arc<Self>, text: &str) -> Result<PairingStatus, ServiceError> {
         let line = Line::parse(text).map_err(invalid)?;
+        if line.purpose == Purpose::Return {
+            return Err(invalid(PairingError::ToReturn));
+        }
         let inviter = peer_of_line(&line).ok_or_else(|| {
             ServiceError::Invalid("this line was not made by a node: ask for another one".into())
         })?;

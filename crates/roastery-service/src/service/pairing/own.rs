@@ -30,7 +30,7 @@ enum Found {
 }
 
 /// Both clocks, as the machines of pairings see them.
-pub(super) fn moment() -> Moment {
+pub(in crate::service) fn moment() -> Moment {
     static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
     Moment { monotonic: BEGIN.elapsed(), wall: Duration::from_millis(now_ms()) }
 }

@@ -111,6 +111,9 @@ impl Service {
     }
 
     async fn handle_pair_event(self: &Arc<Self>, event: PairEvent) {
+        if self.handle_return_event(&event).await {
+            return;
+        }
         let mut all = self.pairings.all.lock().await;
         let now = moment();
         match event {
@@ -190,7 +193,8 @@ impl Service {
     /// Timers, calls, connections.
     async fn turn_pairings(self: &Arc<Self>) {
         let mut all = self.pairings.all.lock().await;
-        self.pairings.calls.open(all.values().any(Running::is_open));
+        let returns = self.turn_returns().await;
+        self.pairings.calls.open(returns || all.values().any(Running::is_open));
         let refused = self.pairings.calls.take_refused();
         self.shared.limits.hit_times(Limit::PairingGuests, GUESTS, refused);
         if all.is_empty() {

@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use roastery_store::{Passphrase, Store};
 use serde_json::{Value, json};
 
 use super::support::{free_ports, fresh_folder, roastery, roastery_typed};
@@ -200,7 +201,7 @@ impl Screen {
 #[test]
 fn three_people_found_a_group_by_lines_and_words_with_two_commands_each() {
     let folder = fresh_folder("founding");
-    let port = free_ports(3);
+    let port = free_ports(4);
     let anna = Person::new(&folder, "anna", port);
     let bert = Person::new(&folder, "bert", port + 1);
     let cleo = Person::new(&folder, "cleo", port + 2);
@@ -300,7 +301,85 @@ fn three_people_found_a_group_by_lines_and_words_with_two_commands_each() {
         })
         .to_vec();
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    let (anna, bert, cleo) =
+        cleo_returns_by_a_line(&folder, [anna, bert, cleo], port, &cleos_paper);
     cleo_returns(&folder, [anna, bert, cleo], port + 2, &cleos_paper);
+}
+
+/// What the node has written down of what was asked for.
+fn acts(person: &Person) -> String {
+    person.call("GET", "/v1/audit?limit=200", "").1.to_string()
+}
+
+/// Cleo's disk is lost, and Bert's copy of her kit is altered. A stranger uses Bert's first line;
+/// with the second one and her paper Cleo is back, by Anna's copy.
+fn cleo_returns_by_a_line(
+    folder: &Path,
+    [anna, mut bert, cleo]: [Person; 3],
+    port: u16,
+    paper: &BTreeMap<usize, String>,
+) -> (Person, Person, Person) {
+    drop(cleo.node);
+    fs::remove_dir_all(&cleo.folder).unwrap();
+    roastery(&["stop", "--folder", &at(&bert.folder)], &[]).well();
+    let _ = bert.node.0.wait();
+    let words = Passphrase::new(PASSPHRASE.to_owned());
+    let store = Store::open(bert.folder.join("node.store"), &words).unwrap();
+    assert_eq!(store.alter_kept_kits().unwrap(), 2);
+    drop(store);
+    bert.node = run(&bert.folder, &folder.join("bert-again.log"));
+    bert.answers();
+
+    let line = |inviting: &mut Screen| format!("roast1{}", inviting.after("roast1"));
+    let mut inviting = bert.begin(&["invite", "--return", "cleo"]);
+    let first = line(&mut inviting);
+    let mallory = Person::new(folder, "mallory", port + 3);
+    let mut stolen = mallory.begin(&["join", &first]);
+    stolen.after("bert brings cleo back to treasury: 2 of 3 must sign: anna, bert, cleo.");
+    inviting.after("cleo's line was used, from 127.0.0.1");
+    let cleo = Person::new(folder, "cleo", port + 2);
+    let late = roastery(&["join", &first, "--folder", &at(&cleo.folder)], &[]);
+    assert!(late.err.contains("used by another node before"), "{late:?}");
+    // Ten words that are none of the paper's open nothing.
+    stolen.types(&["bench bench bench bench bench bench bench bench bench bench"]);
+    let cancel = ["invite", "--return", "cleo", "--cancel", "--folder", &at(&bert.folder)];
+    roastery(&cancel, &[]).well();
+    inviting.after("the line was cancelled");
+    let (_, said) = mallory.call("GET", "/v1/returns", "");
+    assert!(said.to_string().contains("the line was cancelled"), "{said}");
+
+    let mut inviting = bert.begin(&["invite", "--return", "cleo"]);
+    let second = line(&mut inviting);
+    assert_ne!(first, second);
+    // A line to return founds no group, and a node that is used does not return.
+    let (status, said) =
+        cleo.call("POST", "/v1/pairings/join", &json!({ "line": second }).to_string());
+    assert_eq!((status, &said["code"]), (422, &json!("invalid")), "{said}");
+    let refused = roastery(&["join", &second, "--folder", &at(&anna.folder)], &[]);
+    assert!(refused.err.contains("has been used"), "{refused:?}");
+    let mut joining = cleo.begin(&["join", &second]);
+    joining.after("bert brings cleo back to treasury");
+    let words: Vec<&str> = paper.values().map(String::as_str).collect();
+    let mut swapped = words.clone();
+    swapped.swap(0, 1);
+    joining.types(&[&swapped.join(" "), &words.join(" ")]);
+    joining.after("bert's copy of the kit does not open: it was altered");
+    joining.after("anna's copy was taken.");
+    joining.after("cleo is back in treasury. The others are told.");
+    joining.ends_well();
+    inviting.after("cleo is back in treasury.");
+    inviting.ends_well();
+    let begun = Instant::now();
+    for person in [&anna, &bert] {
+        while !acts(person).contains("treasury: cleo came back at a new machine, through bert") {
+            assert!(begun.elapsed() < PATIENCE, "{}", acts(person));
+            sleep(Duration::from_millis(200));
+        }
+    }
+    assert!(acts(&anna).contains("the sealed kit of cleo was given to bert, for a return"));
+    // No host key is there.
+    assert_eq!(fs::read_dir(cleo.folder.join("node.store.epochs")).unwrap().count(), 1);
+    (anna, bert, cleo)
 }
 
 /// Cleo's disk is lost. With what the others keep and her paper she is back, and signs with Bert.
@@ -314,7 +393,7 @@ fn cleo_returns(
     fs::remove_dir_all(&cleo.folder).unwrap();
     let (kit, altered) = (folder.join("kit-of-cleo"), folder.join("altered-kit"));
     let export = ["kit", "export", "treasury", &at(&kit), "--of", "cleo"];
-    roastery(&[&export[..], &["--folder", &at(&bert.folder)]].concat(), &[]).well();
+    roastery(&[&export[..], &["--folder", &at(&anna.folder)]].concat(), &[]).well();
     let recovery = at(&folder.join("treasury.recovery"));
     let export = ["group", "export", "treasury", "--recovery-file", &recovery];
     roastery(&[&export[..], &["--folder", &at(&bert.folder)]].concat(), &[]).well();

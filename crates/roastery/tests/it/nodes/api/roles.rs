@@ -49,7 +49,8 @@ fn a_reader_sees_everything_that_is_no_act_and_does_nothing() {
             ];
             let forbidden = acts.contains(&template.as_str())
                 || template.starts_with("/v1/pairings")
-                || template.starts_with("/v1/kits");
+                || template.starts_with("/v1/kits")
+                || template.starts_with("/v1/returns");
             assert_eq!(answer.status == 403, forbidden, "{path}: {answer:?}");
         }
     }
@@ -94,7 +95,7 @@ fn acts(api: &Api) -> Vec<Value> {
 }
 
 #[test]
-fn no_token_makes_the_words_of_a_kit_types_them_back_or_gets_its_file() {
+fn no_token_makes_or_types_the_words_of_a_kit_gets_its_file_or_a_line_to_return() {
     let api = Api::start("kit-tokens");
     let named = token(&api, &["payout", "--role", "operator", "--expires", "90d"]);
     let configured = fs::read_to_string(Path::new(&api.group.node(0)).join("api-token")).unwrap();
@@ -103,6 +104,12 @@ fn no_token_makes_the_words_of_a_kit_types_them_back_or_gets_its_file() {
             ("POST", "/v1/kits/local", ""),
             ("POST", "/v1/kits/local/confirm", r#"{"words":[]}"#),
             ("GET", "/v1/kits/local/file", ""),
+            ("GET", "/v1/returns", ""),
+            ("POST", "/v1/returns", r#"{"member":"node-1"}"#),
+            ("POST", "/v1/returns/0000000000000000/cancel", ""),
+            ("POST", "/v1/returns/join", r#"{"line":""}"#),
+            ("POST", "/v1/returns/leave", ""),
+            ("POST", "/v1/returns/words", r#"{"words":""}"#),
         ] {
             let answer = with(&api, token, method, path, body);
             assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden"), "{path}");

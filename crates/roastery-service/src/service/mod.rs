@@ -1,5 +1,6 @@
 //! The service: a node's groups and key generations, and its operations.
 
+mod admitted;
 mod answers;
 mod asking;
 mod bars;

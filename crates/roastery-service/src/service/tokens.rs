@@ -9,18 +9,14 @@ use bitcoin::{
     hashes::{Hash as _, sha256},
     hex::DisplayHex as _,
 };
-use roastery_store::{
-    ContentError, Durability, KeptToken, MAX_TOKENS, NoticeKind, Principal, StoreError,
-};
+use roastery_store::{ContentError, KeptToken, MAX_TOKENS, Principal, StoreError};
 use subtle::ConstantTimeEq as _;
 use tokio::{sync::watch, time::timeout};
 use zeroize::Zeroizing;
 
 use crate::{
     config::names::{LABEL_RULE, is_label},
-    service::{
-        Service, ServiceError, asking::asked, now, outbox::Told, role::Role, shared::Shared,
-    },
+    service::{Service, ServiceError, admitted::Admission, now, role::Role, shared::Shared},
 };
 
 /// The longest life of a token that ends, in seconds: ten years.
@@ -100,19 +96,9 @@ impl Shared {
         let changing = self.tokens.changing.lock().await;
         let role = if token.acts { Role::Operator } else { Role::Reader };
         let about = format!("{}, {role}", token.name);
-        let (kept, act) = (token.clone(), asked(by, "token add", &about));
-        let (hooks, metrics) = (self.hooks.clone(), self.metrics.clone());
-        let told = Told::here(NoticeKind::OperatorChanged, format!("a new token: {about}"));
-        let added = self
-            .write(Durability::Synced, move |change| {
-                let added = change.keep_token(&kept)?;
-                if added {
-                    change.append_act(&act)?;
-                    hooks.put(change, &told, &metrics)?;
-                }
-                Ok(added)
-            })
-            .await;
+        let (kept, told) = (token.clone(), format!("a new token: {about}"));
+        let admission = Admission { by, operation: "token add", about: &about, told };
+        let added = self.admit(admission, move |change| change.keep_token(&kept)).await;
         let conflict = |reason: String| Err(ServiceError::Conflict(reason.into()));
         match added {
             // The others stay as they are here: the store may have one that is revoked.
@@ -141,18 +127,9 @@ impl Shared {
             all.retain(|token| token.name != name);
             all.len() < before
         });
-        let (kept, act) = (name.to_owned(), asked(by, "token revoke", name));
-        let (hooks, metrics) = (self.hooks.clone(), self.metrics.clone());
-        let told = Told::here(NoticeKind::OperatorChanged, format!("a token is revoked: {name}"));
-        let removed = self.write(Durability::Synced, move |change| {
-            let removed = change.remove_token(&kept)?;
-            if removed {
-                change.append_act(&act)?;
-                hooks.put(change, &told, &metrics)?;
-            }
-            Ok(removed)
-        });
-        let removed = removed.await?;
+        let (kept, told) = (name.to_owned(), format!("a token is revoked: {name}"));
+        let admission = Admission { by, operation: "token revoke", about: name, told };
+        let removed = self.admit(admission, move |change| change.remove_token(&kept)).await?;
         drop(changing);
         if counted || removed {
             return Ok(());

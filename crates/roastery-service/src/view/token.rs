@@ -1,5 +1,7 @@
 //! The tokens of programs that call the API.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +17,22 @@ pub enum TokenRole {
     Reader,
     /// All operations but those on tokens.
     Operator,
+}
+
+impl TokenRole {
+    /// Its name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+impl fmt::Display for TokenRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// A token to be made.
@@ -54,8 +72,8 @@ pub struct NewToken {
     pub status: TokenStatus,
 }
 
-impl std::fmt::Debug for NewToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for NewToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewToken").field("status", &self.status).finish_non_exhaustive()
     }
 }

@@ -141,10 +141,6 @@ fn remove(client: &Client, options: &Remove) -> anyhow::Result<ExitCode> {
 
 /// A passkey in a line.
 fn line(passkey: &PasskeyStatus, clock: &Clock) -> String {
-    let role = match passkey.role {
-        TokenRole::Reader => "reader",
-        TokenRole::Operator => "operator",
-    };
     let (name, fingerprint) = (visible(&passkey.name), visible(&passkey.fingerprint));
-    format!("{name:<24}  {role:<8}  {fingerprint}  added {}", clock.at(passkey.made))
+    format!("{name:<24}  {:<8}  {fingerprint}  added {}", passkey.role, clock.at(passkey.made))
 }

@@ -69,7 +69,6 @@ pub(super) fn run(at: &At, command: &Command) -> anyhow::Result<ExitCode> {
 }
 
 fn add(at: &At, options: &Add) -> anyhow::Result<ExitCode> {
-    let (_, config) = at.config()?;
     let role = match options.role {
         Role::Reader => TokenRole::Reader,
         Role::Operator => TokenRole::Operator,
@@ -78,7 +77,7 @@ fn add(at: &At, options: &Add) -> anyhow::Result<ExitCode> {
     let wanted = AddToken { name: options.name.clone(), role, expires_in };
     let NewToken { token, status } = post(&at.client()?, "/v1/tokens", &wanted)?;
     remark(&line(&status, &Clock::system()));
-    if config.api.listen.is_none() {
+    if at.config().is_ok_and(|(_, config)| config.api.listen.is_none()) {
         remark(
             "the node listens at no address: set api.listen and start it anew, then the token can be used",
         );
@@ -109,15 +108,11 @@ fn revoke(at: &At, options: &Revoke) -> anyhow::Result<ExitCode> {
 
 /// A token in a line.
 fn line(token: &TokenStatus, clock: &Clock) -> String {
-    let role = match token.role {
-        TokenRole::Reader => "reader",
-        TokenRole::Operator => "operator",
-    };
     let end = match token.expires {
         None => "without end".to_owned(),
         Some(end) => ends(end, clock),
     };
-    format!("{:<24}  {role:<8}  {end}", visible(&token.name))
+    format!("{:<24}  {:<8}  {end}", visible(&token.name), token.role)
 }
 
 fn ends(end: Time, clock: &Clock) -> String {

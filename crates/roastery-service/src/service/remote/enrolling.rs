@@ -1,9 +1,7 @@
 //! How a passkey is added and removed: the terminal gives a code, a page at the origin makes the
 //! passkey, and the terminal keeps it.
 
-use roastery_store::{
-    ContentError, Durability, KeptPasskey, MAX_PASSKEYS, NoticeKind, Principal, StoreError,
-};
+use roastery_store::{ContentError, KeptPasskey, MAX_PASSKEYS, Principal, StoreError};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -11,9 +9,8 @@ use crate::{
     passkey::RemoteError,
     service::{
         Service, ServiceError,
-        asking::asked,
+        admitted::Admission,
         now,
-        outbox::Told,
         passkeys::{Added, at, fingerprint},
         role::Role,
         shared::Shared,
@@ -120,18 +117,9 @@ impl Shared {
             return Err(ServiceError::NotFound { what, name });
         };
         let about = format!("{}, {}: {shown}", passkey.name, role(passkey.acts));
-        let (kept, act) = (passkey.clone(), asked(by, "passkey add", &about));
-        let (hooks, metrics) = (self.hooks.clone(), self.metrics.clone());
-        let told = Told::here(NoticeKind::OperatorChanged, format!("a new passkey: {about}"));
-        let added = self.write(Durability::Synced, move |change| {
-            let added = change.keep_passkey(&kept)?;
-            if added {
-                change.append_act(&act)?;
-                hooks.put(change, &told, &metrics)?;
-            }
-            Ok(added)
-        });
-        match added.await {
+        let (kept, told) = (passkey.clone(), format!("a new passkey: {about}"));
+        let admission = Admission { by, operation: "passkey add", about: &about, told };
+        match self.admit(admission, move |change| change.keep_passkey(&kept)).await {
             Ok(true) => remote.change(|all| all.push(passkey.clone())),
             Ok(false) => {
                 return conflict("there is a passkey of this name or credential".to_owned());
@@ -167,18 +155,9 @@ impl Shared {
                 all.len() < before
             })
         });
-        let (kept, act) = (name.to_owned(), asked(by, "passkey remove", name));
-        let (hooks, metrics) = (self.hooks.clone(), self.metrics.clone());
-        let told = Told::here(NoticeKind::OperatorChanged, format!("a passkey is removed: {name}"));
-        let removed = self.write(Durability::Synced, move |change| {
-            let removed = change.remove_passkey(&kept)?;
-            if removed {
-                change.append_act(&act)?;
-                hooks.put(change, &told, &metrics)?;
-            }
-            Ok(removed)
-        });
-        let removed = removed.await?;
+        let (kept, told) = (name.to_owned(), format!("a passkey is removed: {name}"));
+        let admission = Admission { by, operation: "passkey remove", about: name, told };
+        let removed = self.admit(admission, move |change| change.remove_passkey(&kept)).await?;
         drop(changing);
         if counted || removed {
             return Ok(());

@@ -23,6 +23,7 @@ pub mod recovering;
 mod service;
 pub mod text;
 mod time;
+pub mod users;
 pub mod view;
 pub mod words;
 

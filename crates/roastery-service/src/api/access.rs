@@ -1,6 +1,6 @@
 //! Authentication and roles of clients.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -10,10 +10,22 @@ use axum::{
 };
 use roastery_store::Principal;
 use subtle::ConstantTimeEq as _;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::{connections::Place, error::ApiError, operations::Operations};
-use crate::{Brought, Role, Service, view::ProblemCode};
+use crate::{
+    Brought, Role, Service,
+    config::{Config, KnownUsers},
+    users,
+    view::ProblemCode,
+};
+
+/// The user who may do everything on a machine.
+const ROOT: u32 = 0;
+
+/// How long the name of a user may take who is refused: a directory of the network may be asked.
+const NAME_TIME: Duration = Duration::from_secs(2);
 
 /// A token of clients over TCP.
 #[derive(Clone)]
@@ -57,13 +69,59 @@ pub(super) struct PeerUser(pub(super) u32);
 /// How clients at one listener are authenticated.
 #[derive(Clone)]
 pub(super) enum Access {
-    /// By the permissions of the socket: only the operator can connect.
-    Socket,
+    /// By their users.
+    Socket(Arc<Users>),
     /// By a token.
     Tokens(Tokens),
     /// By the user of the process between people elsewhere and this node: this one, or the node's
     /// own.
     Relay(Option<u32>),
+}
+
+/// The name of the user who calls, where the configuration has it.
+#[derive(Clone, Debug)]
+struct UserName(String);
+
+/// What users of this machine may do at the socket.
+#[derive(Debug)]
+pub(super) struct Users {
+    /// The user of this process.
+    own: u32,
+    /// The names and the roles of the others; `None`: all who can open the socket are operators.
+    others: Option<BTreeMap<u32, (String, Role)>>,
+}
+
+impl Users {
+    pub(super) fn new(own: u32, known: Option<KnownUsers>) -> Self {
+        let others = known.map(|users| {
+            let roles = users.known.into_iter();
+            roles.map(|(user, (name, role))| (user, (name, role.into()))).collect()
+        });
+        Self { own, others }
+    }
+
+    /// Those of this process and its configuration.
+    pub(super) fn of(config: &Config) -> Self {
+        let known = config.users(users::number_of, users::is_seen);
+        for problem in known.iter().flat_map(|users| &users.problems) {
+            tracing::warn!("{problem}");
+        }
+        Self::new(rustix::process::geteuid().as_raw(), known)
+    }
+
+    /// The role of a user; `None` for one who may do nothing. No line takes anything from the user
+    /// of the node and from root, who can read its memory anyway.
+    pub(super) fn role(&self, user: u32) -> Option<Role> {
+        match &self.others {
+            _ if user == self.own || user == ROOT => Some(Role::Operator),
+            None => Some(Role::Operator),
+            Some(others) => Some(others.get(&user)?.1),
+        }
+    }
+
+    fn name(&self, user: u32) -> Option<&str> {
+        Some(&self.others.as_ref()?.get(&user)?.0)
+    }
 }
 
 /// Gives the request its role and who asks, and its connection a place in the quota of this role.
@@ -75,14 +133,18 @@ pub(super) async fn authorise(
     next: Next,
 ) -> Response {
     let (by, role, of_token) = match access {
-        Access::Socket => {
+        Access::Socket(users) => {
             let Some(PeerUser(user)) = request.extensions().get().copied() else {
                 let reason = "the system does not say which user calls";
                 let code = ProblemCode::Internal;
                 return ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, code, reason)
                     .into_response();
             };
-            (Principal::User(user), Role::Operator, Brought::default())
+            let Some(role) = users.role(user) else { return no_role(user).await };
+            if let Some(name) = users.name(user) {
+                request.extensions_mut().insert(UserName(name.to_owned()));
+            }
+            (Principal::User(user), role, Brought::default())
         }
         Access::Relay(allowed) => {
             let user = request.extensions().get::<PeerUser>().map(|PeerUser(user)| *user);
@@ -127,6 +189,21 @@ fn brought(request: &Request) -> Option<&[u8]> {
     request.headers().get(header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")
 }
 
+/// Refuses a user without a role. Its name may have to be asked for.
+async fn no_role(user: u32) -> Response {
+    let asked = tokio::task::spawn_blocking(move || users::name_of(user));
+    let name = match timeout(NAME_TIME, asked).await {
+        Ok(Ok(Some(name))) => format!("{name} (user {user})"),
+        _ => format!("user {user}"),
+    };
+    let reason = format!(
+        "{name} has no role at this node: its operator gives one with a line in [operators] of \
+         roastery.toml (reader, proposer, approver or operator), which counts from the node's \
+         next start"
+    );
+    ApiError::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, reason).into_response()
+}
+
 fn not_the_relay() -> Response {
     let reason = "this socket is for the user of roastery console --remote: remote.user in \
                   roastery.toml names its number";
@@ -141,13 +218,23 @@ fn unauthorized() -> Response {
     response
 }
 
-/// Refuses a client that may only read.
-pub(super) async fn operator_only(request: Request, next: Next) -> Response {
-    if request.extensions().get() == Some(&Role::Operator) {
+/// Refuses a client whose role may not do what this one is needed for.
+pub(super) async fn at_least(needed: Role, request: Request, next: Next) -> Response {
+    let extensions = request.extensions();
+    let role = extensions.get::<Role>().copied().unwrap_or(Role::Reader);
+    if role.may(needed) {
         return next.run(request).await;
     }
-    let reason = "this token may only read: an act needs a token of the role operator, or the one in \
-                  api.token_file";
+    let reason = match (extensions.get::<Principal>(), extensions.get::<UserName>()) {
+        (Some(Principal::User(number)), Some(UserName(name))) => format!(
+            "{name} (user {number}) is {role} at this node, and this needs the role {needed}: ask \
+             one who has it, or have the line of {name} in [operators] of roastery.toml changed, \
+             which counts from the node's next start"
+        ),
+        _ => "this token may only read: an act needs a token of the role operator, or the one in \
+              api.token_file"
+            .to_owned(),
+    };
     ApiError::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, reason).into_response()
 }
 
@@ -233,8 +320,33 @@ mod tests {
     }
 
     #[test]
+    fn the_user_of_the_node_and_root_are_operators_and_others_what_the_table_says() {
+        use crate::config::UserRole;
+        let table = |known: &[(u32, &str, UserRole)]| {
+            let known = known.iter().map(|(user, name, role)| (*user, ((*name).to_owned(), *role)));
+            Some(KnownUsers { known: known.collect(), problems: Vec::new() })
+        };
+        let known = [
+            (1000, "anna", UserRole::Reader),
+            (1001, "bert", UserRole::Approver),
+            (0, "root", UserRole::Reader),
+            (1002, "cleo", UserRole::Operator),
+        ];
+        let users = Users::new(1000, table(&known));
+        assert_eq!(users.role(1000), Some(Role::Operator), "its own user");
+        assert_eq!(users.role(0), Some(Role::Operator), "root");
+        assert_eq!(users.role(1001), Some(Role::Approver));
+        assert_eq!(users.role(1002), Some(Role::Operator));
+        assert_eq!(users.role(1003), None);
+        // An empty table is one too; without any the permissions of the socket say who comes.
+        assert_eq!(Users::new(1000, table(&[])).role(1001), None);
+        assert_eq!(Users::new(1000, None).role(1001), Some(Role::Operator));
+    }
+
+    #[test]
     fn what_records_itself_is_an_act_of_the_api() {
-        let acts = serde_json::to_value(crate::api::routes::acts().to_openapi()).unwrap();
+        let acts = crate::api::routes::all_acts().to_openapi();
+        let acts = serde_json::to_value(acts).unwrap();
         for path in RECORD_THEMSELVES.iter().copied().chain(CHANGE_NOTHING) {
             assert!(acts["paths"][path]["post"].is_object(), "{path}");
         }

@@ -143,7 +143,9 @@ impl Listeners {
         config: &Config,
         socket: &Path,
     ) -> Result<Self, ServeError> {
-        let unix = bind_unix("api.socket", socket, OWNER_ONLY)?;
+        // Which users may do what is checked at each call.
+        let mode = if config.operators.is_some() { ANY_USER } else { OWNER_ONLY };
+        let unix = bind_unix("api.socket", socket, mode)?;
         let relay = relay(folder, config)?;
         let tcp = match config.api.listen {
             Some(address) => Some((bind_tcp("api.listen", address)?, tokens(folder, config)?)),

@@ -20,8 +20,12 @@ use crate::{
 /// The client of a connection, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Party {
-    /// The user who can open the Unix socket.
+    /// An operator at the Unix socket.
     Socket,
+    /// This user at the Unix socket, who is no operator and has another role.
+    User(u32),
+    /// This user at the Unix socket, who has no role.
+    Stranger(u32),
     /// A client from this address without a token.
     Address(IpAddr),
     /// A client with the token of this role.
@@ -43,6 +47,7 @@ impl Party {
     fn name(self) -> String {
         match self {
             Self::Socket => "socket".to_owned(),
+            Self::User(user) | Self::Stranger(user) => format!("user {user}"),
             Self::Address(address) => address.to_string(),
             Self::Role(role) => role.to_string(),
         }
@@ -51,7 +56,9 @@ impl Party {
     /// Whether the two share a quota.
     fn is_like(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Address(_), Self::Address(_)) => true,
+            (Self::Address(_), Self::Address(_))
+            | (Self::User(_), Self::User(_))
+            | (Self::Stranger(_), Self::Stranger(_)) => true,
             (one, other) => one == other,
         }
     }
@@ -60,9 +67,10 @@ impl Party {
 /// The quotas of connections at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Places {
-    /// For each kind: those of the socket, those without a token, and those of each role.
+    /// For each kind: those of operators at the socket, of its other users, of users without a
+    /// role, those without a token, and those of each role.
     pub(super) of_kind: usize,
-    /// For one address, without a token.
+    /// For one address without a token, and for one user who is no operator.
     pub(super) of_address: usize,
 }
 
@@ -115,7 +123,7 @@ impl Connections {
     }
 
     fn make_room(&self, state: &mut State, party: Party, own: Option<u64>) -> Result<(), Full> {
-        if let Party::Address(_) = party {
+        if let Party::Address(_) | Party::User(_) | Party::Stranger(_) = party {
             let same = |other: Party| other == party;
             let limit = Limit::ApiConnectionsOfAddress;
             self.make_room_among(state, party, own, (limit, self.places.of_address), same)?;
@@ -296,6 +304,19 @@ mod tests {
         third.identify(Role::Operator).unwrap();
         drop(reading);
         assert!(!is_closed(&third));
+    }
+
+    #[test]
+    fn a_user_who_is_no_operator_closes_its_own_connections_only() {
+        let room = room(3, 2);
+        let operator = room.enter(Party::Socket).unwrap();
+        let other = room.enter(Party::User(1001)).unwrap();
+        let own: Vec<_> = (0..3).map(|_| room.enter(Party::User(1000)).unwrap()).collect();
+        let strangers: Vec<_> =
+            (0..9).map(|_| room.enter(Party::Stranger(1002)).unwrap()).collect();
+        assert!(is_closed(&own[0]) && !is_closed(&own[1]) && !is_closed(&own[2]));
+        assert!(!is_closed(&operator) && !is_closed(&other));
+        assert_eq!(strangers.iter().filter(|place| !is_closed(place)).count(), 2);
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Modify for Tokens {
     fn modify(&self, document: &mut Document) {
         let text = "The token in api.token_file may do everything but make and revoke tokens, the \
                     one in api.read_token_file may read, and those of /v1/tokens do what their \
-                    roles say. The Unix socket needs none.";
+                    roles say. The Unix socket needs none: there the user counts.";
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text));
         if let Some(components) = &mut document.components {
             components.add_security_scheme("token", SecurityScheme::Http(scheme.build()));
@@ -50,7 +50,7 @@ pub fn description() -> &'static str {
 }
 
 fn describe() -> Value {
-    let acts = routes::acts();
+    let acts = routes::all_acts();
     let acts_described = acts.get_openapi().clone();
     let router = OpenApiRouter::with_openapi(Description::openapi());
     #[cfg(feature = "remote")]
@@ -99,7 +99,11 @@ fn add_problems(operation: &mut Value, kind: Kind) {
         return;
     }
     if kind == Kind::Act {
-        add(responses, "403", "forbidden: the token may only read; refused: by this node's policy");
+        add(
+            responses,
+            "403",
+            "forbidden: the role of the token or the user may not do this; refused: by this node's policy",
+        );
         add(responses, "408", "too_slow: the body did not come in time");
         add(responses, "413", "too_large: the body is longer than 1 MiB");
     }

@@ -1,5 +1,5 @@
-//! HTTP with JSON: over a Unix socket, whose permissions limit access to the operator, and over TCP
-//! with tokens if that is configured.
+//! HTTP with JSON: over a Unix socket, where permissions or the configuration say which users may
+//! do what, and over TCP with tokens if that is configured.
 //!
 //! One thread serves all connections and answers about health; operations run in threads of their
 //! own. So health is answered while an operation or the protocol is stuck.
@@ -48,7 +48,7 @@ use axum::{
 use utoipa_axum::router::OpenApiRouter;
 
 use self::{
-    access::{Access, authorise, operator_only, recorded, still_admitted},
+    access::{Access, at_least, authorise, recorded, still_admitted},
     error::{ApiError, Code},
     health::Heartbeat,
     host::Hosts,
@@ -63,7 +63,7 @@ pub use self::{
     operations::ANSWER_TIME,
     serve::ApiServer,
 };
-use crate::{Service, view::ProblemCode};
+use crate::{Role, Service, view::ProblemCode};
 
 /// The header that contains the position before which the next page of a list begins.
 const NEXT_BEFORE: &str = "next-before";
@@ -78,13 +78,18 @@ fn all_operations(
     operations: Arc<Operations>,
     heartbeat: Arc<Heartbeat>,
 ) -> Router {
-    let recording = service.clone();
-    let acts = handlers(routes::acts())
-        .route_layer(middleware::from_fn(move |request, next| {
-            let service = recording.clone();
-            async move { recorded(&service, request, next).await }
-        }))
-        .route_layer(middleware::from_fn(operator_only));
+    let acts_of = |router, needed| {
+        let recording = service.clone();
+        handlers(router)
+            .route_layer(middleware::from_fn(move |request, next| {
+                let service = recording.clone();
+                async move { recorded(&service, request, next).await }
+            }))
+            .route_layer(middleware::from_fn(move |request, next| at_least(needed, request, next)))
+    };
+    let acts = acts_of(routes::acts(), Role::Operator)
+        .merge(acts_of(routes::decisions(), Role::Approver))
+        .merge(acts_of(routes::proposals(), Role::Proposer));
     #[cfg(feature = "remote")]
     let acts = acts
         .merge(handlers(remote::relayed()).route_layer(middleware::from_fn(access::relay_only)));

@@ -67,6 +67,8 @@ pub(super) struct Operations {
     /// The runtime of operations: a slow one delays no connection and no answer about health.
     operations: Handle,
     operator: Turns,
+    approver: Turns,
+    proposer: Turns,
     reader: Turns,
 }
 
@@ -88,13 +90,15 @@ impl Default for Turns {
 
 impl Operations {
     pub(super) fn new(listener: Listener, limits: Arc<Limits>, operations: Handle) -> Arc<Self> {
-        let (operator, reader) = (Turns::default(), Turns::default());
-        Arc::new(Self { listener, limits, operations, operator, reader })
+        let [operator, approver, proposer, reader] = std::array::from_fn(|_| Turns::default());
+        Arc::new(Self { listener, limits, operations, operator, approver, proposer, reader })
     }
 
     fn turns(&self, role: Role) -> &Turns {
         match role {
             Role::Operator => &self.operator,
+            Role::Approver => &self.approver,
+            Role::Proposer => &self.proposer,
             // No listener has both.
             Role::Reader | Role::Relay => &self.reader,
         }

@@ -17,17 +17,18 @@ use crate::{
 };
 
 /// Asks the group to sign a text, a transaction or hashes. The request is approved here by this
-/// call, and proposed to the others.
+/// call, and proposed to the others; of a proposer it waits for a decision of this node first.
 #[utoipa::path(post, path = "/v1/groups/{name}/requests",
     params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)), request_body = Propose,
     responses((status = 200, description = "Done", body = Request)))]
 pub(super) async fn propose(
     State(service): At,
     Extension(by): Extension<Principal>,
+    Extension(role): Extension<Role>,
     Path(name): Path<String>,
     Body(what): Body<Propose>,
 ) -> Answer<Request> {
-    let proposed = service.propose(&name, draft_of(what)?, by).await;
+    let proposed = service.propose(&name, draft_of(what, role)?, by).await;
     answer_paying(&service, proposed.map(Into::into)).await
 }
 

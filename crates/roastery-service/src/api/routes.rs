@@ -72,7 +72,7 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(openapi))
 }
 
-/// The operations of the operator: those that change something, the backup, which contains the
+/// The operations of operators alone: those that change the node, the backup, which contains the
 /// node's keys, all of pairings, kits and returns, whose lines and words admit and convince, the
 /// check of the chain, which reads all that was ever recorded, the configuration, which says where
 /// secrets are, and hooks, whose errors say where they lead.
@@ -114,15 +114,7 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(recover))
         .routes(routes!(rename))
         .routes(routes!(bar))
-        .routes(routes!(proposing::examine))
-        .routes(routes!(proposing::propose))
-        .routes(routes!(approve))
-        .routes(routes!(reject))
-        .routes(routes!(signed::take_up_signatures))
-        .routes(routes!(wallet::address))
-        .routes(routes!(wallet::make))
         .routes(routes!(wallet::import_labels))
-        .routes(routes!(wallet::broadcast))
         .routes(routes!(audit::cut_log))
         .routes(routes!(audit::chain))
         .routes(routes!(configuration))
@@ -132,6 +124,29 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(hooks::test_hook))
         .routes(routes!(backup))
         .routes(routes!(stop))
+}
+
+/// Decisions about requests, and what follows once they are signed.
+pub(super) fn decisions() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::new()
+        .routes(routes!(approve))
+        .routes(routes!(reject))
+        .routes(routes!(signed::take_up_signatures))
+        .routes(routes!(wallet::broadcast))
+}
+
+/// Asking for signatures, and what it takes before.
+pub(super) fn proposals() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::new()
+        .routes(routes!(proposing::examine))
+        .routes(routes!(proposing::propose))
+        .routes(routes!(wallet::address))
+        .routes(routes!(wallet::make))
+}
+
+/// All that is not for every role.
+pub(super) fn all_acts() -> OpenApiRouter<Arc<Service>> {
+    acts().merge(decisions()).merge(proposals())
 }
 
 /// The node's status: peers, groups, sessions and key generations, and for whom each waits and

@@ -23,7 +23,7 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 
 use super::{
-    access::{Access, PeerUser},
+    access::{Access, PeerUser, Users},
     all_operations,
     bind::{Listeners, ServeError},
     client::Client,
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::view::ProblemCode;
 use crate::{
-    Service,
+    Role, Service,
     config::Config,
     files::Folder,
     limits::{Limit, Limits},
@@ -96,6 +96,7 @@ impl ApiServer {
     ) -> Result<Self, ServeError> {
         let socket = folder.resolve(&config.api.socket);
         let listeners = Listeners::bind(folder, config, &socket)?;
+        let users = Arc::new(Users::of(config));
         let address = |listener: &std::net::TcpListener| listener.local_addr().ok();
         let tcp = listeners.tcp.as_ref().and_then(|(listener, _)| address(listener));
         let observability = listeners.observability.as_ref().and_then(address);
@@ -120,6 +121,7 @@ impl ApiServer {
                     service,
                     operations: operations.handle().clone(),
                     heartbeat,
+                    users,
                 };
                 connections.spawn(of_connections.beat());
                 let ready = connections.block_on(async { server.listen(listeners, hosts) });
@@ -189,6 +191,7 @@ struct Server {
     limits: Arc<Limits>,
     operations: Handle,
     heartbeat: Arc<Heartbeat>,
+    users: Arc<Users>,
 }
 
 impl Server {
@@ -200,8 +203,10 @@ impl Server {
         let runtime = Handle::current();
 
         let unix = UnixListener::from_std(unix)?;
-        let gate = self.gate(Listener::Socket, self.router(Listener::Socket, Access::Socket));
-        supervisor.essential(&runtime, "the API's socket", gate.accept(unix));
+        let router = self.router(Listener::Socket, Access::Socket(self.users.clone()));
+        let gate = self.gate(Listener::Socket, router);
+        let local = LocalListener { listener: unix, users: self.users.clone() };
+        supervisor.essential(&runtime, "the API's socket", gate.accept(local));
         if let Some((listener, user)) = relay {
             let listener = UnixListener::from_std(listener)?;
             let router = self.router(Listener::Relay, Access::Relay(user));
@@ -259,6 +264,29 @@ impl Accept for UnixListener {
         // Without it, what the client asks for is refused.
         let user = stream.peer_cred().ok().map(|user| PeerUser(user.uid()));
         Ok((stream, Party::Socket, user))
+    }
+}
+
+/// The API's socket: a user who is no operator takes no place of one.
+struct LocalListener {
+    listener: UnixListener,
+    users: Arc<Users>,
+}
+
+impl Accept for LocalListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<(UnixStream, Party, Option<PeerUser>)> {
+        let (stream, party, user) = self.listener.next().await?;
+        let party = match user {
+            Some(PeerUser(user)) => match self.users.role(user) {
+                Some(Role::Operator) => Party::Socket,
+                Some(_) => Party::User(user),
+                None => Party::Stranger(user),
+            },
+            None => party,
+        };
+        Ok((stream, party, user))
     }
 }
 

@@ -48,7 +48,8 @@ announce = {announce}
 # "0024080112..." = ["/ip4/203.0.113.7/tcp/7400"]
 
 [api]
-# The Unix socket of the API. A user who may write to it is the operator. (ROASTERY_API_SOCKET)
+# The Unix socket of the API. A user who may write to it is the operator, unless there is a section [operators] below.
+# (ROASTERY_API_SOCKET)
 # socket = "api.sock"
 # HTTP over TCP as well, at this address. It is not encrypted: use it on this machine, or behind a proxy. (ROASTERY_API_LISTEN)
 # listen = "127.0.0.1:7401"
@@ -57,6 +58,13 @@ announce = {announce}
 # The token of those that may only look, and approve nothing; written when it is missing. (ROASTERY_API_READ_TOKEN_FILE)
 # read_token_file = "api-read-token"
 # Further ones, with a name, a role and an end, are made by roastery token add.
+
+# What users of this machine may do at the API's socket, by their names: "reader" looks, "proposer" also asks for signatures,
+# "approver" also approves and rejects, "operator" does everything. The user of this node and root always may, others nothing.
+# Without this section all who can open the socket are operators. With it api.socket is where they can reach it, for example
+# /run/roastery/api.sock (docs/operators.md).
+# [operators]
+# anna = "operator"
 
 # Decisions from elsewhere, with passkeys: off until an origin is set (docs/remote.md).
 [remote]
@@ -205,7 +213,8 @@ mod tests {
     use super::{super::*, default_file};
 
     /// These options have no default; the file shows an example.
-    const NO_DEFAULT: [&str; 18] = [
+    const NO_DEFAULT: [&str; 19] = [
+        "anna",
         "url",
         "cookie_file",
         "password_file",

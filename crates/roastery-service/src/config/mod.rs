@@ -7,6 +7,7 @@ mod error;
 mod groups;
 mod hooks;
 pub(crate) mod names;
+mod operators;
 mod policy;
 mod remote;
 mod wallet;
@@ -26,6 +27,7 @@ pub use self::{
     error::ConfigError,
     groups::GroupSettings,
     hooks::{HookConfig, HookDetail, HookEvent, HookTarget, MAX_HOOKS},
+    operators::{KnownUsers, UserRole},
     policy::{
         ApprovalMode, ChangeAcceptance, ChangeApproval, ChangeRules, PolicyConfig, ProofApproval,
         SubjectKind,
@@ -57,6 +59,12 @@ pub struct Config {
     pub transport: Transport,
     /// The listeners and tokens of the API.
     pub api: Api,
+    /// What users of this machine may do at the API's socket, by their names. `None`: all who can
+    /// open it are operators.
+    pub operators: Option<BTreeMap<String, UserRole>>,
+    /// In which line of the file each of them stands. Setting it here has no effect.
+    #[serde(skip)]
+    pub operator_lines: BTreeMap<String, usize>,
     /// Decisions from elsewhere, with passkeys.
     pub remote: Remote,
     /// Logs, health and metrics.
@@ -103,7 +111,8 @@ pub struct Transport {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
-    /// The Unix socket. A process that can write to it is the operator. Relative to the folder.
+    /// The Unix socket. Without `operators` a process that can write to it is the operator.
+    /// Relative to the folder.
     pub socket: PathBuf,
     /// The address for HTTP over TCP; `None` for no such listener.
     pub listen: Option<SocketAddr>,
@@ -182,6 +191,8 @@ impl Default for Config {
             host_key: HOST_KEY.into(),
             transport: Transport::default(),
             api: Api::default(),
+            operators: None,
+            operator_lines: BTreeMap::new(),
             remote: Remote::default(),
             observability: Observability::default(),
             store: StoreConfig::default(),
@@ -340,7 +351,7 @@ impl Config {
             ConfigError::Variable { variable: last, reason }
         })?;
         config.check()?;
-        Ok(Self { chosen, ..config })
+        Ok(Self { chosen, operator_lines: operators::lines(text), ..config })
     }
 
     /// Paths in variables are relative to the current folder, like those in arguments; paths in the

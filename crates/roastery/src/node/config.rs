@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use clap::Subcommand;
 use roastery_bitcoin::network::network_name;
 
-use roastery_service::{api::ClientError, config::Config, view::Status};
+use roastery_service::{Role, api::ClientError, config::Config, users, view::Status};
 
 use super::{At, wait_for};
 
@@ -19,6 +19,7 @@ pub(super) fn run(at: &At, command: Command) -> anyhow::Result<ExitCode> {
     let Command::Check = command;
     let (folder, config) = at.config()?;
     let network = config.network()?;
+    check_users(&config)?;
     check_groups(at, &config)?;
     say!("{}: nothing is wrong with it", folder.config().display());
     say!("Node          {}", roastery_service::text::visible(config.name.as_str()));
@@ -31,6 +32,10 @@ pub(super) fn run(at: &At, command: Command) -> anyhow::Result<ExitCode> {
     }
     config.transport.notes().iter().for_each(|note| complain!("note: {note}"));
     say!("Approval      {:?}, if a group has no policy of its own", config.policy.approval);
+    for (user, role) in config.operators.iter().flatten() {
+        let user = roastery_service::text::visible(user);
+        say!("User          {user}: {}", Role::from(*role));
+    }
     for (group, own) in &config.group {
         let group = roastery_service::text::visible(group);
         match &own.policy {
@@ -39,6 +44,16 @@ pub(super) fn run(at: &At, command: Command) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line about no user of this machine has no effect.
+fn check_users(config: &Config) -> anyhow::Result<()> {
+    // Which users the node's own process sees is known to that alone.
+    let users = config.users(users::number_of, |_| true);
+    match users.map(|users| users.problems).unwrap_or_default().as_slice() {
+        [] => Ok(()),
+        problems => Err(anyhow!("{}", problems.join("; "))),
+    }
 }
 
 /// A section for a group that does not exist has no effect. Only a running node knows which groups

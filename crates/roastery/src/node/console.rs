@@ -16,14 +16,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PORT", value_parser = |text: &str| values::number::<u16>(text, 1, 65_535))]
     port: Option<u16>,
     /// For people elsewhere, with passkeys, at the origin that the configuration names; it reads,
-    /// and hands on what they have signed
+    /// and hands on what they have signed. --socket is then the node's socket for it
     #[cfg(feature = "remote")]
     #[arg(long, requires = "port")]
     remote: bool,
-    /// With --remote: the node's socket for it [default: that of the configuration]
-    #[cfg(feature = "remote")]
-    #[arg(long, value_name = "PATH", requires = "remote")]
-    socket: Option<std::path::PathBuf>,
 }
 
 /// Why the console ends.
@@ -97,7 +93,8 @@ pub(crate) async fn serve(
 /// Serves people elsewhere until the process is ended.
 #[cfg(feature = "remote")]
 fn remote(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
-    let socket = match &options.socket {
+    // The relay has a socket of its own.
+    let socket = match &at.socket {
         Some(socket) => socket.clone(),
         None => {
             let (folder, config) = at.config()?;

@@ -252,7 +252,7 @@ fn stop(folder: &Path) -> anyhow::Result<ExitCode> {
         }
         let all = async {
             for node in &nodes {
-                ended(&client(node), &Folder::new(node)).await;
+                ended(&client(node), Some(&Folder::new(node))).await;
             }
         };
         if tokio::time::timeout(PATIENCE, all).await.is_err() {

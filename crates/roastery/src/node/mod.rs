@@ -66,6 +66,9 @@ pub(crate) struct At {
     /// roastery-local]
     #[arg(long, value_name = "FOLDER", global = true)]
     folder: Option<PathBuf>,
+    /// The socket of a node that runs, for a user who may not read its folder
+    #[arg(long, value_name = "PATH", global = true)]
+    socket: Option<PathBuf>,
 }
 
 impl At {
@@ -80,17 +83,18 @@ impl At {
             .context("the node's folder is not known: give --folder FOLDER, or set ROASTERY_FOLDER")
     }
 
-    /// Whether there is a node in the folder.
+    /// Whether there is a node in the folder, or one is named by its socket.
     pub(crate) fn has_node(&self) -> bool {
-        self.folder().is_ok_and(|folder| folder.config().exists())
+        self.socket.is_some() || self.folder().is_ok_and(|folder| folder.config().exists())
     }
 
-    /// What a further command needs to mean the same node: nothing, or the folder's option.
+    /// What a further command needs to mean the same node: nothing, or the options that name it.
     fn argument(&self) -> String {
-        let named = self.folder.as_ref();
-        let option =
-            |folder: &PathBuf| format!(" --folder {}", shell_word(&folder.to_string_lossy()));
-        named.map(option).unwrap_or_default()
+        let option = |name: &str, path: &Option<PathBuf>| {
+            let word = path.as_ref().map(|path| shell_word(&path.to_string_lossy()).to_string());
+            word.map(|word| format!(" --{name} {word}")).unwrap_or_default()
+        };
+        option("folder", &self.folder) + &option("socket", &self.socket)
     }
 
     pub(crate) fn config(&self) -> anyhow::Result<(Folder, Config)> {
@@ -107,6 +111,9 @@ impl At {
     }
 
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        if let Some(socket) = &self.socket {
+            return Ok(Client::new(socket));
+        }
         let (folder, config) = self.config()?;
         Ok(Client::new(folder.resolve(&config.api.socket)))
     }

@@ -55,11 +55,12 @@ pub(super) fn health(at: &At, options: &Health) -> anyhow::Result<ExitCode> {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) fn stop(at: &At) -> anyhow::Result<ExitCode> {
-    let (folder, _) = at.config()?;
     let client = at.client()?;
+    // Who knows its socket alone does not see whether its store is released.
+    let folder = if at.socket.is_none() { Some(at.folder()?) } else { None };
     wait_for(async {
         let _: HealthView = client.post("/v1/stop", &()).await?;
-        match tokio::time::timeout(PATIENCE, ended(&client, &folder)).await {
+        match tokio::time::timeout(PATIENCE, ended(&client, folder.as_ref())).await {
             Ok(()) => Ok(ExitCode::SUCCESS),
             Err(_) => Err(anyhow!("the node is still there")),
         }
@@ -68,10 +69,10 @@ pub(super) fn stop(at: &At) -> anyhow::Result<ExitCode> {
 
 /// Waits until a stopped node does not answer any more and has released its store, so that another
 /// process can open it.
-pub(super) async fn ended(client: &Client, folder: &Folder) {
+pub(super) async fn ended(client: &Client, folder: Option<&Folder>) {
     let in_use = || {
-        let file = std::fs::File::open(folder.store());
-        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        let file = folder.and_then(|folder| std::fs::File::open(folder.store()).ok());
+        file.is_some_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     };
     while client.bytes("/health").await.is_ok() || in_use() {
         tokio::time::sleep(Duration::from_millis(100)).await;

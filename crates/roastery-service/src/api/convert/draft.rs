@@ -1,10 +1,10 @@
 use bitcoin::hex::FromHex as _;
 use roastery_protocol::request::{Derivation, Taproot};
 
-use crate::{DraftSubject, NotSeen, RequestDraft, api::error::ApiError, view::Propose};
+use crate::{DraftSubject, NotSeen, RequestDraft, Role, api::error::ApiError, view::Propose};
 
-/// Reads what a client asks the group to sign.
-pub(in crate::api) fn draft_of(what: Propose) -> Result<RequestDraft, ApiError> {
+/// Reads what a client of this role asks the group to sign.
+pub(in crate::api) fn draft_of(what: Propose, role: Role) -> Result<RequestDraft, ApiError> {
     let Propose { text, psbt, hashes, path, untweaked, expires_in, once, seen, send } = what;
     let seen = seen.map(|seen| seen.parse().map_err(|error: NotSeen| error.to_string()));
     let seen = seen.transpose().map_err(ApiError::invalid)?;
@@ -36,7 +36,8 @@ pub(in crate::api) fn draft_of(what: Propose) -> Result<RequestDraft, ApiError> 
             return Err(ApiError::invalid(reason));
         }
     };
-    Ok(RequestDraft { subject, life: expires_in, once, seen, send })
+    let waits = !role.may(Role::Approver);
+    Ok(RequestDraft { subject, life: expires_in, once, seen, send, waits })
 }
 
 /// Reads "m/0/7", "0/7" or nothing.

@@ -92,8 +92,8 @@ impl Lane {
     /// The lane of examinations for a client with this role.
     fn of(role: Role) -> Self {
         match role {
-            Role::Operator => Self::Operator,
-            Role::Reader | Role::Relay => Self::Reader,
+            Role::Operator | Role::Approver => Self::Operator,
+            Role::Proposer | Role::Reader | Role::Relay => Self::Reader,
         }
     }
 }

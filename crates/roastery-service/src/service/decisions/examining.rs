@@ -161,7 +161,14 @@ mod tests {
         for approval in [ApprovalMode::Manual, ApprovalMode::Automatic] {
             let node = node(approval).await;
             let subject = DraftSubject::Transaction(spend(&node).document().bytes().to_vec());
-            let what = RequestDraft { subject, life: None, once: false, seen: None, send: false };
+            let what = RequestDraft {
+                subject,
+                life: None,
+                once: false,
+                seen: None,
+                send: false,
+                waits: false,
+            };
             let answer = node.group.propose(what, asking(0)).await.unwrap();
             assert_eq!(answer.current.state, State::Approved);
             assert!(answer.details.unwrap().report.unwrap().contains("Leaves"));

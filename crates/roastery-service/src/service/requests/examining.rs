@@ -50,7 +50,14 @@ impl Service {
     ) -> Result<ExaminedTransaction, ServiceError> {
         let group = self.find_group(group)?;
         let subject = DraftSubject::Transaction(psbt);
-        let what = RequestDraft { subject, life: None, once: false, seen: None, send: false };
+        let what = RequestDraft {
+            subject,
+            life: None,
+            once: false,
+            seen: None,
+            send: false,
+            waits: false,
+        };
         let new = group.read_proposal(what).await?;
         let missing = || ServiceError::Internal("a transaction that was not read".into());
         let spend = new.spend.clone().ok_or_else(missing)?;
@@ -170,7 +177,7 @@ mod tests {
 
     fn draft(spend: &Spend, seen: Option<Seen>) -> RequestDraft {
         let subject = DraftSubject::Transaction(spend.document().bytes().to_vec());
-        RequestDraft { subject, life: None, once: false, seen, send: false }
+        RequestDraft { subject, life: None, once: false, seen, send: false, waits: false }
     }
 
     async fn looked(node: &TestNode, spend: &Spend) -> Shown {

@@ -9,7 +9,7 @@ use roastery_bitcoin::{
 use roastery_protocol::request::{
     Derivation, MAX_LIFETIME_SECONDS, MessageToSign, SigningRequest, Subject,
 };
-use roastery_store::{Deed, Durability, KeptRequest, Principal, RequestState};
+use roastery_store::{Deed, Durability, KeptRequest, Listing, Principal, RequestState, StateKind};
 
 use crate::{
     config::ApprovalMode,
@@ -26,6 +26,11 @@ use crate::{
 /// The life of a request, in seconds, if none is given.
 const USUAL_LIFE: u64 = 3600;
 
+/// The most requests that wait for a decision here and were asked for by who may not approve, and
+/// how many of those that wait are looked at for it.
+const MOST_WAITING: usize = 64;
+const MOST_LOOKED_AT: usize = 256;
+
 /// What a client asks the group to sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestDraft {
@@ -41,6 +46,9 @@ pub struct RequestDraft {
     pub seen: Option<Seen>,
     /// Whether this node sends the transaction as soon as it is signed. It takes a chain source.
     pub send: bool,
+    /// Whether it waits for a decision of this node, as what other members propose does: who asks
+    /// may not approve.
+    pub waits: bool,
 }
 
 /// What a client asks the group to sign.
@@ -116,13 +124,14 @@ impl Service {
 }
 
 impl GroupService {
-    /// Makes a request, approves it and proposes it. A rejection after it was asked for stays.
+    /// Makes a request, approves it and proposes it, or leaves it to whom this node's policy names.
+    /// A rejection after it was asked for stays.
     pub(in crate::service) async fn propose(
         self: &Arc<Self>,
         what: RequestDraft,
         asking: Asking,
     ) -> Result<KnownRequest, ServiceError> {
-        let draft = what.seen;
+        let (draft, waits) = (what.seen, what.waits);
         let new = self.read_proposal(what).await?;
         let seen = match draft {
             None => None,
@@ -139,7 +148,8 @@ impl GroupService {
         {
             // This approves the request that another member has proposed.
             let waiting = parts.iter().find(|part| part.state == RequestState::Proposed);
-            let waiting = waiting.filter(|_| self.approval_mode() != ApprovalMode::Command);
+            let approves = !waits && self.approval_mode() != ApprovalMode::Command;
+            let waiting = waiting.filter(|_| approves);
             let Some(waiting) = waiting else { return self.acknowledge(first, None).await };
             let spend = Some(spend.clone()).filter(|_| waiting.subject == kept.subject);
             let examined = self.examine_for(Lane::Operator, waiting, spend).await;
@@ -158,6 +168,9 @@ impl GroupService {
         self.check(&examined).map_err(refused)?;
         let conflicts = self.conflicts_now(kept, spend.as_ref()).await;
         self.check_paid_once(&conflicts).map_err(refused)?;
+        if waits {
+            self.check_waiting().await?;
+        }
         self.note_examined(&kept.request, &examined);
         let (request, subject, since) = (kept.request.clone(), kept.subject.clone(), kept.since);
         let (group, session) = (request.group(), request.session_id());
@@ -169,6 +182,7 @@ impl GroupService {
             })
             .await?;
         let begun = match self.approval_mode() {
+            _ if waits => self.evaluate_parts(kept, &examined).await,
             ApprovalMode::Command => self.evaluate_parts(kept, &examined).await,
             _ => self.approve_parts(kept, &examined, asking, seen).await,
         };
@@ -177,6 +191,22 @@ impl GroupService {
             return Err(error);
         }
         self.acknowledge(kept, Some(&examined)).await
+    }
+
+    /// Who may not approve has a limited number of requests wait here.
+    async fn check_waiting(&self) -> Result<(), ServiceError> {
+        let (groups, states) = (vec![self.group.id()], vec![StateKind::Proposed]);
+        let which = Listing { groups, states, before: u64::MAX, limit: MOST_LOOKED_AT };
+        let waiting = self.shared.store(move |store| store.list(&which)).await?;
+        let own = waiting.iter().filter(|kept| kept.proposer.is_none()).count();
+        if own < MOST_WAITING {
+            return Ok(());
+        }
+        let reason = format!(
+            "{MOST_WAITING} requests that were asked for here wait for a decision of this node, \
+             which is the most: have some approved or rejected first"
+        );
+        Err(ServiceError::TooMany(reason.into()))
     }
 
     /// Reads the input: its subject, its messages, and what is found in it. A transaction is parsed
@@ -242,7 +272,7 @@ impl GroupService {
 mod tests {
     use roastery_bitcoin::wallet::Wallet;
     use roastery_protocol::request::{Policy as _, RefusalReason, Step};
-    use roastery_store::{Decider, Listing, StateKind};
+    use roastery_store::Decider;
     use roastery_testkit::payments::spend_of;
 
     use super::*;
@@ -328,6 +358,45 @@ mod tests {
         let groups = vec![node.members().id()];
         let which = Listing { groups, states: vec![state], before: u64::MAX, limit: 64 };
         node.shared.store(move |store| store.list(&which)).await.unwrap().len()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_asked_for_by_who_may_not_approve_waits_with_all_its_parts_for_an_approval() {
+        let node = node().await;
+        let spend = spend(&node);
+        let waits = RequestDraft { waits: true, ..draft(&spend) };
+        let made = node.group.propose(waits.clone(), asking(0)).await.unwrap().kept;
+        let known = parts(&node, &made).await;
+        assert!(known.len() > 1);
+        assert!(known.iter().all(|part| part.state == RequestState::Proposed), "{known:?}");
+        assert!(!known.iter().any(|part| node.group.is_running(part.request.session_id())));
+        // Neither does it approve what waits already.
+        let again = node.group.propose(waits, asking(0)).await.unwrap().kept;
+        assert_eq!((again.request, again.state), (made.request.clone(), RequestState::Proposed));
+        // Who may approve does so.
+        let again = node.group.propose(draft(&spend), asking(0)).await.unwrap().kept;
+        assert_eq!(again.request, made.request);
+        assert!(are_running(&node, &parts(&node, &made).await).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_may_not_approve_has_a_limited_number_of_requests_wait() {
+        let node = TestNode::start(0).await;
+        let hash = |number: usize| RequestDraft {
+            subject: DraftSubject::Hashes(vec![[number as u8; 32]], Derivation::key_path_only()),
+            life: None,
+            once: false,
+            seen: None,
+            send: false,
+            waits: true,
+        };
+        for number in 0..MOST_WAITING {
+            node.group.propose(hash(number), asking(0)).await.unwrap();
+        }
+        let more = node.group.propose(hash(MOST_WAITING), asking(0)).await;
+        assert!(matches!(more, Err(ServiceError::TooMany(_))), "{more:?}");
+        let approved = RequestDraft { waits: false, ..hash(MOST_WAITING) };
+        node.group.propose(approved, asking(0)).await.unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -88,6 +88,15 @@ fn name(kind: &Kind) -> &str {
     }
 }
 
+/// The highest folder above a path that other users may not enter.
+pub(super) fn closed_to_others(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let mut above: Vec<&Path> = path.ancestors().skip(1).collect();
+    above.reverse();
+    let is_closed = |folder: &&Path| folder.metadata().is_ok_and(|found| found.mode() & 0o001 == 0);
+    Some(above.into_iter().find(is_closed)?.to_owned())
+}
+
 /// Judges the folder. `above` is the closest folder above it that is there, and whether this user
 /// may write into it.
 pub(super) fn folder(entry: &Entry, user: u32, above: Option<(&Path, bool)>) -> Finding {

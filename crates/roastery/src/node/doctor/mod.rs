@@ -24,6 +24,7 @@ use roastery_service::{
     config::Config,
     files::{Folder, MAX_CARD, NodeCard},
     text::io_reason,
+    users,
 };
 use rustix::{fs::Access, process::geteuid};
 use serde::Serialize;
@@ -99,6 +100,7 @@ fn examine(folder: &Folder) -> anyhow::Result<Vec<Finding>> {
     {
         findings.extend(secrets(folder, config));
         findings.push(hooks(folder, config));
+        findings.extend(operators(folder, config));
     }
     // The disk is that of the folder to be.
     let disk = if is_there { Some(folder.path()) } else { above.map(|(path, _)| path) };
@@ -217,6 +219,10 @@ fn secrets(folder: &Folder, config: &Config) -> Vec<Finding> {
         folder.resolve(&config.api.read_token_file),
     ];
     paths.extend(config.passphrase_file.as_ref().map(|file| folder.resolve(file)));
+    // Where other users have roles they open the socket.
+    if config.operators.is_some() {
+        paths.retain(|path| *path != folder.resolve(&config.api.socket));
+    }
     // What is elsewhere may be another user's on purpose, as a credential of systemd is.
     paths.retain(|path| path.starts_with(folder.path()));
     let (path, config) = (folder.path().to_owned(), folder.config());
@@ -242,6 +248,40 @@ fn hooks(folder: &Folder, config: &Config) -> Finding {
         Some(Err(error)) => Finding::wrong(CHECK, format!("{error}. The node does not start so")),
         None => Finding::wrong(CHECK, "the disk of a secret does not answer"),
     }
+}
+
+/// The users of the configuration, and whether they reach the socket.
+fn operators(folder: &Folder, config: &Config) -> Vec<Finding> {
+    const CHECK: &str = "operators";
+    let (checked, socket) = (config.clone(), folder.resolve(&config.api.socket));
+    // Which users the node's own process sees is known to that alone.
+    let looked = within(DISK_TIME, move || {
+        let users = checked.users(users::number_of, |_| true)?;
+        let closed = files::closed_to_others(&socket);
+        Some((users, socket, closed))
+    });
+    let Some(looked) = looked else {
+        return vec![Finding::wrong(CHECK, "the system does not say which users there are")];
+    };
+    let Some((users, socket, closed)) = looked else { return Vec::new() };
+    let mut findings: Vec<Finding> =
+        users.problems.into_iter().map(|problem| Finding::wrong(CHECK, problem)).collect();
+    if let Some(closed) = closed.filter(|_| !users.known.is_empty()) {
+        findings.push(Finding::wrong(
+            CHECK,
+            format!(
+                "the users of [operators] do not reach {}, for {} is closed to others: set \
+                 api.socket to a path in a folder that they may enter, for example \
+                 /run/roastery/api.sock, and start the node anew",
+                socket.display(),
+                closed.display()
+            ),
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(CHECK, format!("{} users have a role", users.known.len())));
+    }
+    findings
 }
 
 fn room(path: &Path) -> Result<Room, String> {

@@ -3,6 +3,7 @@
 mod bounds;
 mod listening;
 mod roles;
+mod users;
 
 use std::{
     collections::BTreeMap,

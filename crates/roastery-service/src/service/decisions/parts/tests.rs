@@ -38,7 +38,7 @@ pub(in crate::service) fn spend(node: &TestNode) -> Spend {
 /// A client of this node asks for these signatures.
 pub(in crate::service) fn draft(spend: &Spend) -> RequestDraft {
     let subject = DraftSubject::Transaction(spend.document().bytes().to_vec());
-    RequestDraft { subject, life: None, once: false, seen: None, send: false }
+    RequestDraft { subject, life: None, once: false, seen: None, send: false, waits: false }
 }
 
 /// All parts of a transaction of which one is stored.

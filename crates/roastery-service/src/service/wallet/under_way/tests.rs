@@ -67,7 +67,8 @@ async fn asked(node: &TestNode) -> (SigningRequest, Transaction) {
     let wallet = Wallet::new(node.members().clone()).unwrap();
     let spend = spend_of(ordinary(&wallet), &wallet);
     let subject = DraftSubject::Transaction(spend.document().bytes().to_vec());
-    let draft = RequestDraft { subject, life: None, once: false, seen: None, send: false };
+    let draft =
+        RequestDraft { subject, life: None, once: false, seen: None, send: false, waits: false };
     let request = node.group.propose(draft, asking(0)).await.unwrap().kept.request;
     (request, spend.transaction().clone())
 }

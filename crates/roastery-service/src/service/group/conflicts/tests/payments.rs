@@ -104,7 +104,8 @@ async fn a_node_that_pays_once_refuses_what_is_paid_already_whoever_asks_for_it(
     assert!(said.starts_with("rejected"), "{said}");
     assert!(matches!(third.state, RequestState::Refused(_)), "{third:?}");
     let subject = DraftSubject::Transaction(node.payment_from(4).document().bytes().to_vec());
-    let what = RequestDraft { subject, life: None, once: false, seen: None, send: false };
+    let what =
+        RequestDraft { subject, life: None, once: false, seen: None, send: false, waits: false };
     refused(node.group.propose(what, asking(0)).await.map(drop));
     // The same coins: a replacement is no further payment.
     let (bump, _) = node.asked(&node.replacing(&node.payment_from(1), 1), 5).await;

@@ -17,6 +17,7 @@ mod connections;
 mod console;
 mod door;
 mod drafts;
+mod found;
 mod guard;
 mod pages;
 mod place;

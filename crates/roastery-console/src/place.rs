@@ -21,6 +21,10 @@ pub(crate) enum Place {
     Draft(String),
     /// The audit log before these entries, or its end.
     Log(Option<Before>),
+    /// The form of a new group, and the pairings of the node.
+    Founding,
+    /// A pairing, by the node's id of it.
+    Pairing(String),
     /// The proofs.
     Evidence,
     /// The health of the node, and the configuration in force.
@@ -95,6 +99,8 @@ impl Place {
             ("groups", Some(group), None) => Self::Group(id(group)?),
             ("wallets", Some(group), None) => Self::Wallet(id(group)?),
             ("drafts", Some(draft), None) => Self::Draft(id(draft)?),
+            ("new", None, None) => Self::Founding,
+            ("pairings", Some(pairing), None) => Self::Pairing(digits(pairing, 16)?),
             ("evidence", None, None) => Self::Evidence,
             ("settings", None, None) => Self::Settings,
             _ => return None,
@@ -106,7 +112,12 @@ impl Place {
 
 /// An id: 64 hexadecimal digits.
 pub(crate) fn id(text: &str) -> Option<String> {
-    let digits = text.len() == 64
+    digits(text, 64)
+}
+
+/// So many hexadecimal digits.
+pub(crate) fn digits(text: &str, count: usize) -> Option<String> {
+    let digits = text.len() == count
         && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
     digits.then(|| text.to_owned())
 }
@@ -131,6 +142,9 @@ mod tests {
             assert_eq!(at(&format!("/{}/{hex}", of.word())), Some(codes));
             assert_ne!(of.word(), of.other().word());
         }
+        assert_eq!(at("/new"), Some(Place::Founding));
+        let pairing = "0123456789abcdef";
+        assert_eq!(at(&format!("/pairings/{pairing}")), Some(Place::Pairing(pairing.to_owned())));
         let older = Place::at("/log", "acts=5&shares=7");
         assert_eq!(older, Some(Place::Log(Some(Before { acts: 5, shares: 7 }))));
         let upper = hex.to_uppercase();
@@ -145,6 +159,10 @@ mod tests {
             &format!("/psbt-codes/{hex}/1"),
             &format!("/groups/{}%2f", &hex[..61]),
             "/nothing",
+            "/pairings",
+            &format!("/pairings/{hex}"),
+            "/pairings/0123456789abcdeg",
+            "/new/group",
         ] {
             assert_eq!(at(none), None, "{none}");
         }

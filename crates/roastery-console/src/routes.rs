@@ -24,9 +24,10 @@ use crate::{
     connections::Connection,
     console::{Console, Shared, StreamPlace},
     door::Entered,
-    guard::{guard, one},
+    found::{self, Step},
+    guard::{Hosts, guard, one},
     pages,
-    place::{Place, id},
+    place::{Place, digits, id},
     propose::{self, Answered, MOST_OF_PSBT},
     watch::Change,
 };
@@ -72,6 +73,9 @@ pub(crate) fn router(console: Console) -> Router {
         .route("/wallets/{group}/bump", post(bump))
         .route("/groups/{group}/text", post(write_text))
         .route("/drafts/{id}/propose", post(propose_draft))
+        .route("/pairings", post(invite))
+        .route("/pairings/join", post(join))
+        .route("/pairings/{id}/{step}", post(pair))
         .route("/log/check", post(check_log))
         .route_layer(middleware::from_fn_with_state(shared.clone(), authorise));
     let outside = Router::new()
@@ -90,7 +94,12 @@ pub(crate) fn router(console: Console) -> Router {
 
 /// Refuses what comes from elsewhere, and guards every answer.
 async fn from_here(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let mut answer = match shared.hosts.check(request.headers()) {
+    only_from(&shared.hosts, request, next).await
+}
+
+/// Answers what comes from these pages, and guards the answer.
+pub(crate) async fn only_from(hosts: &Hosts, request: Request, next: Next) -> Response {
+    let mut answer = match hosts.check(request.headers()) {
         Ok(()) => next.run(request).await,
         // What calls it by another name is not told what it has found.
         Err(status @ StatusCode::MISDIRECTED_REQUEST) => return status.into_response(),
@@ -269,6 +278,35 @@ async fn propose_draft(
     (place.map(|place| [(PLACE, place)]), page((status, markup))).into_response()
 }
 
+async fn invite(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
+    match read(&headers, body, MOST_OF_BODY).await {
+        Ok(new) => answered(found::invite(&shared, new).await),
+        Err(refused) => refused,
+    }
+}
+
+async fn join(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
+    match read(&headers, body, MOST_OF_BODY).await {
+        Ok(line) => answered(found::join(&shared, line).await),
+        Err(refused) => refused,
+    }
+}
+
+async fn pair(
+    State(shared): State<Arc<Shared>>,
+    axum::extract::Path((pairing, step)): axum::extract::Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let (Some(pairing), Some(step)) = (digits(&pairing, 16), Step::of(&step)) else {
+        return nowhere();
+    };
+    match read(&headers, body, MOST_OF_BODY).await {
+        Ok(stepped) => answered(found::step(&shared, &pairing, step, stepped).await),
+        Err(refused) => refused,
+    }
+}
+
 fn answered(answered: Answered) -> Response {
     match answered {
         Answered::Place(place) => ([(PLACE, place)], said(StatusCode::OK, "")).into_response(),
@@ -299,7 +337,7 @@ async fn signed(
 /// A form without fields.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(crate) struct Nothing {}
 
 async fn check_log(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
     match read(&headers, body, MOST_OF_BODY).await {

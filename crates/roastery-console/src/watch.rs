@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use roastery_service::{
     api::{Client, ClientError, Heard},
-    view::Status,
+    view::{KeygenState, KeygenStatus, Pairing, ProblemCode, Status},
 };
 use tokio::{
     sync::broadcast,
@@ -60,7 +60,7 @@ impl Watch {
 
     async fn follow_once(&self, client: &Client) -> Result<std::convert::Infallible, ClientError> {
         let mut events = client.events().await?;
-        let mut seen = Links::of(&client.get("/v1/status").await?);
+        let mut seen = Looked::at(client).await?;
         self.tell(Change::Live);
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -70,7 +70,7 @@ impl Watch {
                     Heard::Event(_) | Heard::Missed => self.tell(Change::Something),
                 },
                 _ = looks.tick() => {
-                    let now = Links::of(&client.get("/v1/status").await?);
+                    let now = Looked::at(client).await?;
                     if now != seen {
                         seen = now;
                         self.tell(Change::Something);
@@ -78,6 +78,38 @@ impl Watch {
                 }
             }
         }
+    }
+}
+
+/// The pairings of a node; none where the client may not see them.
+pub(crate) async fn pairings(client: &Client) -> Result<Vec<Pairing>, ClientError> {
+    match client.get("/v1/pairings").await {
+        Err(ClientError::Problem(problem)) if problem.code == ProblemCode::Forbidden => {
+            Ok(Vec::new())
+        }
+        other => other,
+    }
+}
+
+/// What is looked at.
+#[derive(PartialEq)]
+struct Looked {
+    links: Links,
+    /// None where the client may not see them. They have lines and words, and are not shown.
+    pairings: Vec<Pairing>,
+    keygens: Vec<(String, KeygenState)>,
+}
+
+impl Looked {
+    async fn at(client: &Client) -> Result<Self, ClientError> {
+        let links = Links::of(&client.get("/v1/status").await?);
+        let pairings = pairings(client).await?;
+        let keygens: Vec<KeygenStatus> = match pairings.is_empty() {
+            true => Vec::new(),
+            false => client.get("/v1/ceremonies").await?,
+        };
+        let keygens = keygens.into_iter().map(|one| (one.keygen, one.state)).collect();
+        Ok(Self { links, pairings, keygens })
     }
 }
 

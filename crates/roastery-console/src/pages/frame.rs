@@ -100,22 +100,27 @@ pub(super) fn without_node(error: &ClientError, told: Option<&Told>) -> Markup {
     }
 }
 
+/// The head of a document with these scripts.
+pub(super) fn head(scripts: &[&str]) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { "Roastery" }
+            link rel="icon" href="/icon.svg" type="image/svg+xml";
+            link rel="stylesheet" href="/app.css";
+            @for script in scripts { script src=(script) defer {} }
+        }
+    }
+}
+
 /// The document in which all pages are shown. Its script fetches them.
 pub(crate) fn shell() -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Roastery" }
-                link rel="icon" href="/icon.svg" type="image/svg+xml";
-                link rel="stylesheet" href="/app.css";
-                script src="/app.js" defer {}
-                script src="/files.js" defer {}
-                script src="/frames.js" defer {}
-            }
+            (head(&["/app.js", "/files.js", "/frames.js"]))
             body {
                 a.skip href="#main" data-skip { "Skip to the content" }
                 p #state role="status" hidden { "" }

@@ -8,6 +8,7 @@ mod draft;
 mod entry;
 mod evidence;
 mod flow;
+mod founding;
 mod frame;
 mod group;
 mod lanes;
@@ -178,6 +179,8 @@ async fn content(
             draft.map_or_else(draft::gone, |draft| draft.page())
         }
         Place::Log(before) => log::load(client, *before).await?.page(clock),
+        Place::Founding => founding::new(&client.get::<Vec<_>>("/v1/pairings").await?),
+        Place::Pairing(id) => founding::load(client, id, &frame.status).await?.page(clock),
         Place::Settings => settings::load(client).await?.page(frame, clock),
         Place::Evidence => evidence::page(&client.get::<Vec<_>>("/v1/evidence").await?),
     })

@@ -4,11 +4,13 @@ use maud::{Markup, html};
 use roastery_service::{
     api::{Client, ClientError},
     text::visible,
-    view::{GroupStatus, MemberStatus, PeerStatus, Request, State, Status},
+    view::{GroupStatus, MemberStatus, Pairing, PeerStatus, Request, State, Status},
     words::{Clock, Turns, cut, member, short_id, span},
 };
 
-use super::{count, empty, foreign, frame::Frame, pill, requests, time};
+use crate::watch::pairings;
+
+use super::{count, empty, foreign, founding, frame::Frame, pill, requests, time};
 
 /// The most requests of a kind that are shown here.
 const MOST: usize = 5;
@@ -31,6 +33,7 @@ pub(super) struct Overview {
     pub(super) waiting: Vec<Request>,
     pub(super) signing: Vec<Request>,
     pub(super) signed: Option<Request>,
+    pub(super) pairings: Vec<Pairing>,
 }
 
 pub(super) async fn load(client: &Client) -> Result<Overview, ClientError> {
@@ -41,6 +44,7 @@ pub(super) async fn load(client: &Client) -> Result<Overview, ClientError> {
         waiting: waiting(client).await?,
         signing: list(State::Approved, MOST).await?,
         signed: list(State::Signed, 1).await?.into_iter().next(),
+        pairings: pairings(client).await?,
     })
 }
 
@@ -69,10 +73,12 @@ impl Overview {
                     (self.in_turn(frame, clock))
                 }
             }
+            @if !frame.is_remote { (founding::under_way(&self.pairings)) }
             @if frame.status.groups.is_empty() {
                 section.card {
                     h2 { "No group yet" }
-                    (empty("A group is founded in a terminal:", Some("roastery invite")))
+                    @if frame.is_remote { (empty("A group is founded at the node:", Some("roastery invite"))) }
+                    @else { p { a href="/new" { "Found a group, or take a line" } } }
                 }
             }
             @for group in &frame.status.groups { (of_group(group, &frame.status)) }
@@ -86,6 +92,9 @@ impl Overview {
                         a href={ "/requests/" (last.session) } { (requests::about(last)) } ", " (time(last.changed, clock))
                     }
                 }
+            }
+            @if !frame.is_remote && !frame.status.groups.is_empty() {
+                p.quiet { a href="/new" { "Found another group, or take a line" } }
             }
             p.quiet {
                 "This node is " (foreign(&frame.status.name)) ", up for "

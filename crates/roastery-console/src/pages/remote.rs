@@ -8,6 +8,8 @@ use roastery_service::{
     words::{Clock, btc, hides, short_id, typed},
 };
 
+#[cfg(feature = "remote")]
+use super::frame::head;
 use super::warnings;
 
 /// The document in which the pages for people elsewhere are shown.
@@ -16,15 +18,7 @@ pub(crate) fn shell() -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Roastery" }
-                link rel="icon" href="/icon.svg" type="image/svg+xml";
-                link rel="stylesheet" href="/app.css";
-                script src="/remote.js" defer {}
-            }
+            (head(&["/remote.js"]))
             body {
                 div #frame hidden {}
                 main #outside {

@@ -64,7 +64,12 @@ pub(super) fn frame(status: Value) -> frame::Frame {
 }
 
 fn overview(status: Value) -> String {
-    let page = overview::Overview { waiting: Vec::new(), signing: Vec::new(), signed: None };
+    let page = overview::Overview {
+        waiting: Vec::new(),
+        signing: Vec::new(),
+        signed: None,
+        pairings: Vec::new(),
+    };
     page.page(&frame(status), &friday()).into_string()
 }
 

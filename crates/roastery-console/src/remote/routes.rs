@@ -25,12 +25,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::Remote;
 use crate::{
     act::{self, Act},
-    guard::{guard, one},
+    guard::one,
     pages,
     place::{Place, id},
     routes::{
-        ICON, ICON_KIND, MOST_OF_BODY, REFRESH, SCRIPT_KIND, SESSION, STYLE, STYLE_KIND, file,
-        html, note_token, page, read, said,
+        ICON, ICON_KIND, MOST_OF_BODY, Nothing, REFRESH, SCRIPT_KIND, SESSION, STYLE, STYLE_KIND,
+        file, html, note_token, only_from, page, read, said,
     },
 };
 
@@ -68,13 +68,8 @@ pub(super) fn router(remote: Arc<Remote>) -> Router {
 
 /// Refuses what comes from elsewhere than the pages of the origin, and guards every answer.
 async fn from_here(State(remote): State<Arc<Remote>>, request: Request, next: Next) -> Response {
-    let mut answer = match remote.shared.hosts.check(request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(status @ StatusCode::MISDIRECTED_REQUEST) => return status.into_response(),
-        Err(status) => said(status, "this is not an address of the console"),
-    };
-    guard(answer.headers_mut());
-    if remote.origin.starts_with("https:") {
+    let mut answer = only_from(&remote.shared.hosts, request, next).await;
+    if answer.status() != StatusCode::MISDIRECTED_REQUEST && remote.origin.starts_with("https:") {
         answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, A_YEAR);
     }
     answer
@@ -124,10 +119,6 @@ fn is_read_elsewhere(place: &Place) -> bool {
         Place::Overview | Place::Requests(..) | Place::Request(_) | Place::Evidence | Place::Log(_)
     )
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

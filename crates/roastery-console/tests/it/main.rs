@@ -5,6 +5,7 @@ mod decisions;
 mod door;
 #[cfg(feature = "remote")]
 mod elsewhere;
+mod founding;
 mod http;
 mod live;
 mod log;

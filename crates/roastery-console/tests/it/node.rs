@@ -108,6 +108,11 @@ fn routes(played: Arc<Played>) -> Router {
         .route("/v1/groups/{group}", get(group))
         .route("/v1/groups/{group}/examine", post(examine))
         .route("/v1/groups/{group}/requests", post(propose))
+        .route("/v1/pairings", get(async || Json(json!([]))).post(pair))
+        .route("/v1/pairings/join", post(pair))
+        .route("/v1/pairings/{id}", get(async || Json(pairing("comparing"))))
+        .route("/v1/pairings/{id}/{act}", post(pair))
+        .route("/v1/ceremonies", get(async || Json(json!([]))))
         .route("/v1/events", get(events))
         .route("/v1/remote", get(remote))
         .route("/v1/remote/{what}", post(relayed))
@@ -244,6 +249,49 @@ async fn propose(State(played): State<Arc<Played>>, Json(body): Json<Value>) -> 
         return (StatusCode::CONFLICT, Json(problem)).into_response();
     }
     played.asked("propose", body).unwrap_or_else(|| Json(request).into_response())
+}
+
+/// A pairing in this state, of anna and bert, at anna's node.
+fn pairing(state: &str) -> Value {
+    let member = |name: &str, own: bool| {
+        json!({
+            "name": name, "own": own, "line": null, "used": null, "from": null, "entered": true,
+            "declined": false, "reached": true, "revealed": true, "right": false, "compared": [],
+        })
+    };
+    json!({
+        "id": PAIRING, "invites": true, "state": state, "group": "treasury", "threshold": 2,
+        "attempt": 1, "own": "anna", "members": [member("anna", true), member("bert", false)],
+        "words": ["canyon", "orbit"], "ceremony": null, "ended": null, "note": "",
+        "deadline": 1_777_730_000,
+    })
+}
+
+/// The pairing that the node knows.
+pub(crate) const PAIRING: &str = "0123456789abcdef";
+
+/// What is done with a pairing. Of the words one is right, one is none, and all others are wrong.
+async fn pair(
+    State(played): State<Arc<Played>>,
+    uri: axum::http::Uri,
+    Json(body): Json<Value>,
+) -> Response {
+    let word = body["word"].as_str().map(str::to_owned);
+    let problem = played.asked(uri.path(), body);
+    let answer = match word.as_deref() {
+        None => pairing("waiting"),
+        Some(word) => {
+            let (result, left, near) = match word {
+                "drift" => ("right", 0, json!([])),
+                "dirft" => ("not-in-list", 0, json!(["draft", "drift"])),
+                "zoo" => ("wrong", 0, json!([])),
+                _ => ("wrong", 2, json!([])),
+            };
+            let pairing = pairing("comparing");
+            json!({ "result": result, "left": left, "near": near, "pairing": pairing })
+        }
+    };
+    problem.unwrap_or_else(|| Json(answer).into_response())
 }
 
 fn cuts() -> Value {

@@ -113,7 +113,8 @@ fn the_overview_has_a_request_of_each_member_in_turn_and_says_how_many_more_ther
     let mut around = frame(status());
     around.counts.waiting = 48;
     let waiting = waiting(&[(1, 44), (2, 3), (0, 1)]);
-    let page = overview::Overview { waiting, signing: Vec::new(), signed: None };
+    let page =
+        overview::Overview { waiting, signing: Vec::new(), signed: None, pairings: Vec::new() };
     let html = page.page(&around, &friday()).into_string();
     let ids: Vec<&str> = html
         .split("<span class=\"id\">")

@@ -32,7 +32,12 @@ fn names_and_problems_in_alerts_are_isolated() {
     all["warnings"] = json!([TURNED]);
     let mut around = frame(all);
     around.health.problems = vec![TURNED.to_owned()];
-    let page = overview::Overview { waiting: Vec::new(), signing: Vec::new(), signed: None };
+    let page = overview::Overview {
+        waiting: Vec::new(),
+        signing: Vec::new(),
+        signed: None,
+        pairings: Vec::new(),
+    };
     let html = page.page(&around, &friday()).into_string();
     for text in [
         "</bdi> cannot sign: 1 too few are here",
@@ -67,6 +72,7 @@ fn the_subject_of_a_request_is_isolated_from_the_words_around_it() {
             waiting: Vec::new(),
             signing: Vec::new(),
             signed: Some((*one).clone()),
+            pairings: Vec::new(),
         };
         is_isolated(&page.page(&frame(status()), &friday()).into_string());
     }

@@ -80,7 +80,7 @@ pub(super) fn seen_of(request: &Request) -> anyhow::Result<&str> {
 /// the amount that leaves.
 fn approves(request: &Request) -> anyhow::Result<bool> {
     let Some(typed) = screen::typed(request) else { return asked("Approve it? [y/N] ") };
-    for (paint, line) in screen::stop_lines(request) {
+    for (paint, line) in screen::stop_lines(&request.warnings) {
         say(paint, &line);
     }
     say!("What is marked with ! can take the money elsewhere. To approve all the same, type");

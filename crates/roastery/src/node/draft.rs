@@ -72,6 +72,8 @@ fn agrees(made: &ExaminedTransaction) -> anyhow::Result<bool> {
         let said = match &typed {
             None => ask("Approve it here, and propose it to the others? d shows all [y/N]: ")?,
             Some(typed) => {
+                // They may have left the screen above all that it pays.
+                screen::stop_lines(&made.warnings).iter().for_each(|(_, line)| remark(line));
                 remark(
                     "What is marked with ! can take the money elsewhere; d shows all. To approve and\n\
                      propose it all the same, type what leaves:",

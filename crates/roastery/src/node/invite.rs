@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use roastery_service::{
     Time,
@@ -13,7 +13,7 @@ use super::{
     At, codes,
     pairing::{Unasked, act, follow, path_of, under_way},
     post,
-    question::{ask, check_terminal, is_asked},
+    question::{check_terminal, is_asked, needed},
     returning,
     screen::{WIDTH, wrapped},
 };
@@ -47,7 +47,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["group", "others"])]
     again: Option<String>,
     /// Begin anew without this member, who is not invited any more: the others get new lines
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["group", "others", "again", "threshold"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["group", "others", "again"])]
     without: Option<String>,
     /// Begin a further attempt, of five, with the members as they are
     #[arg(long, conflicts_with_all = ["group", "others", "again", "without"])]
@@ -77,6 +77,9 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
     let known = under_way(&client, true)?;
     let shown = |pairing: Pairing| {
         show_lines(&pairing, options.qr)?;
+        if !options.qr && !options.no_wait && is_asked() && pairing.state == PairingState::Waiting {
+            complain!("Enter: as QR codes.  Ctrl-C: leave; roastery invite goes on.");
+        }
         match options.no_wait {
             true => Ok(ExitCode::SUCCESS),
             false => follow(at, &client, pairing, unasked),
@@ -93,7 +96,12 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         if let Some(left_out) = &options.without {
-            return shown(without(&client, &known, left_out, options.minutes)?);
+            return shown(without(
+                &client,
+                &known,
+                left_out,
+                (options.threshold, options.minutes),
+            )?);
         }
         let again = PairAgain { member: options.again };
         return shown(post(&client, &path_of(&known, "/again"), &again)?);
@@ -111,12 +119,13 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
     shown(pairing)
 }
 
-/// Ends a pairing and begins another one of the same group without this member.
+/// Ends a pairing and begins another one of the same group without this member. How many must sign
+/// is given or asked for: of fewer members as many as before may be all of them.
 fn without(
     client: &Client,
     known: &Pairing,
     left_out: &str,
-    minutes: Option<u32>,
+    (threshold, minutes): (Option<u16>, Option<u32>),
 ) -> anyhow::Result<Pairing> {
     let others: Vec<&str> =
         known.members.iter().filter(|one| !one.own).map(|one| &*one.name).collect();
@@ -133,10 +142,22 @@ fn without(
         ));
     }
     let group = known.group.clone().ok_or_else(|| anyhow!("the pairing has no group yet"))?;
-    let threshold = u16::try_from(known.threshold.min(staying.len() + 1)).ok();
+    let members = staying.len() + 1;
+    let threshold = match threshold {
+        Some(given) => given,
+        None if is_asked() => asked_threshold(members)?,
+        None if known.threshold < members => u16::try_from(known.threshold)?,
+        None => {
+            return Err(anyhow!(
+                "all {members} would have to sign, and one lost machine would be too many:                  --threshold says how many must"
+            ));
+        }
+    };
     act(client, known, "/cancel")?;
-    let invite = Invite { group, others: staying, threshold, minutes };
-    let pairing: Pairing = post(client, "/v1/pairings", &invite)?;
+    let invite = Invite { group, others: staying, threshold: Some(threshold), minutes };
+    let pairing: Pairing = post(client, "/v1/pairings", &invite).context(
+        "the pairing before is cancelled and its lines are void; roastery invite begins another one",
+    )?;
     say!(
         "{} of {} must sign now. The lines from before are void.",
         pairing.threshold,
@@ -157,12 +178,12 @@ fn asked(
         Some(group) => group,
         None => {
             check_terminal(instead)?;
-            ask("Group: ")?
+            needed("Group: ")?
         }
     };
     if others.is_empty() {
         check_terminal(instead)?;
-        others = ask("The other members: ")?.split_whitespace().map(str::to_owned).collect();
+        others = needed("The other members: ")?.split_whitespace().map(str::to_owned).collect();
     }
     if is_asked && threshold.is_none() && !others.is_empty() {
         threshold = Some(asked_threshold(others.len() + 1)?);
@@ -174,7 +195,7 @@ fn asked(
 fn asked_threshold(members: usize) -> anyhow::Result<u16> {
     let usual = members / 2 + 1;
     loop {
-        let said = ask(&format!("How many must sign [{usual} of {members}]: "))?;
+        let said = needed(&format!("How many must sign [{usual} of {members}]: "))?;
         let number = said.split_whitespace().next().map_or(Some(usual), |word| word.parse().ok());
         match number.filter(|number| (2..=members).contains(number)).map(u16::try_from) {
             Some(Ok(number)) => return Ok(number),
@@ -201,8 +222,6 @@ fn show_lines(pairing: &Pairing, as_codes: bool) -> anyhow::Result<()> {
     }
     if as_codes {
         codes::show(pairing)?;
-    } else if is_asked() {
-        say!("Enter: as QR codes.  Ctrl-C: leave; roastery invite goes on.");
     }
     Ok(())
 }

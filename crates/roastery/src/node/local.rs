@@ -26,7 +26,7 @@ use crate::values;
 
 use super::{
     At,
-    process::{await_start, start},
+    process::{Given, await_start, start},
     run::ended,
     show, wait_for,
 };
@@ -83,7 +83,7 @@ pub(super) fn run(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
     for folder in &folders {
         // From a file beside the store, as this is a group for trials.
         let path = std::path::absolute(folder)?.join(PASSPHRASE);
-        processes.push((folder, start(folder, ("ROASTERY_PASSPHRASE_FILE", path.as_os_str()))?));
+        processes.push((folder, start(folder, Given::File(&path))?));
     }
     wait_for(async {
         for (folder, process) in &mut processes {

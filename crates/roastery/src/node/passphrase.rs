@@ -11,6 +11,9 @@ use super::{other_screen::OtherScreen, question};
 /// The environment variable that contains a passphrase.
 pub(super) const VARIABLE: &str = "ROASTERY_PASSPHRASE";
 
+/// The environment variable that names a file with one.
+pub(super) const FILE_VARIABLE: &str = "ROASTERY_PASSPHRASE_FILE";
+
 /// The shortest new passphrase, in characters: a copy of the store can be attacked offline.
 const LEAST: usize = 12;
 
@@ -148,6 +151,7 @@ pub(super) fn of_new_node(file: Option<&Path>) -> anyhow::Result<Zeroizing<Strin
     let first =
         Zeroizing::new(rpassword::prompt_password("New passphrase (Enter: six words are made): ")?);
     if first.is_empty() {
+        question::check_screen("type a passphrase, or give --passphrase-file")?;
         return shown(made()?);
     }
     check_new(&first)?;
@@ -175,7 +179,7 @@ pub(super) fn made() -> anyhow::Result<Zeroizing<String>> {
 }
 
 /// Shows a passphrase that was made, until it is typed back from the paper.
-fn shown(text: Zeroizing<String>) -> anyhow::Result<Zeroizing<String>> {
+pub(super) fn shown(text: Zeroizing<String>) -> anyhow::Result<Zeroizing<String>> {
     loop {
         let screen = OtherScreen::begin();
         say!(
@@ -183,13 +187,15 @@ fn shown(text: Zeroizing<String>) -> anyhow::Result<Zeroizing<String>> {
              nowhere else.\n  {}",
             text.as_str()
         );
-        question::ask("Enter when it is on paper: ")?;
+        question::needed("Enter when it is on paper: ")?;
         drop(screen);
         let typed = Zeroizing::new(rpassword::prompt_password("The passphrase, from the paper: ")?);
-        if typed.split_whitespace().eq(text.split_whitespace()) {
+        if *typed == *text {
             return Ok(text);
         }
-        complain!("that is not the one that was shown");
+        complain!(
+            "that is not the one that was shown: small letters, and one space between two words"
+        );
     }
 }
 

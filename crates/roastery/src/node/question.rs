@@ -40,6 +40,11 @@ pub(super) fn ask(question: &str) -> anyhow::Result<String> {
     Ok(answered(question)?.unwrap_or_default())
 }
 
+/// The same; an error if the input ends in place of an answer.
+pub(super) fn needed(question: &str) -> anyhow::Result<String> {
+    answered(question)?.context("the input has ended in place of an answer: nothing was made")
+}
+
 /// The same, or `None` if the input ends in place of an answer. What was typed before the question
 /// is discarded: it answers something else.
 pub(super) fn answered(question: &str) -> anyhow::Result<Option<String>> {

@@ -177,7 +177,7 @@ fn answer(request: &Request, more: usize) -> anyhow::Result<Answer> {
     let said = match &typed {
         None => ask("y approve  n reject, for all to see  l later  d all details  q quit : ")?,
         Some(typed) => {
-            for (paint, line) in stop_lines(request) {
+            for (paint, line) in stop_lines(&request.warnings) {
                 say(paint, &line);
             }
             tell(&format!(

@@ -1,4 +1,4 @@
-use std::{net::IpAddr, path::PathBuf, process::ExitCode};
+use std::{io::Write as _, net::IpAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
@@ -6,15 +6,19 @@ use roastery_libp2p::{DialAddress, ListenAddress};
 use roastery_protocol::group::Name;
 use roastery_service::{config::Transport, init::NewNode};
 use roastery_store::{Passphrase, PassphraseCost};
+use zeroize::Zeroizing;
 
 use super::{
     At,
     callable::{NOWHERE, look_up, of_host, own},
     passphrase, process,
-    question::{ask, check_terminal},
+    question::{check_screen, check_terminal, is_asked, needed},
     wait_for,
 };
-use crate::values;
+use crate::{
+    output::{self, Paint},
+    values,
+};
 
 /// The port that is proposed.
 const PORT: u16 = 7400;
@@ -82,7 +86,11 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
         (false, false) => asks_to_start()?,
     };
     let text = match options.make_passphrase {
-        true => passphrase::made()?,
+        true if !options.yes && is_asked() => {
+            check_screen("give --yes, and it is printed")?;
+            passphrase::shown(passphrase::made()?)?
+        }
+        true => printed(passphrase::made()?)?,
         false => passphrase::of_new_node(options.passphrase_file.as_deref())?,
     };
     let new = NewNode {
@@ -98,16 +106,12 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
     notes.iter().for_each(|note| complain!("note: {note}"));
     let at = at.argument();
     say!("{} is made, in {}.", name, folder.path().display());
-    if options.make_passphrase {
-        say!("Its passphrase: {}", text.as_str());
-    }
     if starts {
-        let mut node = process::start(
-            &std::path::absolute(folder.path())?,
-            (passphrase::VARIABLE, text.as_str().as_ref()),
-        )?;
+        let mut node =
+            process::start(&std::path::absolute(folder.path())?, process::Given::Text(&text))?;
         wait_for(process::await_start(folder.path(), &mut node))?;
-        say!("It runs until this machine stops, and logs into this folder.");
+        say!("It runs until this machine stops, or until you log out where the system ends");
+        say!("what you have started then (a unit: docs/operators.md). It logs into this folder.");
         say!("  roastery node{at}      starts it again then");
     } else {
         say!("  roastery node{at}      runs it; let it run");
@@ -117,9 +121,18 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints a passphrase before there is a node that needs it: one that cannot be printed makes none.
+fn printed(text: Zeroizing<String>) -> anyhow::Result<Zeroizing<String>> {
+    let line = format!("Its passphrase: {}", text.as_str());
+    output::write(Paint::Plain, &line)
+        .and_then(|()| std::io::stdout().flush())
+        .context("the passphrase could not be printed: nothing was made")?;
+    Ok(text)
+}
+
 /// Whether the node is to run when this command ends.
 fn asks_to_start() -> anyhow::Result<bool> {
-    let answer = ask("Start it now? It runs until this machine stops [Y/n]: ")?;
+    let answer = needed("Start it now? It runs until this machine stops [Y/n]: ")?;
     Ok(matches!(answer.to_ascii_lowercase().as_str(), "" | "y" | "yes"))
 }
 
@@ -133,7 +146,7 @@ fn name(options: &Options) -> anyhow::Result<Name> {
     }
     let proposed = login.as_ref().map_or(String::new(), |name| format!(" [{name}]"));
     loop {
-        let answer = ask(&format!("Your name{proposed}: "))?;
+        let answer = needed(&format!("Your name{proposed}: "))?;
         match (answer.as_str(), &login) {
             ("", Some(name)) => return Ok(name.clone()),
             (text, _) => match text.parse() {
@@ -161,9 +174,9 @@ fn addresses(options: &Options, port: u16) -> anyhow::Result<Vec<DialAddress>> {
     }
     complain!("  {nowhere}  nowhere: it is behind a router, and calls the others");
     loop {
-        let answer = ask("Others call it at, by its number or as DNS name or IP address [2]: ")?;
+        let answer = needed("Others call it at, by its number or as DNS name or IP address [2]: ")?;
         let host = match answer.parse::<usize>() {
-            Ok(1) => ask("DNS name: ")?,
+            Ok(1) => needed("DNS name: ")?,
             Ok(number) if number == nowhere => NOWHERE.to_owned(),
             Ok(number) => match number.checked_sub(2).and_then(|at| own.get(at)) {
                 Some(own) => own.ip.to_string(),

@@ -36,6 +36,13 @@ pub(super) fn check(options: &Check) -> anyhow::Result<ExitCode> {
         return Ok(not_valid("the PSBT does not say which outputs all its inputs spend"));
     };
     let spent: Vec<TxOut> = spent.into_iter().cloned().collect();
+    if spent.is_empty() {
+        return Ok(not_valid("it spends nothing"));
+    }
+    // Consensus code judges scripts; the amounts are no part of that.
+    if let Err(error) = document.decoded().fee() {
+        return Ok(not_valid(&format!("its amounts: {error}")));
+    }
     for input in 0..transaction.input.len() {
         if let Err(error) = check_input(&transaction, input, &spent) {
             return Ok(not_valid(&format!("input {input}: consensus code says {error:?}")));

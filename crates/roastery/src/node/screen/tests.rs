@@ -133,12 +133,12 @@ fn many_warnings_of_one_code_hide_no_other_and_those_that_stop_are_said_again_at
     assert_eq!(shown.matches("? DUST: ").count(), 4);
     assert!(shown.contains("\n  and 1 more of these: d shows them\n! HIGH FEE"), "{shown}");
     assert!(shown.contains("\n  and 2 more of these: d shows them\n"), "{shown}");
-    let stops = text(stop_lines(&request));
+    let stops = text(stop_lines(&request.warnings));
     assert!(stops.starts_with("! SPENT TWICE (5): long words"), "{stops}");
     assert_eq!(stops.lines().count(), 2);
     let kinds = (0..20).map(|code| warning(&format!("kind_{code}"), Level::Stop));
     request.warnings.extend(kinds);
-    let stops = text(stop_lines(&request));
+    let stops = text(stop_lines(&request.warnings));
     assert_eq!(stops.lines().count(), 8);
     assert!(stops.ends_with("! and 15 more kinds of warnings: d shows them"), "{stops}");
 }

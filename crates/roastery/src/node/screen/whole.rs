@@ -65,8 +65,8 @@ pub(crate) fn screen(request: &Request, clock: &Clock) -> Vec<(Paint, String)> {
 }
 
 /// A line for each code of the warnings of level stop, which may have left the screen.
-pub(crate) fn stop_lines(request: &Request) -> Vec<(Paint, String)> {
-    let (stops, more) = stops(&request.warnings);
+pub(crate) fn stop_lines(warnings: &[Warning]) -> Vec<(Paint, String)> {
+    let (stops, more) = stops(warnings);
     let words = stops.into_iter().map(|(first, count)| {
         let times = if count == 1 { String::new() } else { format!(" ({count})") };
         cut(&format!("! {}{times}: {}", title(first), visible(&first.text)), WIDTH)

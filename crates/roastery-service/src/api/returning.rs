@@ -53,7 +53,7 @@ pub(super) async fn invite_to_return(
 #[utoipa::path(post, path = "/v1/returns/{id}/cancel",
     params(("id" = String, Path, description = "Its id", pattern = "^[0-9a-f]{16}$")),
     responses((status = 200, description = "Done", body = ReturnLine)))]
-pub(super) async fn cancel(
+pub(super) async fn cancel_return(
     State(service): At,
     Extension(by): Extension<Principal>,
     Path(id): Path<String>,
@@ -66,7 +66,7 @@ pub(super) async fn cancel(
 #[utoipa::path(post, path = "/v1/returns/join", request_body = JoinLine,
     responses((status = 200, description = "Done", body = OwnReturn),
         (status = 409, description = "conflict: this node was used already, or returns with another line", body = Problem)))]
-pub(super) async fn join(
+pub(super) async fn join_to_return(
     State(service): At,
     Extension(by): Extension<Principal>,
     Body(line): Body<JoinLine>,
@@ -79,7 +79,7 @@ pub(super) async fn join(
 #[utoipa::path(post, path = "/v1/returns/leave",
     responses((status = 200, description = "Done", body = Health),
         (status = 409, description = "conflict: none is under way", body = Problem)))]
-pub(super) async fn leave(
+pub(super) async fn leave_return(
     State(service): At,
     Extension(by): Extension<Principal>,
 ) -> Answer<Health> {
@@ -93,7 +93,7 @@ pub(super) async fn leave(
 #[utoipa::path(post, path = "/v1/returns/words", request_body = PaperWords,
     responses((status = 200, description = "Done", body = Returned),
         (status = 409, description = "conflict: no return is under way, or the node was used meanwhile", body = Problem)))]
-pub(super) async fn words(
+pub(super) async fn words_to_return(
     State(service): At,
     Extension(by): Extension<Principal>,
     Body(mut typed): Body<PaperWords>,

@@ -33,7 +33,7 @@ impl Incarnation {
     }
 }
 
-/// One reign of one coordinator: 16 bytes, a number (`u64`, little-endian) and 8 random bytes.
+/// One run of a coordinator's reign: 16 bytes, a number (`u64`, little-endian) and 8 random bytes.
 /// Compared as (number, bytes).
 ///
 /// The random bytes tell apart two copies of one memory: no proof compares statements of two runs.

@@ -15,8 +15,10 @@ use crate::{
 };
 
 /// What a node with a line to return was given so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Given {
+    /// The node that has made the line, which its link proves.
+    maker: PeerId,
     seat: Option<Offered>,
     copies: BTreeMap<Seat, Vec<KitCopy>>,
     whereabouts: BTreeMap<PeerId, Whereabouts>,
@@ -54,8 +56,9 @@ pub enum GivenError {
     /// The recovery file does not verify.
     #[error("the group's recovery file does not verify: {0}")]
     Recovery(#[from] RecoveryError),
-    /// The seat is none of the group, or that of the node that has made the line.
-    #[error("the line is for a seat that the group does not have")]
+    /// The seat is none of the group or that of the node that has made the line, or that node is
+    /// not the member that it says it is.
+    #[error("the line is for a seat that the group does not have, or its node is no member")]
     NoSeat,
     /// It shows another seat or group than before.
     #[error("the node that has made the line shows another group or seat than before")]
@@ -69,6 +72,11 @@ pub enum GivenError {
 }
 
 impl Given {
+    /// Nothing yet, of the node that has made the line.
+    pub fn new(maker: PeerId) -> Self {
+        Self { maker, seat: None, copies: BTreeMap::new(), whereabouts: BTreeMap::new(), end: None }
+    }
+
     /// Takes a message of the node that has made the line.
     ///
     /// # Errors
@@ -97,8 +105,9 @@ impl Given {
             return if same { Ok(()) } else { Err(GivenError::OtherSeat) };
         }
         let file = RecoveryFile::decode(&offer.recovery)?;
-        let has = |seat| file.group().member(seat).is_some();
-        if !has(offer.seat) || !has(offer.through) || offer.seat == offer.through {
+        let has = file.group().member(offer.seat).is_some();
+        let through = file.group().member(offer.through).map(|member| &member.peer);
+        if !has || through != Some(&self.maker) || offer.seat == offer.through {
             return Err(GivenError::NoSeat);
         }
         self.seat = Some(Offered { offer, file });

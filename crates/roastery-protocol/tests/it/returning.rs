@@ -113,7 +113,7 @@ fn the_messages_of_a_return_are_read_in_their_bounds_and_whole_only() {
     let file = file();
     let kits = |count| vec![[1; KIT_LENGTH]; count];
     let copies = |count| ReturnFrame::Copies(Copies { holder: seat(1), kits: kits(count) });
-    let (whereabouts, mut given) = (said(&peer(seat(1)), 1), Given::default());
+    let (whereabouts, mut given) = (said(&peer(seat(1)), 1), Given::new(peer(seat(1))));
     let told = ReturnFrame::Told(peer(seat(1)), whereabouts);
     let all = [offer(&file), copies(16), told];
     for (kind, frame) in [16, 17, 18].into_iter().zip(&all) {
@@ -144,15 +144,15 @@ fn said(peer: &PeerId, sequence: u64) -> Whereabouts {
 #[test]
 fn a_new_machine_takes_a_recovery_file_that_verifies_and_one_seat_of_it() {
     let file = file();
-    let mut given = Given::default();
+    let mut given = Given::new(peer(seat(1)));
     // A file that was altered.
     let mut recovery = file.encode();
     recovery[100] ^= 1;
     let altered = SeatOffer { seat: seat(2), through: seat(1), clock: 1, recovery };
     let refused = take(&mut given, &ReturnFrame::Seat(Box::new(altered)));
     assert!(matches!(refused, Err(GivenError::Recovery(_))), "{refused:?}");
-    // A seat that is none, or that of the node that has made the line.
-    for (of, through) in [(3, 1), (2, 3), (1, 1)] {
+    // A seat that is none or that of the node that has made the line; another member's name for it.
+    for (of, through) in [(3, 1), (2, 3), (1, 1), (2, 0)] {
         let recovery = file.encode();
         let wrong = SeatOffer { seat: seat(of), through: seat(through), clock: 1, recovery };
         let refused = take(&mut given, &ReturnFrame::Seat(Box::new(wrong)));
@@ -173,7 +173,7 @@ fn a_new_machine_takes_a_recovery_file_that_verifies_and_one_seat_of_it() {
 #[test]
 fn copies_of_a_kit_are_taken_of_other_members_and_what_is_of_no_such_seat_is_foreign() {
     let file = file();
-    let mut given = Given::default();
+    let mut given = Given::new(peer(seat(1)));
     let right = kit(&file);
     let copies = |holder, kits: &[&Kit]| {
         let kits = kits.iter().map(|kit| *kit.as_bytes()).collect();
@@ -210,7 +210,7 @@ fn copies_of_a_kit_are_taken_of_other_members_and_what_is_of_no_such_seat_is_for
 #[test]
 fn addresses_are_taken_of_other_members_that_have_signed_them_and_the_newest_counts() {
     let file = file();
-    let mut given = Given::default();
+    let mut given = Given::new(peer(seat(1)));
     let peer_of = |at| file.group().member(seat(at)).unwrap().peer.clone();
     let (anna, bert, cleo) = (peer_of(0), peer_of(1), peer_of(2));
     let told = |peer: &PeerId, said: &Whereabouts| ReturnFrame::Told(peer.clone(), said.clone());

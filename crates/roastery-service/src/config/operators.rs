@@ -60,6 +60,8 @@ impl Config {
                     "{at} is user {number}, which this process does not see: set PrivateUsers=no in \
                      the unit (systemctl edit), and start the node anew"
                 ));
+                // All that it does not see look alike to it.
+                continue;
             }
             // Of two names of one user the lesser role counts.
             let entry = users.known.entry(number).or_insert_with(|| (name.clone(), *role));

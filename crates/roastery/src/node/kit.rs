@@ -49,7 +49,8 @@ pub(crate) struct Options {
 /// What can be done with kits.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Show ten fresh words, while the host key is on this machine; the paper before is void
+    /// Show ten fresh words, while the host key is on this machine; destroy the paper before, which
+    /// still opens what members keep
     Words(Words),
     /// Write a sealed kit into a file: this node's, or one that is kept here for another member
     Export(Export),

@@ -201,7 +201,7 @@ impl Service {
         let kit = {
             let shown = self.kits.shown();
             let shown = shown.get(&key).ok_or_else(|| {
-                let reason = "no words are to be typed back: they were not made since the node was started; roastery kit words makes new ones, and the paper before them is void";
+                let reason = "no words are to be typed back: they were not made since the node was started; roastery kit words makes new ones; destroy the paper before them";
                 ServiceError::Conflict(reason.into())
             })?;
             for number in shown.asked {

@@ -153,8 +153,13 @@ impl Service {
                 return None;
             }
         };
+        // Its own kit brings no member back, and of nothing there is nothing to write down.
+        let own = group.group.seats().zip(group.group.members());
+        let mut own = own.filter(|(seat, _)| group.seats.contains(seat)).map(|(_, member)| member);
+        let is_own = own.any(|member| member.peer == owner.peer);
+        let kits = if owner.peer == *from || is_own { Vec::new() } else { kits };
         let told = given.0.get(&(from.clone(), host));
-        if told.is_none_or(|told| told.elapsed() >= TOLD_AGAIN) {
+        if !kits.is_empty() && told.is_none_or(|told| told.elapsed() >= TOLD_AGAIN) {
             let (whose, to) = (self.shared.name_of(&owner.peer), self.shared.name_of(from));
             let text = format!("the sealed kit of {whose} was given to {to}, for a return");
             let act = asked(Principal::Node, "kit given", &format!("{}: {text}", group.name));

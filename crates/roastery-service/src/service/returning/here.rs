@@ -66,8 +66,8 @@ impl OwnReturn {
     pub(super) fn new(line: Line, inviter: PeerId) -> Self {
         Self {
             line,
+            given: Given::new(inviter.clone()),
             inviter,
-            given: Given::default(),
             is_here: false,
             note: String::new(),
             next_call: Duration::ZERO,

@@ -168,6 +168,17 @@ impl Service {
             altered: opened.altered.iter().map(name).collect(),
         };
         let (file, through) = (brought.file.clone(), (brought.through, now_ms()));
+        // After a crash the node must be able to use what the store has then: it knows where the
+        // others are, which their nodes have signed, and has no card of the keys that go. Without
+        // one it makes another at its start.
+        self.learn_where(&brought);
+        match std::fs::remove_file(self.shared.folder.card()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let reason = format!("the card of the keys that go cannot be removed: {error}");
+                return Err(ServiceError::Conflict(reason.into()));
+            }
+            _ => {}
+        }
         let put = move |store: &Store| {
             let kit = (&opened.kit, &opened.secrets);
             Ok(return_seat(store, kit, &file, None, Some(through)))
@@ -177,11 +188,6 @@ impl Service {
             RecoveringError::Store(error) => error.into(),
             other => ServiceError::Invalid(other.into()),
         })?;
-        self.learn_where(&brought);
-        // The card is that of the keys that go; the node makes another one at its start.
-        if let Err(error) = std::fs::remove_file(self.shared.folder.card()) {
-            tracing::warn!(%error, "the card of the keys that go is not removed");
-        }
         self.ask_to_start_again();
         Ok(returned)
     }

@@ -111,7 +111,7 @@ pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
             process::start(&std::path::absolute(folder.path())?, process::Given::Text(&text))?;
         wait_for(process::await_start(folder.path(), &mut node))?;
         say!("It runs until this machine stops, or until you log out where the system ends");
-        say!("what you have started then (a unit: docs/operators.md). It logs into this folder.");
+        say!("what you have started then (a unit: docs/operators.md). Its log is there.");
         say!("  roastery node{at}      starts it again then");
     } else {
         say!("  roastery node{at}      runs it; let it run");
